@@ -1,0 +1,47 @@
+# make            lists the targets
+# Without CONTEXT the end-to-end targets start a test cluster of their own (tests/cluster: Linux, root) and
+# remove it. CONTEXT=kind-kind takes that context of your kubeconfig instead; KEEP=1 leaves the cluster running.
+
+# `test` runs its three parts in this order, also under -j.
+.NOTPARALLEL:
+.PHONY: help build fmt lint unit e2e test demo demo-down bench clean-cache
+
+cluster := tests/cluster/cluster
+with_cluster := tests/cluster/with-cluster
+export CONTEXT KEEP ROUNDS VERSION
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build target/debug/kubectl-flink
+	cargo build --locked
+
+fmt: ## format the code
+	cargo fmt
+
+lint: ## check the format and run clippy; warnings are errors
+	cargo fmt --check
+	cargo clippy --all-targets --all-features --locked -- -D warnings
+
+unit: ## run every test that needs no cluster
+	cargo test --locked
+
+# The tests are compiled first, so that a typing error does not cost the start of a cluster.
+e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
+	cargo test --locked --features e2e --test e2e --no-run
+	$(with_cluster) cargo test --locked --features e2e --test e2e
+
+test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
+
+demo: ## create a session on a real cluster and look at it [CONTEXT=name]
+	@dev/demo up
+
+demo-down: ## remove all that the demo made [CONTEXT=name]
+	@dev/demo down
+
+bench: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
+	cargo build --release --locked
+	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench
+
+clean-cache: ## remove all that was built for test clusters; running clusters go on
+	$(cluster) clean-cache

@@ -1,0 +1,160 @@
+//! The one error that commands end with, and how it is told.
+
+use std::io;
+
+use crate::cluster::ClusterError;
+use crate::exit::Exit;
+use crate::model::Finding;
+use crate::output::Ui;
+use crate::session::name::InvalidName;
+use crate::session::spec::InvalidSpec;
+
+/// What went wrong in one sentence, why, and what to type next.
+#[derive(Debug)]
+pub struct CommandError {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    /// The reader of stdout has gone: nothing is wrong and nothing is said.
+    silent: bool,
+    transient: bool,
+}
+
+impl CommandError {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            silent: false,
+            transient: false,
+        }
+    }
+
+    /// Adds a reason below the message, unless it is told already.
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        let cause = cause.into();
+        let told = std::iter::once(&self.message).chain(&self.causes).any(|text| text.contains(&cause));
+        if !told {
+            self.causes.push(cause);
+        }
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Puts what was being done in front of what went wrong.
+    pub fn while_doing(mut self, what: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.message, what.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// True when the next try may not meet it.
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+
+    /// Says it on stderr.
+    pub fn tell(&self, ui: &Ui) {
+        if self.silent {
+            return;
+        }
+        ui.error(&self.message);
+        for cause in &self.causes {
+            ui.note(&format!("  because: {cause}"));
+        }
+        for hint in &self.hints {
+            ui.hint(hint);
+        }
+    }
+}
+
+impl From<ClusterError> for CommandError {
+    fn from(error: ClusterError) -> Self {
+        let transient = is_transient(&error);
+        let told = Self { transient, ..Self::new(Exit::Error, error.to_string()) };
+        match error {
+            ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => {
+                told.hint("kubectl cluster-info")
+            }
+            ClusterError::Unauthorized(_) => told.hint("kubectl auth whoami"),
+            ClusterError::Config(_) | ClusterError::Api(_) | ClusterError::Answer(_) => told,
+        }
+    }
+}
+
+impl From<InvalidName> for CommandError {
+    fn from(error: InvalidName) -> Self {
+        let told = Self::new(Exit::Error, error.to_string());
+        match error.suggestion {
+            Some(suggestion) => told.hint(format!("{suggestion} would do")),
+            None => told,
+        }
+    }
+}
+
+impl From<InvalidSpec> for CommandError {
+    fn from(error: InvalidSpec) -> Self {
+        Self::new(Exit::Error, error.to_string()).hint("kubectl flink create --help")
+    }
+}
+
+/// Errors of stdout.
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { silent: true, ..Self::new(Exit::Done, String::new()) };
+        }
+        Self::new(Exit::Error, format!("cannot write to stdout: {error}"))
+    }
+}
+
+/// True for errors that the next try may not meet, such as those of an API server that restarts.
+fn is_transient(error: &ClusterError) -> bool {
+    match error {
+        ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => true,
+        ClusterError::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
+        ClusterError::Config(_) | ClusterError::Unauthorized(_) | ClusterError::Answer(_) => false,
+    }
+}
+
+impl CommandError {
+    /// A finding that ends a command.
+    pub fn from_finding(exit: Exit, what: impl Into<String>, finding: &Finding) -> Self {
+        let told = Self::new(exit, what).because(&finding.summary);
+        let told = match &finding.evidence {
+            Some(evidence) => told.because(evidence),
+            None => told,
+        };
+        told.hint(&finding.fix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = CommandError::new(Exit::Error, "cannot create job.batch/boot-roc")
+            .because("jobs.batch is forbidden")
+            .because("forbidden");
+        assert_eq!(error.causes, ["jobs.batch is forbidden"]);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        let error = CommandError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!((error.exit(), error.silent), (Exit::Done, true));
+    }
+}

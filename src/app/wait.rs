@@ -1,0 +1,123 @@
+//! The one waiter: looks, and looks again when something has changed or some time has passed.
+
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::time::Instant;
+
+use super::CommandError;
+use crate::exit::Exit;
+
+/// What one look found.
+pub enum Look<T> {
+    Done(T),
+    /// Look again on a change, at the latest after this time.
+    Again(Duration),
+}
+
+/// How a wait ended.
+pub enum Waited<T> {
+    Done(T),
+    TimedOut,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// Between looks that the server did not answer.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// Changes come in bursts; one look serves those of this time.
+const SETTLE: Duration = Duration::from_millis(30);
+
+/// Looks until it is done, for at most `timeout`, each time that `changes` yields. An API server
+/// that does not answer, or restarts, is asked again until the time is over.
+pub async fn until<T>(
+    timeout: Duration,
+    changes: impl Stream<Item = ()>,
+    mut look: impl AsyncFnMut() -> Result<Look<T>, CommandError>,
+) -> Result<Waited<T>, CommandError> {
+    let deadline = Instant::now() + timeout;
+    tokio::pin!(changes);
+    let mut changes = changes.fuse();
+    loop {
+        let pause = tokio::select! {
+            biased;
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.map_err(|error| CommandError::new(Exit::Error, format!("cannot wait for Ctrl-C: {error}")))?;
+                return Ok(Waited::Interrupted);
+            }
+            () = tokio::time::sleep_until(deadline) => return Ok(Waited::TimedOut),
+            found = look() => match found {
+                Ok(Look::Done(value)) => return Ok(Waited::Done(value)),
+                Ok(Look::Again(pause)) => pause,
+                Err(error) if error.is_transient() => PAUSE_AFTER_ERROR,
+                Err(error) => return Err(error),
+            },
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
+            Some(()) = changes.next() => tokio::time::sleep(SETTLE).await,
+            Ok(()) = tokio::signal::ctrl_c() => return Ok(Waited::Interrupted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures::stream;
+
+    use super::*;
+    use crate::cluster::ClusterError;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_wakes_the_wait_before_its_pause_is_over() {
+        let looks = Cell::new(0);
+        let started = Instant::now();
+        let waited =
+            until(Duration::from_secs(60), stream::iter([(), ()]).chain(stream::pending()), async || {
+                looks.set(looks.get() + 1);
+                Ok(if looks.get() == 3 { Look::Done("done") } else { Look::Again(Duration::from_secs(30)) })
+            })
+            .await;
+        assert!(matches!(waited, Ok(Waited::Done("done"))));
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_changes_the_pause_counts_and_the_timeout_ends_it() {
+        let looks = Cell::new(0);
+        let waited = until(Duration::from_secs(10), stream::pending(), async || {
+            looks.set(looks.get() + 1);
+            Ok::<Look<()>, _>(Look::Again(Duration::from_secs(3)))
+        })
+        .await;
+        assert!(matches!(waited, Ok(Waited::TimedOut)));
+        assert_eq!(looks.get(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_restarts_is_asked_again() {
+        let looks = Cell::new(0);
+        let waited = until(Duration::from_secs(10), stream::pending(), async || {
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                1 | 2 => Err(CommandError::from(ClusterError::Refused { server: "x:6443".to_owned() })),
+                _ => Ok(Look::Done(())),
+            }
+        })
+        .await;
+        assert!(matches!(waited, Ok(Waited::Done(()))));
+        assert_eq!(looks.get(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_stays_ends_it_at_once() {
+        let waited = until(Duration::from_secs(10), stream::pending(), async || {
+            Err::<Look<()>, _>(CommandError::from(ClusterError::Unauthorized("no".to_owned())))
+        })
+        .await;
+        assert!(waited.is_err());
+    }
+}

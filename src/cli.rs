@@ -1,0 +1,283 @@
+//! The command line on one page: every command and every flag that they share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::app::{App, CommandError, duration};
+use crate::cluster::Options;
+use crate::cmd;
+use crate::config::{self, Config};
+use crate::exit::Exit;
+use crate::output::Ui;
+
+/// Create, list, inspect and delete Flink session clusters on Kubernetes
+#[derive(Parser)]
+#[command(
+    name = "kubectl-flink",
+    bin_name = "kubectl flink",
+    version,
+    disable_help_subcommand = true,
+    propagate_version = false,
+    subcommand_required = true,
+    max_term_width = 110,
+    after_help = "\
+Examples:
+  kubectl flink create roc
+  kubectl flink ls
+  kubectl flink status roc
+  kubectl flink delete roc
+
+Every command takes kubectl's connection flags (--context, -n, --as ...), in any position: see kubectl options."
+)]
+struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a session and wait until it is ready
+    Create(Box<cmd::create::Args>),
+    /// List sessions, whoever made them
+    #[command(visible_aliases = ["list", "get"])]
+    Ls(cmd::ls::Args),
+    /// Show how a session is: verdict, pods, Services, problems and their fixes
+    #[command(visible_alias = "describe")]
+    Status(cmd::status::Args),
+    /// Delete a session and everything that belongs to it
+    Delete(cmd::delete::Args),
+    /// Show the version of this program, of the server, and what is supported
+    Version(cmd::version::Args),
+}
+
+/// kubectl's connection flags, with kubectl's meaning.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Connection")]
+struct Connection {
+    /// Namespace to act in [default: the context's]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Context of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+
+    /// Kubeconfig file [default: those of $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Give up on a request after this time, such as 30s; 0 means never
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0", value_parser = request_timeout)]
+    request_timeout: RequestTimeout,
+
+    /// Say nothing of the progress
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Cluster of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    cluster: Option<String>,
+
+    /// User of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    user: Option<String>,
+
+    /// Address of the API server
+    #[arg(short, long, global = true, value_name = "URL", hide_short_help = true)]
+    server: Option<String>,
+
+    /// Name to check in the server's certificate
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    tls_server_name: Option<String>,
+
+    /// Do not check the server's certificate
+    #[arg(long, global = true, hide_short_help = true)]
+    insecure_skip_tls_verify: bool,
+
+    /// File with the certificate authority's certificate
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    certificate_authority: Option<PathBuf>,
+
+    /// File with the client's certificate
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    client_certificate: Option<PathBuf>,
+
+    /// File with the client's key
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    client_key: Option<PathBuf>,
+
+    /// Bearer token
+    #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true)]
+    token: Option<String>,
+
+    /// User to impersonate
+    #[arg(long = "as", global = true, value_name = "USER", hide_short_help = true)]
+    impersonate: Option<String>,
+
+    /// Group to impersonate; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP", hide_short_help = true)]
+    impersonate_groups: Vec<String>,
+
+    /// UID to impersonate
+    #[arg(long = "as-uid", global = true, value_name = "UID", hide_short_help = true)]
+    impersonate_uid: Option<String>,
+
+    /// Extra attribute to impersonate; may be repeated
+    #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", hide_short_help = true, value_parser = pair)]
+    impersonate_extra: Vec<(String, String)>,
+
+    /// Do not ask for compressed answers
+    #[arg(long, global = true, hide_short_help = true)]
+    disable_compression: bool,
+
+    /// Accepted as by kubectl; nothing is cached
+    #[arg(long, global = true, value_name = "DIRECTORY", hide_short_help = true)]
+    cache_dir: Option<PathBuf>,
+
+    /// How much to tell of what goes on: 0 to 9
+    #[arg(short, long = "v", global = true, value_name = "LEVEL", default_value_t = 0, hide_short_help = true,
+          hide_default_value = true, action = ArgAction::Set)]
+    verbosity: u8,
+}
+
+/// Parses `arguments` (the program's name first), runs the command and tells its error.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let config = Config::from_env();
+    let matches = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    crate::log::start(cli.connection.verbosity, config.log_filter.as_deref());
+    let ui = Ui::new(config.colour, cli.connection.quiet);
+    let app = App::new(ui, cli.connection.options());
+    match dispatch(cli.command, &app).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            error.tell(&app.ui);
+            error.exit()
+        }
+    }
+}
+
+async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
+    match command {
+        Command::Create(args) => cmd::create::run(*args, app).await,
+        Command::Ls(args) => cmd::ls::run(args, app).await,
+        Command::Status(args) => cmd::status::run(args, app).await,
+        Command::Delete(args) => cmd::delete::run(args, app).await,
+        Command::Version(args) => cmd::version::run(args, app).await,
+    }
+}
+
+/// Help goes to stdout and is no error, also for the bare program; wrong usage exits 1 as kubectl's.
+fn usage(error: &clap::Error) -> Exit {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    // A closed pipe is the reader's business.
+    let _ = error.print();
+    if asked { Exit::Done } else { Exit::Error }
+}
+
+impl Connection {
+    fn options(self) -> Options {
+        let given = |value: Option<String>| value.filter(|value| !value.is_empty());
+        let file = |value: Option<PathBuf>| value.filter(|value| !value.as_os_str().is_empty());
+        Options {
+            kubeconfig: config::kubeconfig_files(file(self.kubeconfig).as_ref()),
+            context: given(self.context),
+            cluster: given(self.cluster),
+            user: given(self.user),
+            namespace: given(self.namespace),
+            server: given(self.server),
+            tls_server_name: given(self.tls_server_name),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            certificate_authority: file(self.certificate_authority),
+            client_certificate: file(self.client_certificate),
+            client_key: file(self.client_key),
+            token: given(self.token),
+            impersonate: given(self.impersonate),
+            impersonate_groups: self.impersonate_groups,
+            impersonate_uid: given(self.impersonate_uid),
+            impersonate_extra: self.impersonate_extra,
+            request_timeout: self.request_timeout.0,
+            disable_compression: self.disable_compression,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RequestTimeout(Option<Duration>);
+
+/// kubectl also takes a bare number of seconds here.
+fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
+    match text.parse::<u32>() {
+        Ok(0) => Ok(RequestTimeout(None)),
+        Ok(seconds) => Ok(RequestTimeout(Some(Duration::from_secs(seconds.into())))),
+        Err(_) => duration::parse(text).map(|duration| RequestTimeout(Some(duration))),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "say KEY=VALUE".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_request_timeout_may_be_a_number_of_seconds() {
+        let seconds = |text| request_timeout(text).map(|timeout| timeout.0.map(|limit| limit.as_secs()));
+        assert_eq!(seconds("0"), Ok(None));
+        assert_eq!(seconds("30"), Ok(Some(30)));
+        assert_eq!(seconds("2m"), Ok(Some(120)));
+        assert!(seconds("soon").is_err());
+    }
+
+    #[test]
+    fn connection_flags_stand_in_any_position() {
+        for words in [
+            "kubectl-flink -n a ls --context b",
+            "kubectl-flink ls -n a --context b",
+            "kubectl-flink --context b ls -n a",
+        ] {
+            let cli = Cli::try_parse_from(words.split(' ')).expect(words);
+            let options = cli.connection.options();
+            assert_eq!(
+                (options.namespace.as_deref(), options.context.as_deref()),
+                (Some("a"), Some("b")),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_of_flinks_are_written_with_or_without_a_space() {
+        for words in ["kubectl-flink create roc -D a=b", "kubectl-flink create roc -Da=b"] {
+            assert!(Cli::try_parse_from(words.split(' ')).is_ok(), "{words}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! From kubeconfig and flags to a client, with kubectl's meaning of every flag.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::header::{HeaderValue, USER_AGENT};
+use kube::Config;
+use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tower::limit::ConcurrencyLimitLayer;
+
+use super::Cluster;
+use super::error::{self, ClusterError, Result};
+
+/// Requests at once. The client speaks HTTP/1.1, so each more is a connection and a handshake more.
+const CONCURRENT_REQUESTS: usize = 4;
+
+/// The connection flags, as typed. Empty text counts as absent, as with kubectl.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Kubeconfig files to merge, first wins.
+    pub kubeconfig: Vec<PathBuf>,
+    pub context: Option<String>,
+    pub cluster: Option<String>,
+    pub user: Option<String>,
+    pub namespace: Option<String>,
+    pub server: Option<String>,
+    pub tls_server_name: Option<String>,
+    pub insecure_skip_tls_verify: bool,
+    pub certificate_authority: Option<PathBuf>,
+    pub client_certificate: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+    pub token: Option<String>,
+    pub impersonate: Option<String>,
+    pub impersonate_groups: Vec<String>,
+    pub impersonate_uid: Option<String>,
+    /// `(key, value)`; a key may come several times.
+    pub impersonate_extra: Vec<(String, String)>,
+    /// Of one request; none is no limit. Never applied to watches.
+    pub request_timeout: Option<Duration>,
+    pub disable_compression: bool,
+}
+
+/// Makes a client. Nothing is asked of the server yet.
+pub async fn connect(options: &Options) -> Result<Cluster> {
+    let kubeconfig = read(&options.kubeconfig)?;
+    let context =
+        options.context.clone().or_else(|| kubeconfig.as_ref().and_then(|k| k.current_context.clone()));
+    let mut config = match kubeconfig {
+        Some(kubeconfig) => from_kubeconfig(kubeconfig, options).await?,
+        None => Config::incluster().map_err(|_| {
+            ClusterError::Config(
+                "there is no kubeconfig: neither --kubeconfig, nor $KUBECONFIG, nor ~/.kube/config names a file"
+                    .to_owned(),
+            )
+        })?,
+    };
+    config.disable_compression = options.disable_compression;
+    // The library's own retry sends every method again, for minutes: a person would wait, and a
+    // create that is sent twice may make two.
+    config.default_retry = false;
+    let user_agent = concat!("kubectl-flink/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((USER_AGENT, HeaderValue::from_static(user_agent)));
+
+    let server =
+        config.cluster_url.authority().map_or_else(|| config.cluster_url.to_string(), ToString::to_string);
+    let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let client = ClientBuilder::try_from(config)
+        .map_err(|error| ClusterError::from_kube(error, &server))?
+        .with_layer(&ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS))
+        .build();
+    Ok(Cluster::new(client, server, namespace, context, options.request_timeout))
+}
+
+/// Merges the files; none when there is none.
+fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>> {
+    let mut merged: Option<Kubeconfig> = None;
+    for file in files {
+        let next = Kubeconfig::read_from(file).map_err(|error| {
+            let ClusterError::Config(cause) = error::config(error) else {
+                unreachable!("config errors only")
+            };
+            ClusterError::Config(format!("cannot read kubeconfig {}: {cause}", file.display()))
+        })?;
+        merged = Some(match merged {
+            Some(earlier) => earlier.merge(next).map_err(error::config)?,
+            None => next,
+        });
+    }
+    Ok(merged)
+}
+
+async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Result<Config> {
+    let selection = KubeConfigOptions {
+        context: options.context.clone(),
+        cluster: options.cluster.clone(),
+        user: options.user.clone(),
+    };
+    override_entries(&mut kubeconfig, options);
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &selection).await.map_err(error::config)?;
+    let auth = &mut config.auth_info;
+    let path = |file: &PathBuf| file.to_string_lossy().into_owned();
+    if let Some(file) = &options.client_certificate {
+        auth.client_certificate = Some(path(file));
+        auth.client_certificate_data = None;
+    }
+    if let Some(file) = &options.client_key {
+        auth.client_key = Some(path(file));
+        auth.client_key_data = None;
+    }
+    if let Some(token) = &options.token {
+        auth.token = Some(token.clone().into());
+        auth.token_file = None;
+    }
+    if let Some(user) = &options.impersonate {
+        auth.impersonate = Some(user.clone());
+    }
+    if !options.impersonate_groups.is_empty() {
+        auth.impersonate_groups = Some(options.impersonate_groups.clone());
+    }
+    if options.impersonate_uid.is_some() {
+        auth.impersonate_uid = options.impersonate_uid.clone();
+    }
+    for (key, value) in &options.impersonate_extra {
+        auth.impersonate_user_extra
+            .get_or_insert_default()
+            .entry(key.clone())
+            .or_default()
+            .push(value.clone());
+    }
+    Ok(config)
+}
+
+/// Flags that replace a field of the chosen cluster. They are written into the entries before the
+/// configuration is made of them, so that files are read and checked in one place.
+fn override_entries(kubeconfig: &mut Kubeconfig, options: &Options) {
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        if options.server.is_some() {
+            cluster.server = options.server.clone();
+        }
+        if options.tls_server_name.is_some() {
+            cluster.tls_server_name = options.tls_server_name.clone();
+        }
+        if options.insecure_skip_tls_verify {
+            cluster.insecure_skip_tls_verify = Some(true);
+            cluster.certificate_authority = None;
+            cluster.certificate_authority_data = None;
+        }
+        if let Some(file) = &options.certificate_authority {
+            cluster.certificate_authority = Some(file.to_string_lossy().into_owned());
+            cluster.certificate_authority_data = None;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What can go wrong between here and the API server, in kubectl's words.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use kube::core::Status;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// No usable kubeconfig, context or credentials.
+    #[error("{0}")]
+    Config(String),
+    #[error("The connection to the server {server} was refused - did you specify the right host or port?")]
+    Refused { server: String },
+    #[error("Unable to connect to the server: {cause}")]
+    Unreachable { cause: String },
+    #[error("You must be logged in to the server ({0})")]
+    Unauthorized(String),
+    #[error("Error from server ({}): {}", .0.reason, .0.message)]
+    Api(Box<Status>),
+    #[error("Unable to connect to the server: no answer within {} s (--request-timeout)", .0.as_secs())]
+    TimedOut(Duration),
+    /// An answer that is not what the API promises.
+    #[error("the server's answer cannot be read: {0}")]
+    Answer(String),
+}
+
+pub type Result<T> = std::result::Result<T, ClusterError>;
+
+impl ClusterError {
+    /// Sorts `error` of a request to `server` (`host:port`).
+    pub fn from_kube(error: kube::Error, server: &str) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 401 => Self::Unauthorized(status.message),
+            kube::Error::Api(status) => Self::Api(status),
+            kube::Error::Auth(error) => Self::Config(format!("cannot get credentials: {}", chain(&error))),
+            kube::Error::SerdeError(error) => Self::Answer(error.to_string()),
+            other => {
+                let cause = chain(&other);
+                if cause.contains("Connection refused") {
+                    Self::Refused { server: server.to_owned() }
+                } else {
+                    Self::Unreachable { cause }
+                }
+            }
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api(status) if status.is_not_found())
+    }
+
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Api(status) if status.is_forbidden())
+    }
+
+    pub fn is_already_exists(&self) -> bool {
+        matches!(self, Self::Api(status) if status.is_already_exists())
+    }
+
+    /// Also the answer when a precondition, such as a uid, does not hold.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api(status) if status.is_conflict())
+    }
+}
+
+/// The messages of `error` and its sources, each part once: many libraries repeat their source.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut parts: Vec<String> = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(next) = source {
+        let text = next.to_string();
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        source = next.source();
+    }
+    // The innermost is what happened; the outer ones name layers of the library.
+    const LAYERS: [&str; 4] = ["ServiceError: ", "HyperError: ", "client error (Connect)", "auth error: "];
+    let told = parts.join(": ");
+    LAYERS.iter().fold(told, |text, layer| text.replace(layer, "")).trim_matches([':', ' ']).to_owned()
+}
+
+/// Walks to the innermost source of a kubeconfig error.
+pub fn config(error: kube::config::KubeconfigError) -> ClusterError {
+    use kube::config::KubeconfigError as E;
+    ClusterError::Config(match error {
+        E::CurrentContextNotSet => "no current context is set in the kubeconfig".to_owned(),
+        E::LoadContext(name) => format!("context {name:?} does not exist in the kubeconfig"),
+        E::LoadClusterOfContext(name) => format!("cluster {name:?} does not exist in the kubeconfig"),
+        other => match other.source() {
+            Some(_) => chain(&other),
+            None => other.to_string(),
+        },
+    })
+}

@@ -1,0 +1,59 @@
+//! The kinds of objects that sessions are made of: their paths and their names in kubectl's words.
+
+use std::fmt;
+
+/// A namespaced kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Deployment,
+    Job,
+    Service,
+    ConfigMap,
+    Pod,
+}
+
+impl Kind {
+    /// As kubectl writes it in front of a slash and a name.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment.apps",
+            Self::Job => "job.batch",
+            Self::Service => "service",
+            Self::ConfigMap => "configmap",
+            Self::Pod => "pod",
+        }
+    }
+
+    fn group_and_plural(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Deployment => ("/apis/apps/v1", "deployments"),
+            Self::Job => ("/apis/batch/v1", "jobs"),
+            Self::Service => ("/api/v1", "services"),
+            Self::ConfigMap => ("/api/v1", "configmaps"),
+            Self::Pod => ("/api/v1", "pods"),
+        }
+    }
+
+    /// The path of the collection, in one namespace or in all.
+    pub(super) fn collection(self, namespace: Option<&str>) -> String {
+        let (group, plural) = self.group_and_plural();
+        match namespace {
+            Some(namespace) => format!("{group}/namespaces/{namespace}/{plural}"),
+            None => format!("{group}/{plural}"),
+        }
+    }
+}
+
+/// One object, by name and uid: what is deleted must be what was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectRef {
+    pub kind: Kind,
+    pub name: String,
+    pub uid: String,
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.resource(), self.name)
+    }
+}

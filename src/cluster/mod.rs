@@ -1,0 +1,99 @@
+//! The only place that knows the Kubernetes client: connect, read, watch, write, delete, forward.
+//!
+//! It knows neither Flink's REST nor any flag. What it reads leaves it as plain values of
+//! [`crate::model`].
+
+pub mod connect;
+pub mod error;
+mod events;
+mod evidence;
+mod forward;
+mod kind;
+mod logs;
+mod objects;
+mod preflight;
+mod sessions;
+mod tables;
+mod watch;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use http::Request;
+use kube::Client;
+use serde::de::DeserializeOwned;
+
+pub use connect::{Options, connect};
+pub use error::{ClusterError, Result};
+pub use forward::PodPort;
+pub use kind::{Kind, ObjectRef};
+pub use objects::Propagation;
+pub use preflight::Rights;
+pub use sessions::{Scope, SessionObjects};
+
+/// A client of one cluster, and the namespace that commands act in.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    /// `host:port`, for error messages.
+    server: String,
+    namespace: String,
+    context: Option<String>,
+    request_timeout: Option<Duration>,
+}
+
+impl Cluster {
+    pub fn new(
+        client: Client,
+        server: String,
+        namespace: String,
+        context: Option<String>,
+        request_timeout: Option<Duration>,
+    ) -> Self {
+        Self { client, server, namespace, context, request_timeout }
+    }
+
+    /// The namespace of `-n`, else of the context.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// The version of the API server, such as `v1.34.4`.
+    pub async fn server_version(&self) -> Result<String> {
+        self.unary(self.client.apiserver_version()).await.map(|info| info.git_version)
+    }
+
+    /// Bounds one request by `--request-timeout` and sorts its error.
+    async fn unary<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T> {
+        let answer = match self.request_timeout {
+            None => request.await,
+            Some(limit) => {
+                tokio::time::timeout(limit, request).await.map_err(|_| ClusterError::TimedOut(limit))?
+            }
+        };
+        answer.map_err(|error| ClusterError::from_kube(error, &self.server))
+    }
+
+    /// GETs `path` as `media_type`.
+    async fn read<T: DeserializeOwned + Debug>(&self, path: &str, media_type: &'static str) -> Result<T> {
+        let request = Request::get(path)
+            .header(http::header::ACCEPT, media_type)
+            .body(Vec::new())
+            .map_err(|error| ClusterError::Answer(error.to_string()))?;
+        self.unary(self.client.request(request)).await
+    }
+}
+
+/// None for "not found"; every other error stays one. An error is never read as "absent".
+fn found<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,335 @@
+//! `kubectl flink create NAME`: makes a session and waits until its REST answers.
+
+mod permissions;
+mod wait;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::app::{App, CommandError, duration};
+use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
+use crate::exit::Exit;
+use crate::model::Evidence;
+use crate::model::evidence::Rest;
+use crate::session::preflight::{self, Clear, Refusal};
+use crate::session::quantity::{Cpu, Memory};
+use crate::session::rbac::Grant;
+use crate::session::spec::{Expose, parse_setting};
+use crate::session::{FlinkVersion, SessionName, SessionSpec, bootstrap, labels, version};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # A session with the newest Flink
+  kubectl flink create roc
+
+  # Flink 1.20, bigger TaskManagers, in a namespace of its own
+  kubectl flink create roc --flink-version 1.20 --taskmanager-memory 4g --slots 4 -n team-a --create-namespace
+
+  # An image of your own, and any setting of Flink's
+  kubectl flink create roc --image registry.example/flink:mine -Dstate.savepoints.dir=s3://bucket/savepoints")]
+pub struct Args {
+    /// Name of the session (Flink's kubernetes.cluster-id): lower-case letters, digits and '-', at most 45
+    name: String,
+
+    /// Image to run; must hold Flink 1.10 or later. The settings follow the Flink that is in it, whatever its tag says
+    /// [default: flink:2.3.0, or flink:VERSION with --flink-version]
+    #[arg(long)]
+    image: Option<String>,
+
+    /// Flink version to run, such as 1.20 or 2.3.0; with --image, the version that the image must have
+    #[arg(long, value_name = "VERSION")]
+    flink_version: Option<FlinkVersion>,
+
+    /// A setting of Flink's; may be repeated
+    #[arg(short = 'D', value_name = "KEY=VALUE")]
+    define: Vec<String>,
+
+    /// Memory of the JobManager's container, such as 1600m or 2g [default: 1600m]
+    #[arg(long, value_name = "SIZE")]
+    jobmanager_memory: Option<Memory>,
+
+    /// CPU of the JobManager's container, such as 0.5 or 500m [default: Flink's, 1]
+    #[arg(long, value_name = "CORES")]
+    jobmanager_cpu: Option<Cpu>,
+
+    /// Memory of each TaskManager's container [default: 1728m]
+    #[arg(long, value_name = "SIZE")]
+    taskmanager_memory: Option<Memory>,
+
+    /// CPU of each TaskManager's container [default: Flink's, one a slot]
+    #[arg(long, value_name = "CORES")]
+    taskmanager_cpu: Option<Cpu>,
+
+    /// Task slots of each TaskManager [default: Flink's, 1]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    slots: Option<u16>,
+
+    /// ServiceAccount of the session's pods
+    #[arg(long, value_name = "NAME", default_value = "flink")]
+    service_account: String,
+
+    /// Permissions to give to the ServiceAccount where it lacks them
+    #[arg(long, value_enum, default_value = "role")]
+    rbac: Rbac,
+
+    /// Create the namespace if it does not exist
+    #[arg(long)]
+    create_namespace: bool,
+
+    /// Type of the Service in front of REST. REST has no login: anyone who reaches it can run code
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "ClusterIP")]
+    expose: ServiceType,
+
+    /// Wait until REST answers
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    wait: bool,
+
+    /// Longest wait, such as 90s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Rbac {
+    /// A Role with the least rights, in the namespace
+    Role,
+    /// The ClusterRole edit, in the namespace
+    Edit,
+    /// The ClusterRole edit in every namespace, as the Flink documentation has it
+    EditCluster,
+    /// Nothing: the ServiceAccount is used as it is
+    None,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ServiceType {
+    #[value(name = "ClusterIP")]
+    ClusterIp,
+    #[value(name = "NodePort")]
+    NodePort,
+    #[value(name = "LoadBalancer")]
+    LoadBalancer,
+}
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    let spec = args.spec()?;
+    let cluster = app.cluster().await?;
+    let namespace = cluster.namespace();
+    warn_if_newer(app, spec.version_hint());
+
+    let has_namespace = check_namespace(&cluster, &args, app).await?;
+    let clear = match has_namespace {
+        true => check_name(&cluster, &spec.name, app).await?,
+        false => Clear::Start,
+    };
+    let permissions =
+        permissions::plan(&cluster, namespace, has_namespace, &spec.service_account, args.grant()).await?;
+
+    if !has_namespace {
+        permissions::create_namespace(&cluster, namespace, app).await?;
+    }
+    permissions.grant(&cluster, app).await?;
+    let job = start_bootstrap(&cluster, &spec, clear, args.timeout, app).await?;
+    if !args.wait {
+        app.ui.hint(&format!("kubectl flink status {}{}", spec.name, app.scope_flags()));
+        return Ok(Exit::Done);
+    }
+    let evidence = wait::until_ready(&cluster, &spec, &job, args.timeout, app).await?;
+    finish(&cluster, &spec, &evidence, app).await?;
+    present(&cluster, &spec, &evidence, app).await
+}
+
+impl Args {
+    /// The session that was asked for; refuses what cannot be right before anything is asked of a
+    /// cluster.
+    fn spec(&self) -> Result<SessionSpec, CommandError> {
+        let name: SessionName = self.name.parse()?;
+        let config = self.define.iter().map(|text| parse_setting(text)).collect::<Result<Vec<_>, _>>()?;
+        let image = match (&self.image, self.flink_version) {
+            (Some(image), _) if image.trim().is_empty() => {
+                return Err(
+                    CommandError::new(Exit::Error, "--image is empty").hint("kubectl flink create --help")
+                );
+            }
+            (Some(image), _) => image.clone(),
+            (None, Some(version)) => format!("flink:{version}"),
+            (None, None) => version::DEFAULT_IMAGE.to_owned(),
+        };
+        let spec = SessionSpec {
+            name,
+            image,
+            expected_version: self.flink_version,
+            jobmanager_memory: self.jobmanager_memory,
+            jobmanager_cpu: self.jobmanager_cpu,
+            taskmanager_memory: self.taskmanager_memory,
+            taskmanager_cpu: self.taskmanager_cpu,
+            slots: self.slots,
+            service_account: self.service_account.clone(),
+            expose: match self.expose {
+                ServiceType::ClusterIp => Expose::ClusterIp,
+                ServiceType::NodePort => Expose::NodePort,
+                ServiceType::LoadBalancer => Expose::LoadBalancer,
+            },
+            config,
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn grant(&self) -> Grant {
+        match self.rbac {
+            Rbac::Role => Grant::Role,
+            Rbac::Edit => Grant::Edit,
+            Rbac::EditCluster => Grant::EditCluster,
+            Rbac::None => Grant::None,
+        }
+    }
+}
+
+fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
+    if let Some(newer) = found.filter(|found| version::NEWEST.is_before(*found)) {
+        let known = version::NEWEST;
+        app.ui.warn(&format!(
+            "Flink {newer} is newer than this plugin knows: the settings of {known} are used"
+        ));
+    }
+}
+
+/// True when the namespace is there, or may be: not everybody can look.
+async fn check_namespace(cluster: &Cluster, args: &Args, app: &App) -> Result<bool, CommandError> {
+    let namespace = cluster.namespace();
+    match cluster.namespace_exists(namespace).await? {
+        Some(false) if !args.create_namespace => {
+            Err(CommandError::new(Exit::Error, format!("namespace {namespace:?} does not exist"))
+                .hint(format!("kubectl flink create {}{} --create-namespace", args.name, app.scope_flags())))
+        }
+        Some(exists) => Ok(exists),
+        None => Ok(true),
+    }
+}
+
+async fn check_name(cluster: &Cluster, name: &SessionName, app: &App) -> Result<Clear, CommandError> {
+    let namespace = cluster.namespace();
+    let found = cluster.found(namespace, name).await?;
+    preflight::check(name, namespace, &found).map_err(|refusal| {
+        let flags = app.scope_flags();
+        let refused = |exit| CommandError::new(exit, refusal.to_string());
+        match &refusal {
+            Refusal::SessionExists { .. } | Refusal::BeingCreated { .. } => refused(Exit::Error)
+                .hint(format!("kubectl flink status {name}{flags}, or choose another name")),
+            Refusal::LeftOver { .. } => {
+                refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
+            }
+            Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } => {
+                refused(Exit::Refused).hint("choose another name")
+            }
+            Refusal::OldJobs { objects, .. } => refused(Exit::Refused).hint(format!(
+                "choose another name, or, if those jobs are not needed: kubectl delete -n {namespace} {}",
+                objects.join(" ")
+            )),
+        }
+    })
+}
+
+/// Creates the bootstrap Job. The API server lets only one of two at once have the name.
+async fn start_bootstrap(
+    cluster: &Cluster,
+    spec: &SessionSpec,
+    clear: Clear,
+    timeout: Duration,
+    app: &App,
+) -> Result<ObjectRef, CommandError> {
+    let namespace = cluster.namespace();
+    let name = spec.name.bootstrap_job();
+    let what = format!("cannot create {}/{name} in namespace {namespace}", Kind::Job.resource());
+    if let Clear::ReplaceBootstrap { uid } = clear {
+        let ended = ObjectRef { kind: Kind::Job, name: name.clone(), uid };
+        if cluster.delete(namespace, &ended, Propagation::Background).await? {
+            app.ui.status(&format!("{ended} of an earlier try deleted"));
+        }
+    }
+    let job =
+        cluster.create(namespace, &bootstrap::job(spec, namespace, timeout)).await.map_err(|error| {
+            let flags = app.scope_flags();
+            match error {
+                error if error.is_already_exists() => CommandError::new(
+                    Exit::Error,
+                    format!("somebody else is creating session {} right now", spec.name),
+                )
+                .hint(format!("kubectl flink status {}{flags}", spec.name)),
+                error => CommandError::from(error).while_doing(what),
+            }
+        })?;
+    let created = ObjectRef { kind: Kind::Job, name, uid: job.metadata.uid.unwrap_or_default() };
+    app.ui.status(&format!("{created} created"));
+    Ok(created)
+}
+
+/// Marks the session as made here, with the version that it really runs, and exposes it. The
+/// session works without the marks, so a missing permission is a warning.
+async fn finish(
+    cluster: &Cluster,
+    spec: &SessionSpec,
+    evidence: &Evidence,
+    app: &App,
+) -> Result<(), CommandError> {
+    let namespace = cluster.namespace();
+    let Some(deployment) = evidence.deployment.as_ref() else { return Ok(()) };
+    let deployment =
+        ObjectRef { kind: Kind::Deployment, name: spec.name.to_string(), uid: deployment.uid.clone() };
+    let mut marks = vec![(labels::MANAGED_BY, labels::PLUGIN)];
+    if let Rest::Up(overview) = &evidence.rest {
+        marks.push((labels::VERSION, &overview.version));
+        if spec.version_hint().is_none() {
+            warn_if_newer(app, overview.version.parse().ok());
+        }
+    }
+    if let Err(error) = cluster.label(namespace, &deployment, &marks).await {
+        app.ui.warn(&format!("cannot label {deployment}: {error}"));
+    }
+    if spec.expose != Expose::ClusterIp {
+        let objects = cluster.session_objects(namespace, &spec.name).await?;
+        let rest = objects.services.iter().find(|service| service.name == spec.name.rest_service());
+        if let Some(rest) = rest {
+            let exposed = cluster.set_service_type(namespace, rest, spec.expose.as_str()).await;
+            exposed.map_err(|error: ClusterError| {
+                CommandError::from(error).while_doing(format!(
+                    "session {} is ready, and {rest} cannot be made a {}",
+                    spec.name,
+                    spec.expose.as_str()
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the tables, then says that the session is ready and how to open it.
+async fn present(
+    cluster: &Cluster,
+    spec: &SessionSpec,
+    evidence: &Evidence,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let tables = super::session_tables::read(cluster, cluster.namespace(), &spec.name).await?;
+    app.ui.data(&tables)?;
+    let flags = app.scope_flags();
+    let ready = match &evidence.rest {
+        Rest::Up(overview) => format!("Session {} is ready with Flink {}.", spec.name, overview.version),
+        _ => format!("The JobManager of session {} runs; its REST could not be asked.", spec.name),
+    };
+    // Flink 1.10 has REST on the Service without the suffix, unless it is exposed.
+    let service = if tables.contains(&format!("service/{} ", spec.name.rest_service())) {
+        spec.name.rest_service()
+    } else {
+        spec.name.to_string()
+    };
+    app.ui.status("");
+    app.ui.status(&format!(
+        "{ready} Open its web UI at http://127.0.0.1:8081 with: kubectl port-forward{flags} service/{service} 8081"
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,146 @@
+//! `kubectl flink status NAME`: the verdict, then pods and Services, then what is wrong.
+
+use std::time::Duration;
+
+use crate::app::{App, CommandError, rest};
+use crate::cluster::Scope;
+use crate::diagnosis::{self, Phase};
+use crate::exit::Exit;
+use crate::model::evidence::Rest;
+use crate::model::{Evidence, Finding, SessionView};
+use crate::session::SessionName;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # How is it?
+  kubectl flink status roc
+
+  # In another namespace
+  kubectl flink status roc -n team-a")]
+pub struct Args {
+    /// Name of the session
+    name: String,
+}
+
+/// A healthy REST answers in milliseconds; a sick one must not hold the rest of the screen back.
+const REST_PATIENCE: Duration = Duration::from_secs(1);
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    let name: SessionName = args.name.parse()?;
+    let cluster = app.cluster().await?;
+    let namespace = cluster.namespace();
+    let scope = Scope::Namespace(namespace.to_owned());
+    let named = std::slice::from_ref(&name);
+    let (sessions, evidence) =
+        tokio::try_join!(cluster.sessions(&scope, named), cluster.observe(namespace, &name))?;
+    let Some(session) = sessions.into_iter().next() else {
+        return Err(super::ls::not_found(&name, namespace));
+    };
+    let (rest, tables) = tokio::join!(
+        rest::ask(&cluster, &evidence, REST_PATIENCE),
+        super::session_tables::read(&cluster, namespace, &name)
+    );
+    let evidence = Evidence { rest, ..evidence };
+    let findings = diagnosis::findings(&evidence);
+    app.ui.data(&format!("{}\n\n{}{}", verdict(&session, &evidence), tables?, section(&findings)))?;
+    for unreadable in &evidence.unreadable {
+        app.ui.warn(&format!("not all could be read: {unreadable}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// One sentence that is true.
+fn verdict(session: &SessionView, evidence: &Evidence) -> String {
+    let SessionView { name, status, ready, desired, .. } = session;
+    let phase = diagnosis::phase::of(evidence);
+    match (&evidence.rest, status.as_str()) {
+        (Rest::Up(overview), "Running") => format!(
+            "Session {name} is Running: Flink {}, JobManager {ready}/{desired}, {}, {} of {} slots free, {}",
+            overview.version,
+            counted(overview.taskmanagers, "TaskManager"),
+            overview.slots_available,
+            overview.slots_total,
+            counted(overview.jobs_running, "running job"),
+        ),
+        (Rest::Forbidden(why), "Running") => {
+            format!(
+                "Session {name} is Running: JobManager {ready}/{desired}; REST could not be asked ({why})"
+            )
+        }
+        (_, "Running" | "Creating") if phase != Phase::Ready => {
+            format!("Session {name} is Creating: waiting for {}", phase.awaited())
+        }
+        _ => format!("Session {name} is {status}: JobManager {ready}/{desired}"),
+    }
+}
+
+fn counted(count: u32, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn section(findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(|finding| {
+            let evidence = finding.evidence.as_ref().map(|text| format!("  {text}\n")).unwrap_or_default();
+            format!("\n{} ({})\n{evidence}  fix: {}\n", finding.summary, finding.id, finding.fix)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::{Overview, Pod};
+    use crate::model::session::Owner;
+
+    fn session(status: &str) -> SessionView {
+        SessionView {
+            name: "roc".to_owned(),
+            namespace: "team-a".to_owned(),
+            uid: None,
+            created: None,
+            ready: 1,
+            desired: 1,
+            status: status.to_owned(),
+            version: None,
+            taskmanagers: 0,
+            image: None,
+            owner: Owner::Plugin,
+        }
+    }
+
+    fn evidence(rest: Rest) -> Evidence {
+        let pod = Pod { name: "roc-1-2".to_owned(), ready: true, ..Pod::default() };
+        let at = "2026-01-01T00:00:00Z".parse().expect("time");
+        Evidence { rest, jobmanagers: vec![pod], ..Evidence::empty("roc", "team-a", at) }
+    }
+
+    #[test]
+    fn the_verdict_never_calls_a_session_running_before_rest_answers() {
+        let up = Rest::Up(Overview {
+            version: "2.3.0".to_owned(),
+            taskmanagers: 1,
+            slots_total: 2,
+            slots_available: 1,
+            jobs_running: 1,
+        });
+        insta::assert_snapshot!(
+            [
+                verdict(&session("Running"), &evidence(up)),
+                verdict(&session("Running"), &evidence(Rest::Down("refused".to_owned()))),
+                verdict(&session("Running"), &evidence(Rest::Forbidden("pods/portforward".to_owned()))),
+                verdict(&session("CrashLoopBackOff"), &evidence(Rest::NotAsked)),
+            ]
+            .join("\n"),
+            @"
+        Session roc is Running: Flink 2.3.0, JobManager 1/1, 1 TaskManager, 1 of 2 slots free, 1 running job
+        Session roc is Creating: waiting for the JobManager's REST to answer
+        Session roc is Running: JobManager 1/1; REST could not be asked (pods/portforward)
+        Session roc is CrashLoopBackOff: JobManager 1/1
+        "
+        );
+    }
+}

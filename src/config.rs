@@ -1,0 +1,38 @@
+//! The one reader of the environment and of well-known places on disk.
+
+use std::env;
+use std::path::PathBuf;
+
+/// What the environment says about a run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Colour is wanted where the stream is a terminal.
+    pub colour: bool,
+    /// Filter for diagnostic messages, in tracing's syntax; `-v` adds to it.
+    pub log_filter: Option<String>,
+}
+
+impl Config {
+    pub fn from_env() -> Self {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        Self {
+            // NO_COLOR counts whatever its value (no-color.org); TERM=dumb as kubectl.
+            colour: !set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            log_filter: env::var("KUBECTL_FLINK_LOG").ok().filter(|filter| !filter.is_empty()),
+        }
+    }
+}
+
+/// The kubeconfig files that kubectl would merge, first wins: `flag` alone when given, else those
+/// of `$KUBECONFIG`, else `~/.kube/config`. A file of a list may be missing, the flag's may not.
+pub fn kubeconfig_files(flag: Option<&PathBuf>) -> Vec<PathBuf> {
+    if let Some(path) = flag {
+        return vec![path.clone()];
+    }
+    let listed = env::var_os("KUBECONFIG").filter(|list| !list.is_empty());
+    let files: Vec<PathBuf> = match listed {
+        Some(list) => env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => dirs::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
+    };
+    files.into_iter().filter(|path| path.exists()).collect()
+}

@@ -1,0 +1,264 @@
+//! The rules, worst and most telling first. Each looks at the evidence and finds one problem or none.
+//!
+//! A rule says `cannot_heal` only when waiting longer cannot help.
+
+use super::cause;
+use crate::model::Finding;
+use crate::model::evidence::{Evidence, Exit, Outcome, Pod};
+
+pub type Rule = fn(&Evidence) -> Option<Finding>;
+
+pub const RULES: [Rule; 9] = [
+    bootstrap_pod_refused,
+    bootstrap_pod_stuck,
+    bootstrap_failed,
+    bootstrap_made_nothing,
+    jobmanager_pod_refused,
+    jobmanager_pod_stuck,
+    jobmanager_crashes,
+    rest_is_down,
+    half_made,
+];
+
+/// The scheduler places a pod within a second where there is room, and pods that are just going
+/// free theirs within a few.
+const UNSCHEDULABLE_SECONDS: u64 = 10;
+
+/// Longer than any healthy JobManager needs from its container's start to REST: 98 seconds were
+/// seen with a tenth of a CPU.
+const REST_SECONDS: u64 = 120;
+
+/// A healthy JobManager pod gets its ConfigMap within a few seconds.
+const HALF_MADE_SECONDS: u64 = 30;
+
+/// Waiting reasons of a container that the kubelet itself will not get past without a change.
+const STUCK: [&str; 7] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+];
+
+fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref()?;
+    let refused = bootstrap.pod_refused.as_ref()?;
+    (bootstrap.outcome == Outcome::Running && bootstrap.pod.is_none()).then(|| Finding {
+        id: "bootstrap-pod-refused",
+        summary: format!("job.batch/{} may not make its pod", bootstrap.job),
+        evidence: Some(refused.clone()),
+        fix: fix_for_refusal(refused, evidence),
+        cannot_heal: true,
+    })
+}
+
+fn bootstrap_pod_stuck(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref().filter(|b| b.outcome == Outcome::Running)?;
+    stuck_pod(bootstrap.pod.as_ref()?, evidence, "bootstrap")
+}
+
+fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref()?;
+    let Outcome::Failed(reason) = &bootstrap.outcome else { return None };
+    // Flink 1.10 and 1.11 exit 1 after creating everything when the new Service does not resolve
+    // at once: what exists counts, not the exit code.
+    if evidence.deployment.as_ref().is_some_and(|deployment| !deployment.deleting) {
+        return None;
+    }
+    let said = bootstrap.pod.as_ref().and_then(|pod| pod.ended.as_ref()).and_then(own_words);
+    let log = bootstrap.log.as_deref().and_then(cause::deepest);
+    let read_log = format!("kubectl logs -n {} job/{}", evidence.namespace, bootstrap.job);
+    let evidence_text = said.or(log).unwrap_or_else(|| reason.clone());
+    Some(Finding {
+        id: "bootstrap-failed",
+        summary: format!("Flink's client in job.batch/{} failed", bootstrap.job),
+        fix: fix_for_client(&evidence_text, evidence).unwrap_or(read_log),
+        evidence: Some(evidence_text),
+        cannot_heal: true,
+    })
+}
+
+/// What `bootstrap.sh` put into the termination message when it refused the image.
+fn own_words(exit: &Exit) -> Option<String> {
+    let refused = (64..=67).contains(&exit.code) && !exit.message.is_empty();
+    refused.then(|| exit.message.clone())
+}
+
+fn bootstrap_made_nothing(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref()?;
+    (bootstrap.outcome == Outcome::Succeeded && evidence.deployment.is_none()).then(|| Finding {
+        id: "bootstrap-made-nothing",
+        summary: format!(
+            "job.batch/{} ended well, but there is no deployment.apps/{}",
+            bootstrap.job, evidence.name
+        ),
+        evidence: None,
+        fix: format!("kubectl flink create {} -n {}", evidence.name, evidence.namespace),
+        cannot_heal: true,
+    })
+}
+
+fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
+    let refused = evidence.deployment.as_ref()?.pod_refused.as_ref()?;
+    Some(Finding {
+        id: "jobmanager-pod-refused",
+        summary: format!("deployment.apps/{} may not make its pod", evidence.name),
+        evidence: Some(refused.clone()),
+        fix: fix_for_refusal(refused, evidence),
+        cannot_heal: true,
+    })
+}
+
+fn jobmanager_pod_stuck(evidence: &Evidence) -> Option<Finding> {
+    evidence
+        .jobmanagers
+        .iter()
+        .filter(|pod| !pod.deleting)
+        .find_map(|pod| stuck_pod(pod, evidence, "JobManager"))
+}
+
+fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
+    if let Some((reason, message)) =
+        pod.waiting.as_ref().filter(|(reason, _)| STUCK.contains(&reason.as_str()))
+    {
+        let is_image = reason.contains("Image");
+        return Some(Finding {
+            id: if is_image { "image-pull" } else { "container-config" },
+            summary: if is_image {
+                format!("the image of {role} pod {} cannot be pulled ({reason})", pod.name)
+            } else {
+                format!("the container of {role} pod {} cannot be made ({reason})", pod.name)
+            },
+            evidence: (!message.is_empty()).then(|| message.clone()),
+            fix: if is_image {
+                "check the image's name and tag (--image), and the pull secret of the ServiceAccount"
+                    .to_owned()
+            } else {
+                format!("kubectl describe pod -n {} {}", evidence.namespace, pod.name)
+            },
+            cannot_heal: true,
+        });
+    }
+    let unschedulable = pod.unschedulable.as_ref()?;
+    let settled = evidence.seconds_since(unschedulable.since) >= UNSCHEDULABLE_SECONDS;
+    Some(Finding {
+        id: "unschedulable",
+        summary: format!("no node has room for {role} pod {}", pod.name),
+        evidence: Some(unschedulable.message.clone()),
+        fix: if unschedulable.node_is_coming {
+            "a node is being added".to_owned()
+        } else {
+            "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
+        },
+        cannot_heal: settled && !unschedulable.node_is_coming,
+    })
+}
+
+fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
+    let pod = evidence.jobmanagers.iter().rev().find(|pod| !pod.deleting && !pod.ready_since_start())?;
+    let exit = pod.ended.as_ref().filter(|exit| exit.code != 0).or(pod.ended_before.as_ref())?;
+    let log = pod.last_log.as_deref();
+    let out_of_memory = exit.reason == "OOMKilled";
+    let backing_off = pod.waiting.as_ref().is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
+    Some(Finding {
+        id: if out_of_memory { "jobmanager-oom" } else { "jobmanager-crash" },
+        summary: if out_of_memory {
+            format!("JobManager pod {} was killed: out of memory", pod.name)
+        } else {
+            format!("JobManager pod {} crashes at start (exit code {})", pod.name, exit.code)
+        },
+        evidence: log
+            .and_then(cause::deepest)
+            .or_else(|| (!exit.message.trim().is_empty()).then(|| exit.message.trim().to_owned())),
+        fix: if out_of_memory {
+            "give it more (--jobmanager-memory)".to_owned()
+        } else {
+            log.and_then(|log| fix_for_client(log, evidence))
+                .unwrap_or_else(|| format!("kubectl logs -n {} {} --previous", evidence.namespace, pod.name))
+        },
+        cannot_heal: backing_off
+            || pod.restarts >= 2
+            || out_of_memory
+            || log.is_some_and(cause::is_fatal_at_start),
+    })
+}
+
+impl Pod {
+    /// A container that runs and has never been restarted.
+    fn ready_since_start(&self) -> bool {
+        self.ready && self.restarts == 0
+    }
+}
+
+fn rest_is_down(evidence: &Evidence) -> Option<Finding> {
+    let crate::model::evidence::Rest::Down(why) = &evidence.rest else { return None };
+    let pod = evidence.jobmanagers.iter().find(|pod| pod.ready && !pod.deleting)?;
+    (evidence.seconds_since(pod.created) >= REST_SECONDS).then(|| Finding {
+        id: "rest-down",
+        summary: format!("JobManager pod {} runs, but its REST does not answer", pod.name),
+        evidence: Some(why.clone()),
+        fix: format!("kubectl logs -n {} {}", evidence.namespace, pod.name),
+        cannot_heal: false,
+    })
+}
+
+/// A client that failed and could not clean up after itself: the Deployment is there, the ConfigMap
+/// that its pod mounts is not, and no event but FailedMount says so. Healthy creations have that
+/// event too, in their first seconds.
+fn half_made(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref()?;
+    let deployment = evidence.deployment.as_ref().filter(|deployment| !deployment.deleting)?;
+    let failed = matches!(bootstrap.outcome, Outcome::Failed(_));
+    let stuck = evidence
+        .jobmanagers
+        .iter()
+        .any(|pod| pod.waiting.as_ref().is_some_and(|(reason, _)| reason == "ContainerCreating"));
+    let old = evidence.seconds_since(deployment.created) >= HALF_MADE_SECONDS;
+    (failed && stuck && old).then(|| Finding {
+        id: "half-made",
+        summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
+        evidence: bootstrap.log.as_deref().and_then(cause::deepest),
+        fix: format!("kubectl flink delete {} -n {}", evidence.name, evidence.namespace),
+        cannot_heal: true,
+    })
+}
+
+/// What to do when the API server refused to let a controller make a pod.
+fn fix_for_refusal(refused: &str, evidence: &Evidence) -> String {
+    let namespace = &evidence.namespace;
+    if refused.contains("exceeded quota") || refused.contains("failed quota") {
+        format!("kubectl describe quota -n {namespace}")
+    } else if refused.contains("violates PodSecurity") {
+        format!("kubectl get namespace {namespace} --show-labels; the session's pods must meet that level")
+    } else if refused.contains("per Container is") {
+        format!("kubectl describe limitrange -n {namespace}")
+    } else if refused.contains("serviceaccount") && refused.contains("not found") {
+        "let create make the ServiceAccount (--rbac=role), or name one that exists (--service-account)"
+            .to_owned()
+    } else {
+        format!("kubectl get events -n {namespace}")
+    }
+}
+
+/// What to do about a cause that Flink's client or JobManager named.
+fn fix_for_client(cause: &str, evidence: &Evidence) -> Option<String> {
+    if cause.contains("set finalizers on") {
+        Some(format!(
+            "the cluster demands the right to update deployments/finalizers: an administrator adds it to role {} in namespace {}",
+            crate::session::rbac::ROLE,
+            evidence.namespace
+        ))
+    } else if cause.contains("is forbidden") || cause.contains("Forbidden") {
+        Some(
+            "the ServiceAccount lacks a permission: --rbac=role grants the least that Flink needs".to_owned(),
+        )
+    } else if cause.contains("exceed configured Total") || cause.contains("IllegalConfigurationException") {
+        Some(
+            "change the sizes (--jobmanager-memory, --taskmanager-memory) or the -D that is named".to_owned(),
+        )
+    } else {
+        None
+    }
+}

@@ -1,0 +1,142 @@
+//! What was observed of one session at one time.
+
+use jiff::Timestamp;
+
+/// Everything that a rule may look at. Absent parts were not there, or could not be read: then
+/// [`Evidence::unreadable`] says so.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub name: String,
+    pub namespace: String,
+    /// When this was observed, by this machine's clock.
+    pub at: Timestamp,
+    pub bootstrap: Option<Bootstrap>,
+    pub deployment: Option<Deployment>,
+    /// JobManager pods, newest last.
+    pub jobmanagers: Vec<Pod>,
+    /// Whether REST answers.
+    pub rest: Rest,
+    /// Parts that could not be read, as `pods: pods is forbidden: ...`.
+    pub unreadable: Vec<String>,
+}
+
+/// The Kubernetes Job that runs Flink's client.
+#[derive(Clone, Debug, Default)]
+pub struct Bootstrap {
+    pub job: String,
+    pub uid: String,
+    pub created: Option<Timestamp>,
+    pub outcome: Outcome,
+    pub pod: Option<Pod>,
+    /// Why the Job cannot make its pod (its FailedCreate event).
+    pub pod_refused: Option<String>,
+    /// The client's log, read once the client has failed.
+    pub log: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    #[default]
+    Running,
+    Succeeded,
+    /// With the Job's own reason, such as `BackoffLimitExceeded: ...`.
+    Failed(String),
+}
+
+/// The JobManager's Deployment.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    pub uid: String,
+    pub created: Option<Timestamp>,
+    pub deleting: bool,
+    pub image: Option<String>,
+    /// JobManagers that should run, and that are ready.
+    pub replicas: i32,
+    pub ready: i32,
+    /// Why no pod can be made (the condition ReplicaFailure).
+    pub pod_refused: Option<String>,
+    /// Label that the plugin set once REST had answered.
+    pub version: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    pub name: String,
+    pub uid: String,
+    pub created: Option<Timestamp>,
+    pub deleting: bool,
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
+    pub phase: String,
+    pub ready: bool,
+    pub unschedulable: Option<Unschedulable>,
+    /// Reason and message of the container that waits, such as ImagePullBackOff.
+    pub waiting: Option<(String, String)>,
+    /// How the container ended, if it is not running now.
+    pub ended: Option<Exit>,
+    /// How the container ended before it was restarted.
+    pub ended_before: Option<Exit>,
+    pub restarts: i32,
+    /// The container's port for REST.
+    pub rest_port: Option<u16>,
+    /// Log of the last run that ended, read once there is one.
+    pub last_log: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unschedulable {
+    pub since: Option<Timestamp>,
+    /// The scheduler's own words.
+    pub message: String,
+    /// An autoscaler has said that it adds a node for this pod.
+    pub node_is_coming: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exit {
+    pub code: i32,
+    /// `Error`, `OOMKilled`, `Completed` ...
+    pub reason: String,
+    /// The container's termination message.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// No JobManager pod to ask, or nobody asked.
+    NotAsked,
+    Down(String),
+    /// This user may reach it neither by a forwarded port nor by the API server's proxy.
+    Forbidden(String),
+    Up(Overview),
+}
+
+/// Flink's `GET /overview`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    pub version: String,
+    pub taskmanagers: u32,
+    pub slots_total: u32,
+    pub slots_available: u32,
+    pub jobs_running: u32,
+}
+
+impl Evidence {
+    /// Nothing but the name: what a session looks like before its first object.
+    pub fn empty(name: &str, namespace: &str, at: Timestamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            at,
+            bootstrap: None,
+            deployment: None,
+            jobmanagers: Vec::new(),
+            rest: Rest::NotAsked,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Seconds since `then`, never negative: the clocks of two machines are compared.
+    pub fn seconds_since(&self, then: Option<Timestamp>) -> u64 {
+        then.map_or(0, |then| self.at.duration_since(then).as_secs().max(0).unsigned_abs())
+    }
+}

@@ -1,0 +1,13 @@
+//! Plain values that travel between the layers, and the `-o json` contract.
+//!
+//! No Kubernetes client, no HTTP, no clap: everything here can be written down by hand in a test.
+
+pub mod evidence;
+pub mod finding;
+pub mod session;
+pub mod table;
+
+pub use evidence::Evidence;
+pub use finding::Finding;
+pub use session::SessionView;
+pub use table::TableView;

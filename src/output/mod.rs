@@ -1,0 +1,111 @@
+//! The one door to stdout and stderr.
+//!
+//! Data goes to stdout, everything else to stderr. Text that came from a cluster loses its control
+//! characters here, whatever command prints it. Nothing is decided here.
+
+pub mod age;
+pub mod format;
+mod progress;
+pub mod table;
+mod text;
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+pub use progress::Progress;
+pub use text::printable;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Where a run writes. One at a time, from one thread.
+pub struct Ui {
+    out: RefCell<Box<dyn Write>>,
+    err: RefCell<Box<dyn Write>>,
+    colour: bool,
+    live: bool,
+    quiet: bool,
+}
+
+impl Ui {
+    /// The process's own streams. `colour` is what the environment allows, `quiet` silences
+    /// progress.
+    pub fn new(colour: bool, quiet: bool) -> Self {
+        let live = io::stderr().is_terminal();
+        Self {
+            out: RefCell::new(Box::new(io::BufWriter::new(io::stdout()))),
+            err: RefCell::new(Box::new(io::stderr())),
+            colour: colour && live,
+            live: live && colour,
+            quiet,
+        }
+    }
+
+    /// Prints `text` as data. An error here is the reader's: a closed pipe ends the run in peace.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        for line in text.lines() {
+            writeln!(out, "{}", printable(line))?;
+        }
+        out.flush()
+    }
+
+    /// Says what has been done; not with `--quiet`.
+    pub fn status(&self, text: &str) {
+        if !self.quiet {
+            self.say(None, text);
+        }
+    }
+
+    pub fn warn(&self, text: &str) {
+        self.say(Some(("Warning", WARNING)), text);
+    }
+
+    pub fn error(&self, text: &str) {
+        self.say(Some(("error", ERROR)), text);
+    }
+
+    /// Says what to type next.
+    pub fn hint(&self, text: &str) {
+        self.say(Some(("hint", HINT)), text);
+    }
+
+    /// Plain text on stderr.
+    pub fn note(&self, text: &str) {
+        self.say(None, text);
+    }
+
+    fn say(&self, label: Option<(&str, Style)>, text: &str) {
+        let mut err = self.err.borrow_mut();
+        let label = match label {
+            Some((word, style)) if self.colour => format!("{style}{word}:{style:#} "),
+            Some((word, _)) => format!("{word}: "),
+            None => String::new(),
+        };
+        for (index, line) in text.split('\n').enumerate() {
+            // Nothing can be said about a stderr that does not take it.
+            let _ = writeln!(err, "{}{}", if index == 0 { label.as_str() } else { "" }, printable(line));
+        }
+    }
+
+    /// Asks on the terminal; none when there is nobody to ask.
+    pub fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        let mut err = self.err.borrow_mut();
+        write!(err, "{} (y/N): ", printable(question))?;
+        err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")))
+    }
+
+    /// Shows what is awaited: a live line on a terminal, a line a phase elsewhere.
+    pub fn progress(&self) -> Progress<'_> {
+        Progress::new(self, self.live && !self.quiet)
+    }
+}

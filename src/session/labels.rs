@@ -1,0 +1,62 @@
+//! Labels and annotations: Flink's, which find sessions, and the plugin's own.
+
+use std::collections::BTreeMap;
+
+use super::name::SessionName;
+
+/// On everything that Flink creates for a session, with the session's name as value.
+pub const APP: &str = "app";
+/// On everything that Flink creates for native Kubernetes sessions and applications.
+pub const TYPE: &str = "type";
+pub const TYPE_NATIVE: &str = "flink-native-kubernetes";
+/// On Deployment and pods: `jobmanager` or `taskmanager`.
+pub const COMPONENT: &str = "component";
+pub const JOBMANAGER: &str = "jobmanager";
+pub const TASKMANAGER: &str = "taskmanager";
+
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub const PLUGIN: &str = "kubectl-flink";
+/// On the bootstrap Job and its pod.
+pub const ROLE: &str = "app.kubernetes.io/component";
+pub const BOOTSTRAP: &str = "bootstrap";
+/// On a session's Deployment: the version that REST answered with.
+pub const VERSION: &str = "app.kubernetes.io/version";
+
+/// Labels of the bootstrap Job and its pod. `app` makes `kubectl get pod -l app=NAME` show the pod;
+/// `component` and `type` must not be there, since Flink's Services select by them.
+pub fn bootstrap(name: &SessionName) -> BTreeMap<String, String> {
+    owned([(APP, name.as_str()), (MANAGED_BY, PLUGIN), (ROLE, BOOTSTRAP)])
+}
+
+/// Labels of what serves all sessions of a namespace.
+pub fn shared() -> BTreeMap<String, String> {
+    owned([(MANAGED_BY, PLUGIN)])
+}
+
+fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// Selects everything of one session that Flink made.
+pub fn selector_of(name: &SessionName) -> String {
+    format!("{APP}={name},{TYPE}={TYPE_NATIVE}")
+}
+
+/// Selects everything of all sessions that Flink made.
+pub fn selector_of_all() -> String {
+    format!("{TYPE}={TYPE_NATIVE}")
+}
+
+/// Selects the bootstrap Jobs of all sessions that the plugin made.
+pub fn selector_of_bootstraps() -> String {
+    format!("{MANAGED_BY}={PLUGIN},{ROLE}={BOOTSTRAP}")
+}
+
+/// Narrows `selector` down to the sessions of `names`, unless it is empty.
+pub fn narrowed(selector: String, names: &[SessionName]) -> String {
+    if names.is_empty() {
+        return selector;
+    }
+    let names: Vec<&str> = names.iter().map(SessionName::as_str).collect();
+    format!("{selector},{APP} in ({})", names.join(","))
+}

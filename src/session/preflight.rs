@@ -1,0 +1,179 @@
+//! What must be true before `create` writes anything.
+//!
+//! Flink's client cannot be trusted with a name that is in use: when `NAME-rest` exists it reports
+//! success without making anything, and when the Deployment `NAME` exists it deletes it, whoever
+//! made it.
+
+use super::name::SessionName;
+
+/// An object that is there already under a name that the session needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// As kubectl names it: `deployment.apps/roc`.
+    pub object: String,
+    pub kind: ExistingKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExistingKind {
+    /// Flink's labels say that it is part of a session of this name.
+    OfSession,
+    /// Flink's labels say so, and the container says that it is an application cluster.
+    OfApplication,
+    /// High-availability state that outlived its session.
+    HighAvailability,
+    /// Anything else.
+    Foreign,
+}
+
+/// The bootstrap Job of an earlier `create` of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EarlierBootstrap {
+    /// Still at work; the age in seconds.
+    Running(u64),
+    Failed {
+        uid: String,
+    },
+    /// Ended well, and its session is gone (killed before the session could own the Job).
+    Succeeded {
+        uid: String,
+    },
+    /// A Job of this name that the plugin did not make.
+    Foreign,
+}
+
+/// What was read of the namespace before a `create`.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub objects: Vec<Existing>,
+    pub bootstrap: Option<EarlierBootstrap>,
+}
+
+/// What `create` has to do before it can start a bootstrap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clear {
+    Start,
+    /// Remove the ended bootstrap Job with this uid first.
+    ReplaceBootstrap {
+        uid: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("session {name} exists already in namespace {namespace}")]
+    SessionExists { name: SessionName, namespace: String },
+    #[error("{name} is a Flink application cluster in namespace {namespace}")]
+    ApplicationExists { name: SessionName, namespace: String },
+    #[error("session {name} is being created in namespace {namespace} since {seconds} s")]
+    BeingCreated { name: SessionName, namespace: String, seconds: u64 },
+    #[error("{} in namespace {namespace} would be overwritten or deleted by Flink", .objects.join(", "))]
+    Foreign { name: SessionName, namespace: String, objects: Vec<String> },
+    #[error("{} in namespace {namespace} {} what is left of a session that was {name}", .objects.join(", "), is_or_are(.objects))]
+    LeftOver { name: SessionName, namespace: String, objects: Vec<String> },
+    #[error("high-availability state of an earlier session {name} would bring its jobs back: {}", .objects.join(", "))]
+    OldJobs { name: SessionName, namespace: String, objects: Vec<String> },
+}
+
+fn is_or_are(objects: &[String]) -> &'static str {
+    if objects.len() == 1 { "is" } else { "are" }
+}
+
+/// Decides over `found`; the worst reason wins.
+pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear, Refusal> {
+    let of = |kind: ExistingKind| -> Vec<String> {
+        found.objects.iter().filter(|e| e.kind == kind).map(|e| e.object.clone()).collect()
+    };
+    let (name, namespace) = (name.clone(), namespace.to_owned());
+
+    let mut foreign = of(ExistingKind::Foreign);
+    if found.bootstrap == Some(EarlierBootstrap::Foreign) {
+        foreign.push(format!("job.batch/{}", name.bootstrap_job()));
+    }
+    if !foreign.is_empty() {
+        return Err(Refusal::Foreign { name, namespace, objects: foreign });
+    }
+    if !of(ExistingKind::OfApplication).is_empty() {
+        return Err(Refusal::ApplicationExists { name, namespace });
+    }
+    if let Some(EarlierBootstrap::Running(seconds)) = found.bootstrap {
+        return Err(Refusal::BeingCreated { name, namespace, seconds });
+    }
+    let of_session = of(ExistingKind::OfSession);
+    if of_session.iter().any(|object| object.starts_with("deployment.apps/")) {
+        return Err(Refusal::SessionExists { name, namespace });
+    }
+    if !of_session.is_empty() {
+        return Err(Refusal::LeftOver { name, namespace, objects: of_session });
+    }
+    let old_jobs = of(ExistingKind::HighAvailability);
+    if !old_jobs.is_empty() {
+        return Err(Refusal::OldJobs { name, namespace, objects: old_jobs });
+    }
+    Ok(match &found.bootstrap {
+        Some(EarlierBootstrap::Failed { uid } | EarlierBootstrap::Succeeded { uid }) => {
+            Clear::ReplaceBootstrap { uid: uid.clone() }
+        }
+        _ => Clear::Start,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn existing(object: &str, kind: ExistingKind) -> Existing {
+        Existing { object: object.to_owned(), kind }
+    }
+
+    fn decide(objects: Vec<Existing>, bootstrap: Option<EarlierBootstrap>) -> Result<Clear, String> {
+        let name = "roc".parse().expect("name");
+        check(&name, "team-a", &Found { objects, bootstrap }).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn an_empty_namespace_is_clear() {
+        assert_eq!(decide(vec![], None), Ok(Clear::Start));
+    }
+
+    #[test]
+    fn an_ended_bootstrap_without_a_session_is_replaced() {
+        for ended in [
+            EarlierBootstrap::Failed { uid: "u1".to_owned() },
+            EarlierBootstrap::Succeeded { uid: "u1".to_owned() },
+        ] {
+            assert_eq!(decide(vec![], Some(ended)), Ok(Clear::ReplaceBootstrap { uid: "u1".to_owned() }));
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_never_overwritten() {
+        use ExistingKind::*;
+        let refuse = |objects, bootstrap| decide(objects, bootstrap).expect_err("refused");
+        insta::assert_snapshot!(
+            [
+                refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc", OfSession)], None),
+                refuse(vec![existing("deployment.apps/roc", OfApplication)], None),
+                refuse(vec![], Some(EarlierBootstrap::Running(7))),
+                refuse(vec![existing("deployment.apps/roc", Foreign)], None),
+                refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc-rest", Foreign)], None),
+                refuse(vec![], Some(EarlierBootstrap::Foreign)),
+                refuse(vec![existing("service/roc-rest", OfSession)], None),
+                refuse(vec![existing("service/roc", OfSession), existing("service/roc-rest", OfSession)], None),
+                refuse(vec![existing("configmap/roc-cluster-config-map", HighAvailability)], None),
+            ]
+            .join("\n"),
+            @"
+        session roc exists already in namespace team-a
+        roc is a Flink application cluster in namespace team-a
+        session roc is being created in namespace team-a since 7 s
+        deployment.apps/roc in namespace team-a would be overwritten or deleted by Flink
+        service/roc-rest in namespace team-a would be overwritten or deleted by Flink
+        job.batch/boot-roc in namespace team-a would be overwritten or deleted by Flink
+        service/roc-rest in namespace team-a is what is left of a session that was roc
+        service/roc, service/roc-rest in namespace team-a are what is left of a session that was roc
+        high-availability state of an earlier session roc would bring its jobs back: configmap/roc-cluster-config-map
+        "
+        );
+    }
+}

@@ -1,0 +1,3 @@
+module kubectl-flink/cluster/pause
+
+go 1.21
