@@ -23,6 +23,7 @@ use crate::output::Ui;
     disable_help_subcommand = true,
     propagate_version = false,
     subcommand_required = true,
+    arg_required_else_help = true,
     max_term_width = 110,
     after_help = "\
 Examples:
@@ -182,15 +183,21 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
 
 /// Help goes to stdout and is no error, also for the bare program; wrong usage exits 1 as kubectl's.
 fn usage(error: &clap::Error) -> Exit {
-    let asked = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
     // A closed pipe is the reader's business.
-    let _ = error.print();
-    if asked { Exit::Done } else { Exit::Error }
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = Cli::command().print_help();
+            Exit::Done
+        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Done
+        }
+        _ => {
+            let _ = error.print();
+            Exit::Error
+        }
+    }
 }
 
 impl Connection {

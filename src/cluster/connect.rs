@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Config;
 use kube::client::ClientBuilder;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tower::limit::ConcurrencyLimitLayer;
 
 use super::Cluster;
@@ -77,8 +77,9 @@ fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>> {
     let mut merged: Option<Kubeconfig> = None;
     for file in files {
         let next = Kubeconfig::read_from(file).map_err(|error| {
-            let ClusterError::Config(cause) = error::config(error) else {
-                unreachable!("config errors only")
+            let cause = match error {
+                KubeconfigError::ReadConfig(cause, _) => cause.to_string(),
+                other => error::config(other).to_string(),
             };
             ClusterError::Config(format!("cannot read kubeconfig {}: {cause}", file.display()))
         })?;

@@ -21,3 +21,6 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
 pub fn hopeless(evidence: &Evidence) -> Option<Finding> {
     findings(evidence).into_iter().find(|finding| finding.cannot_heal)
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;

@@ -48,3 +48,32 @@ pub fn of(evidence: &Evidence) -> Phase {
     });
     if client_runs { Phase::RunningClient } else { Phase::StartingBootstrap }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::fixtures::{bootstrapping, created, jobmanager, pod};
+    use crate::model::evidence::Overview;
+
+    #[test]
+    fn a_healthy_creation_goes_through_all_phases() {
+        let mut evidence = bootstrapping();
+        evidence.bootstrap.as_mut().expect("bootstrap").pod = None;
+        assert_eq!(of(&evidence), Phase::StartingBootstrap);
+        evidence.bootstrap.as_mut().expect("bootstrap").pod = Some(pod("boot-roc-abcde", "Pending"));
+        assert_eq!(of(&evidence), Phase::StartingBootstrap);
+        assert_eq!(of(&bootstrapping()), Phase::RunningClient);
+        assert_eq!(of(&created(pod("roc-1-2", "Pending"))), Phase::StartingJobManager);
+        // The Deployment is "Available" now, and the session is not ready.
+        let mut evidence = created(jobmanager());
+        assert_eq!(of(&evidence), Phase::WaitingForRest);
+        evidence.rest = Rest::Up(Overview {
+            version: "2.3.0".to_owned(),
+            taskmanagers: 0,
+            slots_total: 0,
+            slots_available: 0,
+            jobs_running: 0,
+        });
+        assert_eq!(of(&evidence), Phase::Ready);
+    }
+}

@@ -6,6 +6,7 @@ mod wait;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
@@ -132,12 +133,12 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         permissions::create_namespace(&cluster, namespace, app).await?;
     }
     permissions.grant(&cluster, app).await?;
-    let job = start_bootstrap(&cluster, &spec, clear, args.timeout, app).await?;
+    let started = start_bootstrap(&cluster, &spec, clear, args.timeout, app).await?;
     if !args.wait {
         app.ui.hint(&format!("kubectl flink status {}{}", spec.name, app.scope_flags()));
         return Ok(Exit::Done);
     }
-    let evidence = wait::until_ready(&cluster, &spec, &job, args.timeout, app).await?;
+    let evidence = wait::until_ready(&cluster, &spec, &started, args.timeout, app).await?;
     finish(&cluster, &spec, &evidence, app).await?;
     present(&cluster, &spec, &evidence, app).await
 }
@@ -234,6 +235,13 @@ async fn check_name(cluster: &Cluster, name: &SessionName, app: &App) -> Result<
     })
 }
 
+/// A bootstrap that has been started.
+struct Started {
+    job: ObjectRef,
+    /// How far the server's clock is ahead of this machine's. Ages are judged by the server's.
+    server_ahead: SignedDuration,
+}
+
 /// Creates the bootstrap Job. The API server lets only one of two at once have the name.
 async fn start_bootstrap(
     cluster: &Cluster,
@@ -241,7 +249,7 @@ async fn start_bootstrap(
     clear: Clear,
     timeout: Duration,
     app: &App,
-) -> Result<ObjectRef, CommandError> {
+) -> Result<Started, CommandError> {
     let namespace = cluster.namespace();
     let name = spec.name.bootstrap_job();
     let what = format!("cannot create {}/{name} in namespace {namespace}", Kind::Job.resource());
@@ -263,8 +271,14 @@ async fn start_bootstrap(
                 error => CommandError::from(error).while_doing(what),
             }
         })?;
-    let created = ObjectRef { kind: Kind::Job, name, uid: job.metadata.uid.unwrap_or_default() };
-    app.ui.status(&format!("{created} created"));
+    let created = Started {
+        server_ahead: job
+            .metadata
+            .creation_timestamp
+            .map_or(SignedDuration::ZERO, |created| created.0.duration_since(Timestamp::now())),
+        job: ObjectRef { kind: Kind::Job, name, uid: job.metadata.uid.unwrap_or_default() },
+    };
+    app.ui.status(&format!("{} created", created.job));
     Ok(created)
 }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::Started;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, Kind, ObjectRef, Propagation};
@@ -18,11 +19,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long REST is asked before the pods are looked at again.
 const REST_PATIENCE: Duration = Duration::from_millis(1200);
 
-/// Waits until the session of `job` is ready. The Job is the caller's own, just created.
+/// Waits until the session of the Job that was just `started` is ready.
 pub async fn until_ready(
     cluster: &Cluster,
     spec: &SessionSpec,
-    job: &ObjectRef,
+    started: &Started,
     timeout: Duration,
     app: &App,
 ) -> Result<Evidence, CommandError> {
@@ -32,8 +33,9 @@ pub async fn until_ready(
     let last = Cell::new(Phase::StartingBootstrap);
     let waited = until(timeout, cluster.changes(namespace, &spec.name), async || {
         let mut evidence = cluster.observe(namespace, &spec.name).await?;
+        evidence.at += started.server_ahead;
         if !adopted.get() {
-            adopted.set(adopt(cluster, &evidence, job).await);
+            adopted.set(adopt(cluster, &evidence, &started.job).await);
         }
         let phase = diagnosis::phase::of(&evidence);
         last.set(phase);
@@ -62,7 +64,7 @@ pub async fn until_ready(
             Ok(evidence)
         }
         Waited::Done((evidence, Some(finding))) => {
-            Err(failure(cluster, spec, job, &evidence, &finding, app).await)
+            Err(failure(cluster, spec, &started.job, &evidence, &finding, app).await)
         }
         Waited::TimedOut => Err(CommandError::new(
             Exit::TimedOut,
@@ -113,11 +115,11 @@ async fn failure(
     if never_ran {
         return match cluster.delete(&evidence.namespace, job, Propagation::Background).await {
             Ok(_) => {
-                app.ui.status(&format!("{job} deleted: nothing of session {} is left", spec.name));
+                app.ui.status(&format!("{job} deleted: no session {} will come of it", spec.name));
                 error
             }
             Err(_) => error.hint(format!("kubectl flink delete {}{flags} removes {job}", spec.name)),
         };
     }
-    error.hint(format!("the same command with a change replaces {job}, which is kept for its log"))
+    error.hint(format!("create {} again with a change: {job}, kept for its log, is replaced then", spec.name))
 }

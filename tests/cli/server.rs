@@ -1,0 +1,282 @@
+//! The test as the API server: what is asked and written, and how its errors are told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::process::{Ended, flink_at};
+
+/// One request as it came: `METHOD PATH`, without the query, and the body.
+#[derive(Clone, Debug)]
+struct Asked {
+    line: String,
+    body: Value,
+}
+
+type Answer = (u16, Value);
+
+/// An API server with the answers of one test. What it does not know is not found.
+struct Server {
+    home: tempfile::TempDir,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    fn answering(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+        let address = listener.local_addr().expect("address");
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &log, &*answer));
+            }
+        });
+        let home = tempfile::tempdir().expect("scratch directory");
+        let server = Self { home, asked };
+        server.write_kubeconfig(&format!("http://{address}"));
+        server
+    }
+
+    fn write_kubeconfig(&self, url: &str) {
+        let directory: PathBuf = self.home.path().join(".kube");
+        std::fs::create_dir_all(&directory).expect("directory");
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": url}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "me", "namespace": "team-a"}}],
+            "users": [{"name": "me", "user": {}}],
+        });
+        std::fs::write(directory.join("config"), config.to_string()).expect("kubeconfig");
+    }
+
+    fn flink(&self, words: &[&str]) -> Ended {
+        flink_at(self.home.path(), words)
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("log").iter().map(|asked| asked.line.clone()).collect()
+    }
+
+    fn writes(&self) -> Vec<Asked> {
+        let is_write =
+            |asked: &&Asked| !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews");
+        self.asked.lock().expect("log").iter().filter(is_write).cloned().collect()
+    }
+}
+
+fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Option<Answer>) {
+    let mut reader = BufReader::new(stream.try_clone().expect("stream"));
+    let mut writer = stream;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).expect("header");
+            if header.trim().is_empty() {
+                break;
+            }
+            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("length");
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("body");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let path = words[1].split('?').next().expect("path");
+        let line = format!("{} {path}", words[0]);
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        log.lock().expect("log").push(Asked { line: line.clone(), body });
+        let (status, answer) = answer(&line).unwrap_or_else(|| not_found(path));
+        let text = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            text.len()
+        );
+        if writer.write_all((head + &text).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> Answer {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "reason": reason, "message": message, "code": code});
+    (code, status)
+}
+
+/// The namespace is there, lists are empty, named objects are absent.
+fn not_found(path: &str) -> Answer {
+    if path == "/api/v1/namespaces/team-a" {
+        return (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}));
+    }
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if ["deployments", "services", "configmaps", "pods", "jobs", "events"].contains(&last) {
+        return (200, json!({"kind": "List", "items": []}));
+    }
+    failure(404, "NotFound", &format!("{last:?} not found"))
+}
+
+const DEPLOYMENT: &str = "GET /apis/apps/v1/namespaces/team-a/deployments/roc";
+
+fn deployment(labels: &Value, owner: Option<&str>) -> Answer {
+    let owners: Vec<Value> = owner
+        .map(|kind| json!({"apiVersion": "x/v1", "kind": kind, "name": "roc", "uid": "o1"}))
+        .into_iter()
+        .collect();
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": labels, "ownerReferences": owners},
+        "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "flink:2.3.0"}]}}}});
+    (200, deployment)
+}
+
+#[test]
+fn a_bad_name_is_refused_without_a_request() {
+    let server = Server::answering(|_| None);
+    for name in ["Roc", &"x".repeat(46), "a.b"] {
+        let ended = server.flink(&["create", name]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{name}");
+    }
+    assert_eq!(server.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn a_name_in_use_is_refused_without_a_write() {
+    let native = json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"});
+    for labels in [native, json!({"app": "shop"})] {
+        let server = Server::answering(move |line| (line == DEPLOYMENT).then(|| deployment(&labels, None)));
+        assert_ne!(server.flink(&["create", "roc"]).code, 0);
+        assert!(server.asked().contains(&DEPLOYMENT.to_owned()));
+        assert!(server.writes().is_empty(), "{:?}", server.writes());
+    }
+}
+
+#[test]
+fn a_session_of_the_flink_operator_is_left_to_it() {
+    let native = json!({"app": "roc", "type": "flink-native-kubernetes"});
+    let server = Server::answering(move |line| {
+        (line == DEPLOYMENT).then(|| deployment(&native, Some("FlinkDeployment")))
+    });
+    insta::assert_snapshot!(server.flink(&["delete", "roc", "--yes"]), @"
+    exit 4
+    --- stdout
+    --- stderr
+    error: session roc in namespace team-a belongs to the Flink operator
+    hint: kubectl delete -n team-a flinkdeployment roc
+    ");
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+fn only_the_object_that_was_looked_at_is_deleted() {
+    let server = Server::answering(|line| match line {
+        "GET /api/v1/namespaces/team-a/services" => Some((
+            200,
+            json!({"items": [{"metadata": {"name": "roc-rest", "uid": "s1",
+                "labels": {"app": "roc", "type": "flink-native-kubernetes"}}}]}),
+        )),
+        "DELETE /api/v1/namespaces/team-a/services/roc-rest" => Some(failure(
+            409,
+            "Conflict",
+            "the UID in the precondition (s1) does not match the UID in record (s2)",
+        )),
+        _ => None,
+    });
+    // The Service was made anew meanwhile: it stays, and the wait ends.
+    let ended = server.flink(&["delete", "roc", "--yes", "--timeout", "1s", "-q"]);
+    assert_eq!(ended.code, 3, "{ended}");
+    let deletes = server.writes();
+    assert_eq!(deletes.len(), 1, "asked once: {deletes:?}");
+    assert_eq!(deletes[0].body["preconditions"], json!({"uid": "s1"}));
+}
+
+#[test]
+fn rights_that_are_missing_are_named_before_the_first_write() {
+    let server = Server::answering(|line| {
+        line.contains("selfsubjectaccessreviews").then(|| {
+            (
+                201,
+                json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                "metadata": {}, "spec": {}, "status": {"allowed": false}}),
+            )
+        })
+    });
+    let ended = server.flink(&["create", "roc"]);
+    insta::assert_snapshot!(ended);
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+fn errors_of_the_server_are_told_in_kubectls_words() {
+    let told = |code: u16, reason: &'static str, message: &'static str| {
+        let server = Server::answering(move |_| Some(failure(code, reason, message)));
+        let ended = server.flink(&["ls"]);
+        // Neither a read nor a write is sent again behind the user's back.
+        let asked = server.asked();
+        assert!(
+            asked.iter().all(|line| asked.iter().filter(|other| *other == line).count() == 1),
+            "{asked:?}"
+        );
+        ended.to_string()
+    };
+    insta::assert_snapshot!(
+        [
+            told(
+                403,
+                "Forbidden",
+                "deployments.apps is forbidden: User \"me\" cannot list resource \"deployments\""
+            ),
+            told(401, "Unauthorized", "Unauthorized"),
+            told(503, "ServiceUnavailable", "etcd is down"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    let server = Server::answering(|_| None);
+    let free = TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    server.write_kubeconfig(&format!("http://{free}"));
+    let told = server.flink(&["ls"]).to_string().replace(&free.to_string(), "HOST:PORT");
+    insta::assert_snapshot!(told);
+    server.write_kubeconfig("http://no-such-host.invalid");
+    let told = server.flink(&["ls"]);
+    assert_eq!(told.code, 1);
+    assert!(told.stderr.starts_with("error: Unable to connect to the server: "), "{told}");
+}
+
+#[test]
+fn a_server_that_never_answers() {
+    let server = Server::answering(|_| {
+        std::thread::park_timeout(Duration::from_secs(30));
+        None
+    });
+    let start = Instant::now();
+    let ended = server.flink(&["ls", "--request-timeout", "1s"]);
+    assert!(start.elapsed() < Duration::from_secs(10));
+    insta::assert_snapshot!(ended);
+}
+
+#[test]
+fn two_at_once_are_kept_apart_by_the_server() {
+    let server = Server::answering(|line| match line {
+        "POST /apis/batch/v1/namespaces/team-a/jobs" => {
+            Some(failure(409, "AlreadyExists", "jobs.batch \"boot-roc\" already exists"))
+        }
+        _ => None,
+    });
+    let ended = server.flink(&["create", "roc", "--rbac=none"]);
+    insta::assert_snapshot!(ended);
+    let writes: Vec<String> = server.writes().into_iter().map(|write| write.line).collect();
+    assert_eq!(writes, ["POST /apis/batch/v1/namespaces/team-a/jobs"]);
+}

@@ -1,0 +1,89 @@
+//! Wrong words, and places that are not there.
+
+use crate::process::{command, flink, flink_at};
+
+/// All of these are refused without a kubeconfig: nothing was asked of any cluster.
+#[test]
+fn what_is_wrong_whatever_the_cluster() {
+    let too_long = "x".repeat(46);
+    let cases: [&[&str]; 20] = [
+        &["creat", "roc"],
+        &["create"],
+        &["create", "Roc"],
+        &["create", &too_long],
+        &["create", "my_team.roc"],
+        &["create", "1a"],
+        &["create", "roc", "--image", "flink:1.9.3"],
+        &["create", "roc", "--flink-version", "1.8"],
+        &["create", "roc", "--flink-version", "latest"],
+        &["create", "roc", "--image", "flink:1.20", "--flink-version", "2.3"],
+        &["create", "roc", "--image", ""],
+        &["create", "roc", "--jobmanager-memory", "lots"],
+        &["create", "roc", "--taskmanager-cpu", "0"],
+        &["create", "roc", "--slots", "0"],
+        &["create", "roc", "--expose", "Ingress"],
+        &["create", "roc", "-Dnonsense"],
+        &["create", "roc", "-Dkubernetes.cluster-id=other"],
+        &["create", "roc", "--timeout", "0"],
+        &["ls", "-o", "xml"],
+        &["ls", "roc", "-A"],
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|words| format!("$ kubectl flink {}\n{}", words.join(" "), flink(words))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_kubeconfig_that_is_not_there_or_not_right() {
+    let home = tempfile::tempdir().expect("scratch directory");
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).expect("kubeconfig");
+        path.to_string_lossy().into_owned()
+    };
+    let broken = write("broken", "clusters: [");
+    let empty = write("empty", "apiVersion: v1\nkind: Config\n");
+    let dangling = write(
+        "dangling",
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: gone, user: me}}]\n",
+    );
+    let cases: [&[&str]; 6] = [
+        &["ls"],
+        &["ls", "--kubeconfig", "/no/such/file"],
+        &["ls", "--kubeconfig", &broken],
+        &["ls", "--kubeconfig", &empty],
+        &["ls", "--kubeconfig", &dangling],
+        &["ls", "--kubeconfig", &dangling, "--context", "b"],
+    ];
+    let told: Vec<String> = cases.iter().map(|words| flink_at(home.path(), words).to_string()).collect();
+    let told = told.join("\n").replace(&*home.path().to_string_lossy(), "HOME");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn version_needs_no_cluster() {
+    let ended = flink(&["version", "--client"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(ended.stdout, @"
+    Client Version: v0.1.0
+    Flink: 1.10 to 2.3
+    Kubernetes: v1.27 and later
+    ");
+    let without = flink(&["version"]);
+    assert_eq!(without.code, 0);
+    assert!(without.stderr.starts_with("error: there is no kubeconfig"), "{}", without.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = tempfile::tempdir().expect("scratch directory");
+    let mut child = command(home.path(), &["version", "--client"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("program");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("program");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

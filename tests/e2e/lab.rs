@@ -1,0 +1,168 @@
+//! A namespace of its own for a test, the plugin, and kubectl as the independent witness.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// The images under test. `flink:1.10` is the tag that the manual way uses.
+pub const FLINK_1_10: (&str, &str) = ("flink:1.10", "1.10.3");
+pub const FLINK_1_20: (&str, &str) = ("flink:1.20.5", "1.20.5");
+pub const FLINK_2_3: (&str, &str) = ("flink:2.3.0", "2.3.0");
+
+/// Small enough for several sessions on a small node, large enough to start in seconds.
+pub const SMALL: [&str; 2] = ["--jobmanager-cpu", "0.4"];
+
+pub struct Lab {
+    pub namespace: String,
+    context: String,
+}
+
+/// How a program ended.
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Lab {
+    /// Makes a fresh namespace that has nothing but its default ServiceAccount.
+    pub fn new(test: &str) -> Self {
+        let lab = Self::not_yet(test);
+        lab.kubectl_ok(&["create", "namespace", &lab.namespace]);
+        lab.until("the default ServiceAccount", || {
+            lab.kubectl(&["get", "serviceaccount", "default"]).code == 0
+        });
+        lab
+    }
+
+    /// A namespace that does not exist yet.
+    pub fn not_yet(test: &str) -> Self {
+        let context = std::env::var("KUBECTL_FLINK_TEST_CONTEXT").expect(
+            "name the context of a cluster for tests in KUBECTL_FLINK_TEST_CONTEXT, or run `make e2e`",
+        );
+        Self { namespace: format!("e2e-{test}-{}", std::process::id()), context }
+    }
+
+    /// Runs the plugin as kubectl would, in the namespace of the test.
+    pub fn flink(&self, words: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
+        command.args(words).args(["--context", &self.context, "-n", &self.namespace]);
+        run(command)
+    }
+
+    /// Runs the plugin and expects it to succeed.
+    pub fn flink_ok(&self, words: &[&str]) -> String {
+        self.flink(words).succeeded(&format!("kubectl flink {}", words.join(" ")))
+    }
+
+    pub fn kubectl(&self, words: &[&str]) -> Ended {
+        let mut command = Command::new("kubectl");
+        command.args(["--context", &self.context, "-n", &self.namespace]).args(words);
+        run(command)
+    }
+
+    pub fn kubectl_ok(&self, words: &[&str]) -> String {
+        self.kubectl(words).succeeded(&format!("kubectl {}", words.join(" ")))
+    }
+
+    /// Applies `manifest`, with NAMESPACE replaced by the test's.
+    pub fn apply(&self, manifest: &str) {
+        use std::io::Write;
+        let mut child = Command::new("kubectl")
+            .args(["--context", &self.context, "-n", &self.namespace, "apply", "-f", "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("kubectl");
+        let manifest = manifest.replace("NAMESPACE", &self.namespace);
+        child.stdin.take().expect("stdin").write_all(manifest.as_bytes()).expect("manifest");
+        assert!(child.wait().expect("kubectl apply").success());
+    }
+
+    /// Everything that has the label `app=NAME`, and the bootstrap Job, whatever its labels.
+    pub fn left_of(&self, name: &str) -> String {
+        let kinds = "deployment,replicaset,pod,service,configmap,job";
+        let labelled = self.kubectl_ok(&["get", kinds, "-l", &format!("app={name}"), "-o", "name"]);
+        let job =
+            self.kubectl_ok(&["get", "job", &format!("boot-{name}"), "--ignore-not-found", "-o", "name"]);
+        labelled + &job
+    }
+
+    /// What must not change when a session is left alone: uids, and generations where they count.
+    pub fn fingerprint(&self) -> String {
+        let fields =
+            "{range .items[*]}{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation}{\"\\n\"}{end}";
+        let kinds = "deployment,service,configmap,job,serviceaccount,role,rolebinding,pod";
+        self.kubectl_ok(&["get", kinds, "-o", &format!("jsonpath={fields}")])
+    }
+
+    pub fn uid(&self, object: &str) -> String {
+        self.kubectl_ok(&["get", object, "-o", "jsonpath={.metadata.uid}"])
+    }
+
+    /// `GET /overview` through the API server's proxy of the Service, asked by kubectl. Flink 1.10
+    /// has REST on the Service without the suffix, unless it is exposed, and another port name.
+    pub fn rest_overview(&self, name: &str) -> Ended {
+        let port_of = |service: &str| {
+            self.kubectl(&["get", "service", service, "-o", "jsonpath={.spec.ports[?(@.port==8081)].name}"])
+                .stdout
+        };
+        let service = [format!("{name}-rest"), name.to_owned()]
+            .into_iter()
+            .map(|service| format!("{service}:{}", port_of(&service)))
+            .find(|service| !service.ends_with(':'))
+            .unwrap_or_default();
+        let path = format!("/api/v1/namespaces/{}/services/{service}/proxy/overview", self.namespace);
+        self.kubectl(&["get", "--raw", &path])
+    }
+
+    /// Polls until `is_so`, and fails after two minutes.
+    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(120), "gave up waiting for {what}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// The namespace goes with the test; of a failed one the state is shown first.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for words in [
+                vec!["get", "deployment,pod,service,configmap,job", "-o", "wide", "--show-labels"],
+                vec!["get", "events", "--sort-by=.lastTimestamp"],
+                vec!["logs", "--prefix", "--tail=30", "-l", "type=flink-native-kubernetes"],
+                vec!["logs", "--prefix", "--tail=30", "-l", "app.kubernetes.io/component=bootstrap"],
+            ] {
+                let shown = self.kubectl(&words);
+                eprintln!("$ kubectl {}\n{}{}", words.join(" "), shown.stdout, shown.stderr);
+            }
+        }
+        self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+        // What belongs to no namespace says whose it is by this label.
+        self.kubectl(&["delete", "clusterrolebinding", "-l", &format!("e2e={}", self.namespace)]);
+    }
+}
+
+fn run(mut command: Command) -> Ended {
+    let Output { status, stdout, stderr } = command.output().expect("program");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Ended { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+}
+
+impl Ended {
+    fn succeeded(self, what: &str) -> String {
+        assert_eq!(self.code, 0, "{what}:\n{}{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// Expects an exit code, nothing on stdout, and every one of `words` on stderr.
+    pub fn failed(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "", "a failed command leaves stdout empty");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in:\n{}", self.stderr);
+        }
+    }
+}

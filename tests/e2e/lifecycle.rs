@@ -1,0 +1,122 @@
+//! A session's whole life, with each Flink.
+
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+
+/// Keeps one TaskManager without a job; from 1.19 on.
+const ONE_TASKMANAGER: &[&str] =
+    &["-Dslotmanager.number-of-slots.min=1", "--taskmanager-cpu", "0.2", "--taskmanager-memory", "1024m"];
+
+#[test]
+fn flink_1_10() {
+    live_and_die("life-1-10", FLINK_1_10, &[], 0);
+}
+
+#[test]
+fn flink_1_20() {
+    live_and_die("life-1-20", FLINK_1_20, ONE_TASKMANAGER, 1);
+}
+
+#[test]
+fn flink_2_3() {
+    live_and_die("life-2-3", FLINK_2_3, ONE_TASKMANAGER, 1);
+}
+
+fn live_and_die(test: &str, (image, version): (&str, &str), settings: &[&str], taskmanagers: usize) {
+    let lab = Lab::new(test);
+    let create = [&["create", "roc", "--image", image][..], &SMALL, settings].concat();
+    let printed = lab.flink_ok(&create);
+
+    // REST answers in the moment create returns, and with the version that the image really has.
+    let overview = lab.rest_overview("roc");
+    assert_eq!(overview.code, 0, "{}", overview.stderr);
+    assert!(overview.stdout.contains(&format!("\"flink-version\":\"{version}\"")), "{}", overview.stdout);
+    assert!(printed.contains("pod/boot-roc-") && printed.contains("Completed"), "{printed}");
+    assert!(printed.contains("service/roc "), "{printed}");
+
+    let taskmanager =
+        ["get", "pod", "-l", "app=roc,component=taskmanager", "-o", "jsonpath={.items[*].status.phase}"];
+    lab.until("the TaskManagers", || {
+        lab.kubectl_ok(&taskmanager).split_whitespace().filter(|phase| *phase == "Running").count()
+            == taskmanagers
+    });
+    lists_it(&lab, image, version, taskmanagers);
+    shows_what_kubectl_shows(&lab);
+    a_second_create_changes_nothing(&lab, &create);
+    a_bootstrap_goes_with_its_session(&lab);
+
+    let deleted = lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert!(deleted.starts_with("deployment.apps/roc deleted\n"), "{deleted}");
+    assert!(deleted.contains("job.batch/boot-roc deleted\n"), "{deleted}");
+    assert_eq!(lab.left_of("roc"), "");
+
+    lab.flink(&["delete", "roc", "--yes"]).failed(1, &["there is no session roc"]);
+    lab.flink_ok(&["delete", "roc", "--yes", "--ignore-not-found"]);
+    assert_eq!(lab.flink(&["ls"]).stderr, format!("No resources found in {} namespace.\n", lab.namespace));
+}
+
+fn lists_it(lab: &Lab, image: &str, version: &str, taskmanagers: usize) {
+    let table = lab.flink_ok(&["ls", "-o", "wide"]);
+    let row: Vec<&str> = table.lines().nth(1).expect("a row").split_whitespace().collect();
+    let expected = ["roc", "1/1", "Running", version, &taskmanagers.to_string()];
+    assert_eq!(row[..5], expected, "{table}");
+    assert_eq!(row[6..], [image, "kubectl-flink"], "{table}");
+    assert_eq!(lab.flink_ok(&["ls", "-o", "name"]), "session/roc\n");
+    let json = lab.flink_ok(&["ls", "roc", "-o", "json"]);
+    assert!(json.contains(&format!("\"flinkVersion\": \"{version}\"")), "{json}");
+    assert!(json.contains(&lab.uid("deployment/roc")), "{json}");
+}
+
+/// Byte for byte what kubectl prints, as long as no second passes between.
+fn shows_what_kubectl_shows(lab: &Lab) {
+    let kubectl = || lab.kubectl_ok(&["get", "pod,svc", "-l", "app=roc"]);
+    for _ in 0..20 {
+        let (before, status, after) = (kubectl(), lab.flink_ok(&["status", "roc"]), kubectl());
+        if before != after {
+            continue;
+        }
+        let (verdict, tables) = status.split_once("\n\n").expect("a verdict and tables");
+        assert!(verdict.starts_with("Session roc is Running: Flink "), "{verdict}");
+        // kubectl ends each table with a line break and parts them with a blank line.
+        assert_eq!(tables, before);
+        return;
+    }
+    panic!("the age of a pod changed between two looks, twenty times");
+}
+
+fn a_second_create_changes_nothing(lab: &Lab, create: &[&str]) {
+    let before = lab.fingerprint();
+    lab.flink(create).failed(1, &["session roc exists already", "kubectl flink status roc"]);
+    assert_eq!(lab.fingerprint(), before);
+}
+
+fn a_bootstrap_goes_with_its_session(lab: &Lab) {
+    let owner =
+        lab.kubectl_ok(&["get", "job", "boot-roc", "-o", "jsonpath={.metadata.ownerReferences[*].uid}"]);
+    assert_eq!(owner, lab.uid("deployment/roc"));
+}
+
+#[test]
+fn without_any_flag_in_a_fresh_namespace() {
+    let lab = Lab::new("plain");
+    let created = lab.flink(&["create", "roc"]);
+    assert_eq!(created.code, 0, "{}", created.stderr);
+    for object in
+        ["serviceaccount/flink", "role.rbac.authorization.k8s.io/kubectl-flink", "job.batch/boot-roc"]
+    {
+        assert!(created.stderr.contains(&format!("{object} created\n")), "{}", created.stderr);
+    }
+    assert!(created.stderr.contains("Session roc is ready with Flink 2.3.0."), "{}", created.stderr);
+    let services = ["get", "service", "roc-rest", "-o", "jsonpath={.spec.type}"];
+    assert_eq!(lab.kubectl_ok(&services), "ClusterIP");
+    lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn an_exposed_session_in_a_namespace_made_for_it() {
+    let lab = Lab::not_yet("expose");
+    let create = [&["create", "roc", "--expose=NodePort"][..], &SMALL].concat();
+    lab.flink(&create).failed(1, &["does not exist", "--create-namespace"]);
+    lab.flink_ok(&[&create[..], &["--create-namespace"]].concat());
+    assert_eq!(lab.kubectl_ok(&["get", "service", "roc-rest", "-o", "jsonpath={.spec.type}"]), "NodePort");
+}

@@ -1,0 +1,119 @@
+//! Waits that end early, with the true reason.
+
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, SMALL};
+
+/// Far below the default timeout of five minutes, far above what a slow machine needs.
+const SECONDS: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_image_that_does_not_exist() {
+    let lab = Lab::new("no-image");
+    let start = Instant::now();
+    let ended = lab.flink(&["create", "roc", "--image", "nosuch.invalid/flink:2.3.0"]);
+    ended.failed(
+        1,
+        &["session roc cannot start", "cannot be pulled (", "nosuch.invalid/flink:2.3.0", "--image"],
+    );
+    assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
+    lab.until("the bootstrap pod to go", || lab.left_of("roc").is_empty());
+}
+
+#[test]
+fn an_image_without_the_flink_that_was_asked_for() {
+    let lab = Lab::new("wrong-flink");
+    // A private name tells nothing: the image itself is asked.
+    lab.flink(&["create", "roc", "--image", "flink:1.20.5", "--flink-version", "2.3"])
+        .failed(1, &["image flink:1.20.5 has Flink 1.20.5 by its tag"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn settings_that_flink_refuses() {
+    let lab = Lab::new("refused");
+    let ended = lab.flink(&["create", "roc", "--jobmanager-memory", "100m"]);
+    ended.failed(
+        1,
+        &["Flink's client in job.batch/boot-roc failed", "exceed configured Total Process Memory"],
+    );
+    assert!(!ended.stderr.contains("\tat "), "no stack trace: {}", ended.stderr);
+
+    // The failed bootstrap is shown, and another try replaces it.
+    assert!(lab.flink_ok(&["ls"]).contains("BootstrapFailed"));
+    assert!(lab.flink_ok(&["status", "roc"]).contains("(bootstrap-failed)"));
+    let failed = lab.uid("job/boot-roc");
+    lab.flink_ok(&[&["create", "roc", "--wait=false"][..], &SMALL].concat());
+    assert_ne!(lab.uid("job/boot-roc"), failed);
+    lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn a_jobmanager_that_no_node_can_hold() {
+    let lab = Lab::new("too-big");
+    let ended = lab.flink(&["create", "roc", "--jobmanager-cpu", "1000"]);
+    ended.failed(
+        1,
+        &["no node has room for JobManager pod roc-", "Insufficient cpu", "kubectl flink delete roc"],
+    );
+    assert!(lab.flink_ok(&["status", "roc"]).contains("Session roc is Pending"));
+    lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn a_jobmanager_without_rights_crashes() {
+    let lab = Lab::new("no-rights");
+    lab.kubectl_ok(&["create", "serviceaccount", "client"]);
+    let rights = "--resource=services,configmaps,deployments.apps";
+    lab.kubectl_ok(&["create", "role", "client", "--verb=get,create,delete", rights]);
+    let account = format!("--serviceaccount={}:client", lab.namespace);
+    lab.kubectl_ok(&["create", "rolebinding", "client", "--role=client", &account]);
+    let create = ["create", "roc", "--rbac=none", "--service-account", "client"];
+    lab.flink(&[&create[..], &SMALL].concat()).failed(
+        1,
+        &[
+            "crashes at start (exit code 239)",
+            "pods is forbidden: User \"system:serviceaccount:",
+            "--rbac=role",
+        ],
+    );
+}
+
+#[test]
+fn a_quota_that_leaves_no_room_for_the_bootstrap() {
+    let lab = Lab::new("quota");
+    lab.kubectl_ok(&["create", "quota", "tight", "--hard=limits.memory=256Mi"]);
+    let start = Instant::now();
+    lab.flink(&["create", "roc"]).failed(
+        1,
+        &["job.batch/boot-roc may not make its pod", "exceeded quota: tight", "kubectl describe quota"],
+    );
+    assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn the_bootstrap_meets_the_pod_security_level_restricted() {
+    let lab = Lab::new("restricted");
+    let level = "pod-security.kubernetes.io/enforce=restricted";
+    lab.kubectl_ok(&["label", "namespace", &lab.namespace, level]);
+    // Flink's own pods do not, and that is what is said.
+    lab.flink(&[&["create", "roc"][..], &SMALL].concat())
+        .failed(1, &["deployment.apps/roc may not make its pod", "violates PodSecurity \"restricted"]);
+    let job = ["get", "job", "boot-roc", "-o", "jsonpath={.status.succeeded}"];
+    lab.until("the bootstrap to succeed", || lab.kubectl_ok(&job) == "1");
+}
+
+#[test]
+fn a_wait_that_is_too_short_says_what_it_was_waiting_for() {
+    let lab = Lab::new("short");
+    lab.flink(&[&["create", "roc", "--timeout=1s"][..], &SMALL].concat())
+        .failed(3, &["session roc is not ready after 1 s", "still waiting for", "kubectl flink status roc"]);
+    // Asking again neither starts a second bootstrap nor disturbs the first.
+    let job = lab.uid("job/boot-roc");
+    lab.flink(&[&["create", "roc"][..], &SMALL].concat()).failed(1, &["session roc"]);
+    assert_eq!(lab.uid("job/boot-roc"), job);
+    lab.until("REST", || lab.rest_overview("roc").stdout.contains("2.3.0"));
+}
