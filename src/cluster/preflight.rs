@@ -72,6 +72,10 @@ impl Cluster {
         Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)) })
     }
 
+    pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
+        Ok(self.get::<ServiceAccount>(namespace, account).await?.is_some())
+    }
+
     /// What there is of the permissions that `grant` gives to `account`.
     pub async fn rights(&self, namespace: &str, account: &str, grant: Grant) -> Result<Rights> {
         let binding = async {
@@ -87,11 +91,11 @@ impl Cluster {
             }
         };
         let (service_account, role, binding) = tokio::try_join!(
-            self.get::<ServiceAccount>(namespace, account),
+            self.has_service_account(namespace, account),
             self.get::<Role>(namespace, rbac::ROLE),
             binding
         )?;
-        Ok(Rights { service_account: service_account.is_some(), role: role.is_some(), binding })
+        Ok(Rights { service_account, role: role.is_some(), binding })
     }
 
     /// Whether this user may `verb` the resource, asked of the API server.

@@ -74,7 +74,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
     if let Some((said, fix)) = exit.and_then(own_words) {
         return Some(Finding {
             id: "bootstrap-refused",
-            summary: format!("job.batch/{} refused the image", bootstrap.job),
+            summary: format!("job.batch/{} cannot use the image", bootstrap.job),
             evidence: Some(said),
             fix,
             cannot_heal: true,
@@ -92,9 +92,11 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
     })
 }
 
-/// What `bootstrap.sh` put into the termination message when it refused the image, and the fix.
+/// What `bootstrap.sh` put into the termination message when it refused the image, or the runtime
+/// when the image has no bash to run it with; and the fix.
 fn own_words(exit: &Exit) -> Option<(String, String)> {
     let fix = match exit.code {
+        _ if exit.reason == "StartError" => "name an image with Flink 1.10 or later (--image)",
         64 | 65 | 67 => "name an image with Flink 1.10 or later (--image)",
         66 => "name an image with that version (--image), or leave --flink-version out",
         _ => return None,
@@ -392,6 +394,7 @@ mod tests {
                 exit(1, "Error", ""),
                 "Caused by: io.K: Failure executing. Message: services \"roc\" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on. Received status: x\n",
             ),
+            failed(exit(128, "StartError", "exec: \"/bin/bash\": no such file or directory"), ""),
             failed(exit(137, "OOMKilled", ""), ""),
             nothing,
             jobmanager_refused,

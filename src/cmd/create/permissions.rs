@@ -5,6 +5,9 @@ use crate::cluster::{Cluster, Result, Rights};
 use crate::exit::Exit;
 use crate::session::rbac::{self, Grant};
 
+const ASK: &str =
+    "ask an administrator for it, or name an account that has the rights: --service-account NAME --rbac=none";
+
 /// What has to be made, found out before the first write.
 pub struct Plan {
     namespace: String,
@@ -50,6 +53,14 @@ pub async fn plan(
         Ok(rights) => rights,
         // Who may not even look at roles cannot make them: the account must do as it is.
         Err(error) if error.is_forbidden() => {
+            if !cluster.has_service_account(namespace, account).await? {
+                return Err(CommandError::new(
+                    Exit::Error,
+                    format!("serviceaccount/{account} does not exist in namespace {namespace}"),
+                )
+                .because(error.to_string())
+                .hint(ASK));
+            }
             plan.warning = Some(format!("serviceaccount/{account} is used as it is: {error}"));
             return Ok(plan);
         }
@@ -93,7 +104,7 @@ impl Plan {
                 Exit::Error,
                 format!("serviceaccount/{account} does not exist in namespace {namespace}, and you may not create {resource}"),
             )
-            .hint("ask an administrator for it, or name an account that has the rights: --service-account NAME --rbac=none"));
+            .hint(ASK));
         }
         self.warning = Some(format!(
             "serviceaccount/{account} is used as it is: you may not create {resource} in namespace {namespace}"
