@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 
-use super::sessions::List;
+use super::small::List;
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{self, Evidence, Exit, Outcome, Unschedulable};

@@ -12,7 +12,9 @@ mod kind;
 mod logs;
 mod objects;
 mod preflight;
+mod session_objects;
 mod sessions;
+mod small;
 mod tables;
 mod watch;
 
@@ -30,7 +32,8 @@ pub use forward::PodPort;
 pub use kind::{Kind, ObjectRef};
 pub use objects::Propagation;
 pub use preflight::Rights;
-pub use sessions::{Scope, SessionObjects};
+pub use session_objects::SessionObjects;
+pub use sessions::Scope;
 
 /// A client of one cluster, and the namespace that commands act in.
 #[derive(Clone)]

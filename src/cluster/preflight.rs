@@ -9,7 +9,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 
-use super::sessions::{Bare, Metadata, is_high_availability, runs_application};
+use super::small::{Bare, Metadata, is_high_availability, runs_application};
 use super::{Cluster, Kind, Result};
 use crate::session::preflight::{EarlierBootstrap, Existing, ExistingKind, Found};
 use crate::session::rbac::{self, Grant};

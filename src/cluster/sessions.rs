@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::tables::escape;
-use super::{Cluster, Kind, ObjectRef, Result};
+use super::small::{Condition, Metadata, Template, owner, runs_application};
+use super::{Cluster, Kind, Result};
 use crate::model::TableView;
 use crate::model::session::{Owner, SessionView};
 use crate::session::{FlinkVersion, SessionName, labels};
@@ -24,29 +23,6 @@ pub enum Scope {
 const NAMESPACES_AT_ONCE: usize = 4;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct List<T> {
-    pub items: Vec<T>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Metadata {
-    pub name: String,
-    pub namespace: String,
-    pub uid: String,
-    pub creation_timestamp: Option<Timestamp>,
-    pub deletion_timestamp: Option<Timestamp>,
-    pub labels: BTreeMap<String, String>,
-    pub owner_references: Vec<OwnerReference>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct OwnerReference {
-    pub kind: String,
-    pub name: String,
-}
-
-#[derive(Debug, Deserialize)]
 struct Deployment {
     metadata: Metadata,
     spec: DeploymentSpec,
@@ -60,38 +36,11 @@ struct DeploymentSpec {
     template: Template,
 }
 
-#[derive(Debug, Deserialize)]
-struct Template {
-    spec: TemplateSpec,
-}
-
-#[derive(Debug, Deserialize)]
-struct TemplateSpec {
-    #[serde(default)]
-    containers: Vec<Container>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Container {
-    image: Option<String>,
-    command: Vec<String>,
-    args: Vec<String>,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct DeploymentStatus {
     ready_replicas: i32,
     conditions: Vec<Condition>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,53 +100,25 @@ impl Cluster {
                 view(deployment, pods.unwrap_or(&none))
             })
             .collect();
-        let unborn: Vec<SessionView> = jobs
+        let born: BTreeSet<(&str, &str)> = deployments
             .iter()
-            .filter_map(unborn_view)
-            .filter(|unborn| {
-                !deployments
-                    .iter()
-                    .any(|d| d.metadata.namespace == unborn.namespace && d.metadata.name == unborn.name)
-            })
+            .map(|deployment| (deployment.metadata.namespace.as_str(), deployment.metadata.name.as_str()))
             .collect();
-        sessions.extend(unborn);
+        let unborn = jobs.iter().filter_map(unborn_view);
+        sessions.extend(unborn.filter(|s| !born.contains(&(s.namespace.as_str(), s.name.as_str()))));
         sessions.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(sessions)
     }
-
-    pub(super) async fn list_of<T: for<'de> Deserialize<'de> + std::fmt::Debug>(
-        &self,
-        kind: Kind,
-        namespace: Option<&str>,
-        selector: &str,
-    ) -> Result<Vec<T>> {
-        let path = format!("{}?labelSelector={}", kind.collection(namespace), escape(selector));
-        self.read::<List<T>>(&path, "application/json").await.map(|list| list.items)
-    }
-}
-
-/// Application clusters have the labels of sessions; what the JobManager's container runs tells
-/// them apart (`KubernetesApplicationClusterEntrypoint` up to 1.12, `kubernetes-application` later).
-pub(super) fn runs_application<'a>(words: impl IntoIterator<Item = &'a String>) -> bool {
-    words.into_iter().any(|word| {
-        word.contains("kubernetes-application") || word.contains("KubernetesApplicationClusterEntrypoint")
-    })
 }
 
 fn is_application(deployment: &Deployment) -> bool {
-    deployment
-        .spec
-        .template
-        .spec
-        .containers
-        .iter()
-        .any(|container| runs_application(container.command.iter().chain(&container.args)))
+    let containers = &deployment.spec.template.spec.containers;
+    containers.iter().any(|container| runs_application(container.command.iter().chain(&container.args)))
 }
 
 fn view(deployment: &Deployment, pods: &PodsOfSession) -> SessionView {
     let metadata = &deployment.metadata;
-    let image =
-        deployment.spec.template.spec.containers.first().and_then(|container| container.image.clone());
+    let image = deployment.spec.template.image();
     let tagged = image.as_deref().and_then(FlinkVersion::from_image_tag).map(|version| version.to_string());
     SessionView {
         name: metadata.name.clone(),
@@ -211,16 +132,6 @@ fn view(deployment: &Deployment, pods: &PodsOfSession) -> SessionView {
         taskmanagers: pods.taskmanagers,
         image,
         owner: owner(metadata),
-    }
-}
-
-pub(super) fn owner(metadata: &Metadata) -> Owner {
-    if metadata.owner_references.iter().any(|owner| owner.kind == "FlinkDeployment") {
-        Owner::FlinkOperator
-    } else if metadata.labels.get(labels::MANAGED_BY).is_some_and(|manager| manager == labels::PLUGIN) {
-        Owner::Plugin
-    } else {
-        Owner::Other
     }
 }
 
@@ -270,7 +181,7 @@ fn unborn_view(job: &Job) -> Option<SessionView> {
         () if is("Complete") => return None,
         () => "Creating",
     };
-    let image = job.spec.template.spec.containers.first().and_then(|container| container.image.clone());
+    let image = job.spec.template.image();
     Some(SessionView {
         name: name.clone(),
         namespace: job.metadata.namespace.clone(),
@@ -312,149 +223,6 @@ fn session_of_taskmanager(pod: &str) -> Option<&str> {
     let (rest, index) = pod.rsplit_once('-')?;
     let (rest, attempt) = rest.rsplit_once('-')?;
     (number(index) && number(attempt)).then(|| rest.strip_suffix("-taskmanager")).flatten()
-}
-
-/// Everything that belongs to one session, with uids.
-#[derive(Clone, Debug, Default)]
-pub struct SessionObjects {
-    pub deployment: Option<ObjectRef>,
-    /// What Flink made, found by its labels, and what a 1.10 session leaves behind.
-    pub services: Vec<ObjectRef>,
-    pub config_maps: Vec<ObjectRef>,
-    pub taskmanagers: Vec<ObjectRef>,
-    /// Pods that go with the Deployment or the Job that owns them.
-    pub owned_pods: Vec<ObjectRef>,
-    /// The plugin's own bootstrap Job, or one that a person made the documented way.
-    pub jobs: Vec<ObjectRef>,
-    /// State of high availability: kept.
-    pub high_availability: Vec<ObjectRef>,
-    /// Who looks after the session.
-    pub owner: Option<Owner>,
-    /// The Deployment is an application cluster.
-    pub is_application: bool,
-    /// A Deployment of this name that is no Flink cluster.
-    pub foreign: Option<ObjectRef>,
-}
-
-impl SessionObjects {
-    /// Everything but the high-availability state, in the order in which it is named.
-    pub fn all(&self) -> impl Iterator<Item = &ObjectRef> {
-        self.deployment
-            .iter()
-            .chain(&self.jobs)
-            .chain(&self.services)
-            .chain(&self.config_maps)
-            .chain(&self.taskmanagers)
-            .chain(&self.owned_pods)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.all().next().is_none()
-    }
-}
-
-impl Cluster {
-    /// Reads everything that belongs to the session `name`.
-    pub async fn session_objects(&self, namespace: &str, name: &SessionName) -> Result<SessionObjects> {
-        let selector = labels::selector_of(name);
-        let of_app = format!("{}={name}", labels::APP);
-        let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
-        let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
-            self.get::<k8s_openapi::api::apps::v1::Deployment>(namespace, name.as_str()),
-            self.list_of::<Bare>(Kind::Service, Some(namespace), &selector),
-            self.list_of::<Bare>(Kind::ConfigMap, Some(namespace), &selector),
-            self.list_of::<Bare>(Kind::Pod, Some(namespace), &of_app),
-            self.list_of::<Bare>(Kind::Job, Some(namespace), &by_app),
-            self.hand_made_bootstrap(namespace, name),
-        )?;
-        let mut objects =
-            SessionObjects { services: refs(Kind::Service, services), ..SessionObjects::default() };
-        let (state, config): (Vec<Bare>, Vec<Bare>) =
-            config_maps.into_iter().partition(|config_map| is_high_availability(name, &config_map.metadata));
-        objects.high_availability = refs(Kind::ConfigMap, state);
-        objects.config_maps = refs(Kind::ConfigMap, config);
-        let is =
-            |pod: &Bare, key: &str, value: &str| pod.metadata.labels.get(key).is_some_and(|v| v == value);
-        let (native, others): (Vec<Bare>, Vec<Bare>) =
-            pods.into_iter().partition(|pod| is(pod, labels::TYPE, labels::TYPE_NATIVE));
-        let (taskmanagers, mut owned): (Vec<Bare>, Vec<Bare>) =
-            native.into_iter().partition(|pod| is(pod, labels::COMPONENT, labels::TASKMANAGER));
-        // A pod that only happens to be called `app=NAME` is nobody's business here.
-        owned.extend(others.into_iter().filter(|pod| is(pod, labels::MANAGED_BY, labels::PLUGIN)));
-        objects.taskmanagers = refs(Kind::Pod, taskmanagers);
-        objects.owned_pods = refs(Kind::Pod, owned);
-        objects.jobs = refs(Kind::Job, jobs);
-        if let Some(job) = hand_made.filter(|job| !objects.jobs.contains(job)) {
-            objects.jobs.push(job);
-        }
-        if let Some(deployment) = deployment {
-            let reference = ObjectRef {
-                kind: Kind::Deployment,
-                name: name.to_string(),
-                uid: deployment.metadata.uid.clone().unwrap_or_default(),
-            };
-            let metadata = Metadata::from(&deployment.metadata);
-            if metadata.labels.get(labels::TYPE).is_some_and(|type_| type_ == labels::TYPE_NATIVE) {
-                objects.owner = Some(owner(&metadata));
-                objects.is_application = super::preflight::is_application(&deployment);
-                objects.deployment = Some(reference);
-            } else {
-                objects.foreign = Some(reference);
-            }
-        }
-        Ok(objects)
-    }
-
-    /// The Job that the Flink documentation's manual way makes; it has no label of the session.
-    async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<ObjectRef>> {
-        let job = self.get::<k8s_openapi::api::batch::v1::Job>(namespace, &name.bootstrap_job()).await?;
-        Ok(job.filter(|job| super::preflight::makes_session(job, name)).map(|job| ObjectRef {
-            kind: Kind::Job,
-            name: job.metadata.name.unwrap_or_default(),
-            uid: job.metadata.uid.unwrap_or_default(),
-        }))
-    }
-}
-
-/// An object of which only the metadata matters.
-#[derive(Debug, Deserialize)]
-pub(super) struct Bare {
-    pub metadata: Metadata,
-}
-
-fn refs(kind: Kind, objects: Vec<Bare>) -> Vec<ObjectRef> {
-    objects
-        .into_iter()
-        .map(|object| ObjectRef { kind, name: object.metadata.name, uid: object.metadata.uid })
-        .collect()
-}
-
-impl From<&k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta> for Metadata {
-    fn from(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Self {
-        let owners = meta.owner_references.iter().flatten();
-        Self {
-            name: meta.name.clone().unwrap_or_default(),
-            namespace: meta.namespace.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
-            creation_timestamp: meta.creation_timestamp.as_ref().map(|time| time.0),
-            deletion_timestamp: meta.deletion_timestamp.as_ref().map(|time| time.0),
-            labels: meta.labels.clone().unwrap_or_default(),
-            owner_references: owners
-                .map(|owner| OwnerReference { kind: owner.kind.clone(), name: owner.name.clone() })
-                .collect(),
-        }
-    }
-}
-
-/// Flink writes high-availability state into ConfigMaps that nobody owns, so that they outlive the
-/// session. The label `configmap-type=high-availability` is missing from 2.0 on; what a session
-/// owns, or what has the name of its configuration, is none.
-pub(super) fn is_high_availability(name: &SessionName, metadata: &Metadata) -> bool {
-    let names_state = ["-config-map", "-leader"].iter().any(|end| metadata.name.ends_with(end));
-    let of_session = metadata.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('-'));
-    let labelled = metadata.labels.get("configmap-type").is_some_and(|value| value == "high-availability");
-    let owned = metadata.owner_references.iter().any(|owner| !owner.name.is_empty());
-    !owned && (labelled || (of_session && names_state))
 }
 
 #[cfg(test)]
@@ -535,19 +303,5 @@ mod tests {
         assert!(is_application(&deployment(
             &RUNNING.replace("kubernetes-session", "kubernetes-application")
         )));
-    }
-
-    #[test]
-    fn high_availability_state_is_what_nobody_owns() {
-        let name: SessionName = "roc".parse().expect("name");
-        let is = |json: &str| {
-            is_high_availability(&name, &serde_json::from_str::<Metadata>(json).expect("metadata"))
-        };
-        assert!(is(r#"{"name":"roc-cluster-config-map"}"#));
-        assert!(is(r#"{"name":"roc-0123abcd-config-map"}"#));
-        assert!(is(r#"{"name":"roc-restserver-leader"}"#));
-        assert!(is(r#"{"name":"x","labels":{"configmap-type":"high-availability"}}"#));
-        assert!(!is(r#"{"name":"flink-config-roc"}"#));
-        assert!(!is(r#"{"name":"roc-x-config-map","ownerReferences":[{"kind":"Deployment","name":"roc"}]}"#));
     }
 }

@@ -3,6 +3,7 @@
 //! Pure. The same rules serve the wait of `create` and `status`.
 
 pub mod cause;
+mod fix;
 pub mod phase;
 pub mod rules;
 

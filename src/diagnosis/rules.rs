@@ -2,7 +2,7 @@
 //!
 //! A rule says `cannot_heal` only when waiting longer cannot help.
 
-use super::cause;
+use super::{cause, fix};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Exit, Outcome, Pod};
 
@@ -52,7 +52,7 @@ fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
         id: "bootstrap-pod-refused",
         summary: format!("job.batch/{} may not make its pod", bootstrap.job),
         evidence: Some(refused.clone()),
-        fix: fix_for_refusal(refused, evidence),
+        fix: fix::for_refusal(refused, evidence),
         cannot_heal: evidence.seconds_since(bootstrap.created) >= REFUSED_SECONDS,
     })
 }
@@ -86,7 +86,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
     Some(Finding {
         id: "bootstrap-failed",
         summary: format!("Flink's client in job.batch/{} failed", bootstrap.job),
-        fix: fix_for_client(&evidence_text, evidence).unwrap_or(read_log),
+        fix: fix::for_cause(&evidence_text, evidence).unwrap_or(read_log),
         evidence: Some(evidence_text),
         cannot_heal: true,
     })
@@ -125,7 +125,7 @@ fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
         id: "jobmanager-pod-refused",
         summary: format!("deployment.apps/{} may not make its pod", evidence.name),
         evidence: Some(refused.clone()),
-        fix: fix_for_refusal(refused, evidence),
+        fix: fix::for_refusal(refused, evidence),
         cannot_heal: evidence.seconds_since(deployment.created) >= REFUSED_SECONDS,
     })
 }
@@ -194,7 +194,7 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
         fix: if out_of_memory {
             "give it more (--jobmanager-memory)".to_owned()
         } else {
-            log.and_then(|log| fix_for_client(log, evidence))
+            log.and_then(|log| fix::for_cause(log, evidence))
                 .unwrap_or_else(|| format!("kubectl logs -n {} {} --previous", evidence.namespace, pod.name))
         },
         cannot_heal: backing_off
@@ -242,44 +242,6 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
         fix: format!("kubectl flink delete {} -n {}", evidence.name, evidence.namespace),
         cannot_heal: true,
     })
-}
-
-/// What to do when the API server refused to let a controller make a pod.
-fn fix_for_refusal(refused: &str, evidence: &Evidence) -> String {
-    let namespace = &evidence.namespace;
-    if refused.contains("exceeded quota") || refused.contains("failed quota") {
-        format!("kubectl describe quota -n {namespace}")
-    } else if refused.contains("violates PodSecurity") {
-        format!("kubectl get namespace {namespace} --show-labels; the session's pods must meet that level")
-    } else if refused.contains("per Container is") {
-        format!("kubectl describe limitrange -n {namespace}")
-    } else if refused.contains("serviceaccount") && refused.contains("not found") {
-        "let create make the ServiceAccount (--rbac=role), or name one that exists (--service-account)"
-            .to_owned()
-    } else {
-        format!("kubectl get events -n {namespace}")
-    }
-}
-
-/// What to do about a cause that Flink's client or JobManager named.
-fn fix_for_client(cause: &str, evidence: &Evidence) -> Option<String> {
-    if cause.contains("set finalizers on") {
-        Some(format!(
-            "the cluster demands the right to update deployments/finalizers: an administrator adds it to role {} in namespace {}",
-            crate::session::rbac::ROLE,
-            evidence.namespace
-        ))
-    } else if cause.contains("is forbidden") || cause.contains("Forbidden") {
-        Some(
-            "the ServiceAccount lacks a permission: --rbac=role grants the least that Flink needs".to_owned(),
-        )
-    } else if cause.contains("exceed configured Total") || cause.contains("IllegalConfigurationException") {
-        Some(
-            "change the sizes (--jobmanager-memory, --taskmanager-memory) or the -D that is named".to_owned(),
-        )
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! Everything that belongs to one session, with uids: what `delete` looks at.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+
+use super::preflight::{is_application, makes_session};
+use super::small::{Bare, Metadata, is_high_availability, owner};
+use super::{Cluster, Kind, ObjectRef, Result};
+use crate::model::session::Owner;
+use crate::session::{SessionName, labels};
+
+/// Everything that belongs to one session, with uids.
+#[derive(Clone, Debug, Default)]
+pub struct SessionObjects {
+    pub deployment: Option<ObjectRef>,
+    /// What Flink made, found by its labels, and what a 1.10 session leaves behind.
+    pub services: Vec<ObjectRef>,
+    pub config_maps: Vec<ObjectRef>,
+    pub taskmanagers: Vec<ObjectRef>,
+    /// Pods that go with the Deployment or the Job that owns them.
+    pub owned_pods: Vec<ObjectRef>,
+    /// The plugin's own bootstrap Job, or one that a person made the documented way.
+    pub jobs: Vec<ObjectRef>,
+    /// State of high availability: kept.
+    pub high_availability: Vec<ObjectRef>,
+    /// Who looks after the session.
+    pub owner: Option<Owner>,
+    /// The Deployment is an application cluster.
+    pub is_application: bool,
+    /// A Deployment of this name that is no Flink cluster.
+    pub foreign: Option<ObjectRef>,
+}
+
+impl SessionObjects {
+    /// Everything but the high-availability state, in the order in which it is named.
+    pub fn all(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.deployment
+            .iter()
+            .chain(&self.jobs)
+            .chain(&self.services)
+            .chain(&self.config_maps)
+            .chain(&self.taskmanagers)
+            .chain(&self.owned_pods)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all().next().is_none()
+    }
+}
+
+impl Cluster {
+    /// Reads everything that belongs to the session `name`.
+    pub async fn session_objects(&self, namespace: &str, name: &SessionName) -> Result<SessionObjects> {
+        let selector = labels::selector_of(name);
+        let of_app = format!("{}={name}", labels::APP);
+        let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
+        let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
+            self.get::<Deployment>(namespace, name.as_str()),
+            self.list_of::<Bare>(Kind::Service, Some(namespace), &selector),
+            self.list_of::<Bare>(Kind::ConfigMap, Some(namespace), &selector),
+            self.list_of::<Bare>(Kind::Pod, Some(namespace), &of_app),
+            self.list_of::<Bare>(Kind::Job, Some(namespace), &by_app),
+            self.hand_made_bootstrap(namespace, name),
+        )?;
+        let mut objects =
+            SessionObjects { services: refs(Kind::Service, services), ..SessionObjects::default() };
+        let (state, config): (Vec<Bare>, Vec<Bare>) =
+            config_maps.into_iter().partition(|config_map| is_high_availability(name, &config_map.metadata));
+        objects.high_availability = refs(Kind::ConfigMap, state);
+        objects.config_maps = refs(Kind::ConfigMap, config);
+        let is =
+            |pod: &Bare, key: &str, value: &str| pod.metadata.labels.get(key).is_some_and(|v| v == value);
+        let (native, others): (Vec<Bare>, Vec<Bare>) =
+            pods.into_iter().partition(|pod| is(pod, labels::TYPE, labels::TYPE_NATIVE));
+        let (taskmanagers, mut owned): (Vec<Bare>, Vec<Bare>) =
+            native.into_iter().partition(|pod| is(pod, labels::COMPONENT, labels::TASKMANAGER));
+        // A pod that only happens to be called `app=NAME` is nobody's business here.
+        owned.extend(others.into_iter().filter(|pod| is(pod, labels::MANAGED_BY, labels::PLUGIN)));
+        objects.taskmanagers = refs(Kind::Pod, taskmanagers);
+        objects.owned_pods = refs(Kind::Pod, owned);
+        objects.jobs = refs(Kind::Job, jobs);
+        if let Some(job) = hand_made.filter(|job| !objects.jobs.contains(job)) {
+            objects.jobs.push(job);
+        }
+        if let Some(deployment) = deployment {
+            let reference = ObjectRef {
+                kind: Kind::Deployment,
+                name: name.to_string(),
+                uid: deployment.metadata.uid.clone().unwrap_or_default(),
+            };
+            let metadata = Metadata::from(&deployment.metadata);
+            if metadata.labels.get(labels::TYPE).is_some_and(|type_| type_ == labels::TYPE_NATIVE) {
+                objects.owner = Some(owner(&metadata));
+                objects.is_application = is_application(&deployment);
+                objects.deployment = Some(reference);
+            } else {
+                objects.foreign = Some(reference);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The Job that the Flink documentation's manual way makes; it has no label of the session.
+    async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<ObjectRef>> {
+        let job = self.get::<Job>(namespace, &name.bootstrap_job()).await?;
+        Ok(job.filter(|job| makes_session(job, name)).map(|job| ObjectRef {
+            kind: Kind::Job,
+            name: job.metadata.name.unwrap_or_default(),
+            uid: job.metadata.uid.unwrap_or_default(),
+        }))
+    }
+}
+
+fn refs(kind: Kind, objects: Vec<Bare>) -> Vec<ObjectRef> {
+    objects
+        .into_iter()
+        .map(|object| ObjectRef { kind, name: object.metadata.name, uid: object.metadata.uid })
+        .collect()
+}

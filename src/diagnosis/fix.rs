@@ -1,0 +1,42 @@
+//! What to do about a refusal or a cause, by the words of the component that said it.
+
+use crate::model::Evidence;
+use crate::session::rbac;
+
+/// What to do when the API server refused to let a controller make a pod.
+pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {
+    let namespace = &evidence.namespace;
+    if refused.contains("exceeded quota") || refused.contains("failed quota") {
+        format!("kubectl describe quota -n {namespace}")
+    } else if refused.contains("violates PodSecurity") {
+        format!("kubectl get namespace {namespace} --show-labels; the session's pods must meet that level")
+    } else if refused.contains("per Container is") {
+        format!("kubectl describe limitrange -n {namespace}")
+    } else if refused.contains("serviceaccount") && refused.contains("not found") {
+        "let create make the ServiceAccount (--rbac=role), or name one that exists (--service-account)"
+            .to_owned()
+    } else {
+        format!("kubectl get events -n {namespace}")
+    }
+}
+
+/// What to do about a cause that Flink's client or JobManager named.
+pub fn for_cause(cause: &str, evidence: &Evidence) -> Option<String> {
+    if cause.contains("set finalizers on") {
+        Some(format!(
+            "the cluster demands the right to update deployments/finalizers: an administrator adds it to role {} in namespace {}",
+            rbac::ROLE,
+            evidence.namespace
+        ))
+    } else if cause.contains("is forbidden") || cause.contains("Forbidden") {
+        Some(
+            "the ServiceAccount lacks a permission: --rbac=role grants the least that Flink needs".to_owned(),
+        )
+    } else if cause.contains("exceed configured Total") || cause.contains("IllegalConfigurationException") {
+        Some(
+            "change the sizes (--jobmanager-memory, --taskmanager-memory) or the -D that is named".to_owned(),
+        )
+    } else {
+        None
+    }
+}
