@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # The parts that are made here. Each is one cache entry under a hash of its inputs.
 
-# build_all FLINK_VERSION...: sets $kube, $coredns (binaries), $pause, $base (images), $parts (all keys).
+# build_all FLINK_VERSION...: sets $kube and $coredns (programs), $parts (the keys of what a running cluster
+# has of them) and $archives (images).
 build_all() {
   local version
   install_packages
   need_kubectl
   build_programs
   build_base
+  archives=("$pause" "$base/base.tar")
   for version; do build_flink "$version"; done
 }
 
@@ -44,11 +46,28 @@ build_base() {
   base=$part
 }
 
-# build_flink VERSION: sets $flink to the archive of its image.
-build_flink() {
+build_flink() { # build_flink VERSION
   part "image-flink-$1" "$(key_of "$(<"$base/layer")" "$here"/images/{flink,entrypoint.sh,oci.py})" \
     "building the image flink:$1 (about 20 s)" flink_image "$1"
-  flink=$part/flink.tar
+  archives+=("$part/flink.tar")
 }
 
 flink_image() { PYTHON=$python "$here/images/flink" "$2" "$1" "$(<"$base/layer")"; }
+
+# build_store: sets $store to containerd's root directory with $archives in it, and the marks that they are loaded.
+build_store() {
+  part image-store "$(key_of "$(containerd --version)" "$here/images/store" "${archives[@]#"$cache"/}")" \
+    "unpacking the images (about 20 s)" fill_store "${archives[@]}"
+  store=$part
+}
+
+fill_store() { # fill_store ARCHIVE... OUT_DIR
+  local archive out=${!#}
+  set -- "${@:1:$#-1}"
+  "$here/images/store" "$out" "$@" || return
+  mkdir "$out/loaded"
+  for archive; do touch "$out/loaded/$(mark_of "$archive")"; done
+}
+
+# mark_of ARCHIVE: the name of the mark that it is loaded. The cache's key in its path stands for its content.
+mark_of() { key_of "archive ${1#"$cache"/}"; }

@@ -2,7 +2,6 @@
 # The start of a cluster: each part in the order in which the others need it.
 
 up() { # up FLINK_VERSION...
-  local version
   check_host
   check_start
   build_all "$@"
@@ -10,27 +9,27 @@ up() { # up FLINK_VERSION...
   if is_up; then
     [ "$(<"$dir/parts")" = "$parts" ] ||
       say "$name runs programs of an older build; for the new ones: cluster down, then cluster up"
-    load_images "$@"
+    load_images
     echo "$dir/kubeconfig"
     return
   fi
   clear_cluster
+  build_store
   say "starting $name ..."
   local began=$SECONDS
-  mkdir -p "$dir"/{cni,kubelet,loaded}
+  mkdir -p "$dir"/{cni,kubelet}
   cd "$dir"
+  take_store
   make_network
   make_keys
   start_etcd
   start_apiserver
   start_containerd
-  await containerd 30 "its socket" ctr_ version
-  # Images load while the rest starts: both take their time, and neither needs the other.
-  load_images "$@" 2>"$dir/load.log" {cluster_lock}>&- &
-  local loading=$!
   await etcd 30 "its port" etcd_ready
   await kube-apiserver 60 "/readyz" api get --raw /readyz
   start_controllers
+  await containerd 30 "its socket" ctr_ version
+  load_images
   start_kubelet
   start_proxy
   start_coredns
@@ -40,10 +39,6 @@ up() { # up FLINK_VERSION...
   # Without it the first pod of a test is refused.
   await kube-controller-manager 30 "the default ServiceAccount" api -n default get serviceaccount default
   await kube-controller-manager 30 "the CA's ConfigMap" api -n default get configmap kube-root-ca.crt
-  if ! wait "$loading"; then
-    cat "$dir/load.log" >&2
-    die "the start of $name failed: see $dir/containerd.log"
-  fi
   echo "$parts" >"$dir/parts"
   say "$name is up after $((SECONDS - began)) s"
   echo "$dir/kubeconfig"
@@ -64,26 +59,33 @@ node_ready() {
   [ "$(api get node node1 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]
 }
 
-# load_images FLINK_VERSION...: those that the cluster does not have yet.
-load_images() {
-  local version
-  load_image "$pause"
-  load_image "$base/base.tar"
-  for version; do
-    build_flink "$version"
-    load_image "$flink"
+# take_store: hard links cost neither time nor space, and are safe: what is in there is only ever read.
+# Not so the databases. Across file systems there are no hard links; then the images are imported one by one.
+take_store() {
+  local database
+  if ! cp -al "$store/containerd" containerd 2>/dev/null; then
+    rm -rf containerd
+    mkdir loaded
+    return
+  fi
+  find containerd -name '*.db' | while read -r database; do
+    cp "$database" "$database.new"
+    mv "$database.new" "$database"
   done
+  cp -r "$store/loaded" loaded
 }
 
-# load_image ARCHIVE: the cache's key in the path says whether this very image was loaded before.
-load_image() {
-  local mark
-  mark=$dir/loaded/$(key_of "path $1")
-  [ ! -e "$mark" ] || return 0
-  # In the cluster's network, although it needs none: so a later start or end finds it and ends it.
-  inside ctr -a "$dir/containerd.sock" -n k8s.io image import "$1" >/dev/null ||
-    die "containerd cannot import $1: remove its directory, then run the same command again"
-  touch "$mark"
+# load_images: those of $archives that the cluster does not have yet.
+load_images() {
+  local archive mark
+  for archive in "${archives[@]}"; do
+    mark=$dir/loaded/$(mark_of "$archive")
+    [ ! -e "$mark" ] || continue
+    # In the cluster's network, although it needs none: so a later start or end finds it and ends it.
+    inside ctr -a "$dir/containerd.sock" -n k8s.io image import "$archive" >/dev/null ||
+      die "containerd cannot import $archive: remove its directory, then run the same command again"
+    touch "$mark"
+  done
 }
 
 start_etcd() {
