@@ -129,14 +129,22 @@ async fn remove(
     let mut named: Vec<ObjectRef> = first.all().cloned().collect();
     let mut asked: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut left = named.len();
+    let mut seen_empty = false;
     let waited = until(args.timeout, cluster.changes(namespace, name), async || {
         // Looked at anew each time: a dying JobManager asks for TaskManagers.
         let objects = cluster.session_objects(namespace, name).await?;
         named.extend(objects.all().filter(|object| !named.contains(object)).cloned().collect::<Vec<_>>());
         left = objects.all().count();
         if left == 0 {
-            return Ok(Look::Done(()));
+            // The reads of one look are not of one moment: a client that was stopped in between may
+            // have made something in the last one.
+            return Ok(if std::mem::replace(&mut seen_empty, true) {
+                Look::Done(())
+            } else {
+                Look::Again(Duration::ZERO)
+            });
         }
+        seen_empty = false;
         step(cluster, namespace, &objects, &mut asked).await?;
         progress.waiting_for(&format!("session {name} to be gone"));
         Ok(Look::Again(TICK))

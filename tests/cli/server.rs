@@ -280,3 +280,64 @@ fn two_at_once_are_kept_apart_by_the_server() {
     let writes: Vec<String> = server.writes().into_iter().map(|write| write.line).collect();
     assert_eq!(writes, ["POST /apis/batch/v1/namespaces/team-a/jobs"]);
 }
+
+#[test]
+fn sessions_are_listed_whoever_made_them() {
+    let session = |namespace: &str, name: &str, image: &str, labels: Value, owner: Option<&str>| {
+        let mut metadata = json!({"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"),
+            "labels": labels, "creationTimestamp": "2020-01-01T00:00:00Z"});
+        if let Some(kind) = owner {
+            metadata["ownerReferences"] =
+                json!([{"apiVersion": "x/v1", "kind": kind, "name": name, "uid": "o"}]);
+        }
+        let args = if name == "app" { "kubernetes-application" } else { "kubernetes-session" };
+        json!({"metadata": metadata, "status": {"readyReplicas": 1},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"image": image, "args": [args]}]}}}})
+    };
+    let ours = json!({"app.kubernetes.io/managed-by": "kubectl-flink", "app.kubernetes.io/version": "2.3.0"});
+    let deployments = json!({"items": [
+        session("team-b", "operated", "flink:1.20.5", json!({}), Some("FlinkDeployment")),
+        session("team-a", "roc", "private:latest", ours, None),
+        session("team-a", "app", "flink:2.3.0", json!({}), None),
+        session("team-a", "by-hand", "flink", json!({}), None),
+    ]});
+    let failed = json!({"items": [{
+        "metadata": {"name": "boot-lost", "namespace": "team-b", "labels": {"app": "lost"}, "creationTimestamp": "2020-01-01T00:00:00Z"},
+        "spec": {"template": {"spec": {"containers": [{"image": "flink:2.3.0"}]}}},
+        "status": {"conditions": [{"type": "Failed", "status": "True"}]}}]});
+    let pods = |rows: Value| {
+        let columns = json!([{"name": "Name"}, {"name": "Ready"}, {"name": "Status"}]);
+        Some((200, json!({"kind": "Table", "columnDefinitions": columns, "rows": rows})))
+    };
+    let server = Server::answering(move |line| match line {
+        "GET /apis/apps/v1/deployments" => Some((200, deployments.clone())),
+        "GET /apis/batch/v1/jobs" => Some((200, failed.clone())),
+        "GET /api/v1/namespaces/team-a/pods" => pods(json!([
+            {"cells": ["roc-6d6c65cf99-c42zb", "1/1", "Running"]},
+            {"cells": ["roc-taskmanager-1-1", "1/1", "Running"]},
+            {"cells": ["roc-taskmanager-1-2", "0/1", "OOMKilled"]},
+            {"cells": ["by-hand-6d6c65cf99-abcde", "0/1", "CrashLoopBackOff"]},
+        ])),
+        "GET /api/v1/namespaces/team-b/pods" => {
+            pods(json!([{"cells": ["operated-6d6c65cf99-abcde", "1/1", "Running"]}]))
+        }
+        _ => None,
+    });
+    let ended = server.flink(&["ls", "-A", "-o", "wide"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(without_ages(&ended.stdout));
+    // One list of each kind, and one of pods for each namespace that has a session.
+    assert_eq!(server.asked().len(), 4, "{:?}", server.asked());
+}
+
+/// The sessions are years old; how many is not the test's business.
+fn without_ages(table: &str) -> String {
+    let is_age = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('y');
+    let line = |line: &str| {
+        line.split_whitespace()
+            .map(|word| if is_age(word) { "AGED" } else { word })
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    table.lines().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -120,3 +120,33 @@ fn an_exposed_session_in_a_namespace_made_for_it() {
     lab.flink_ok(&[&create[..], &["--create-namespace"]].concat());
     assert_eq!(lab.kubectl_ok(&["get", "service", "roc-rest", "-o", "jsonpath={.spec.type}"]), "NodePort");
 }
+
+#[test]
+fn every_grant_makes_its_own_binding() {
+    let lab = Lab::new("grants");
+    let made = |grant: &str| {
+        let name = format!("with-{grant}");
+        lab.flink_ok(&["create", &name, "--wait=false", &format!("--rbac={grant}")]);
+        lab.flink_ok(&["delete", &name, "--yes"]);
+    };
+    let role_of = |binding: &str| {
+        lab.kubectl_ok(&[
+            "get",
+            binding,
+            "-o",
+            "jsonpath={.roleRef.kind}/{.roleRef.name} {.subjects[0].name}",
+        ])
+    };
+    made("role");
+    assert_eq!(role_of("rolebinding/kubectl-flink-flink"), "Role/kubectl-flink flink");
+    made("edit");
+    assert_eq!(role_of("rolebinding/kubectl-flink-edit-flink"), "ClusterRole/edit flink");
+    made("edit-cluster");
+    let binding = format!("clusterrolebinding/kubectl-flink-edit-flink-{}", lab.namespace);
+    assert_eq!(role_of(&binding), "ClusterRole/edit flink");
+    lab.kubectl_ok(&["delete", &binding]);
+    // What is there is used as it is.
+    let before = lab.fingerprint();
+    made("role");
+    assert_eq!(lab.fingerprint(), before);
+}
