@@ -12,6 +12,7 @@ use crate::cluster::Options;
 use crate::cmd;
 use crate::config::{self, Config};
 use crate::exit::Exit;
+use crate::log;
 use crate::output::Ui;
 
 /// Create, list, inspect and delete Flink session clusters on Kubernetes
@@ -159,8 +160,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    crate::log::start(cli.connection.verbosity, config.log_filter.as_deref());
     let ui = Ui::new(config.colour, cli.connection.quiet);
+    log::start(cli.connection.verbosity, config.log_filter.as_deref(), ui.has_colour());
     let app = App::new(ui, cli.connection.options());
     match dispatch(cli.command, &app).await {
         Ok(exit) => exit,

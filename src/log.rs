@@ -1,9 +1,10 @@
 //! What `-v` shows: diagnostic messages of the libraries and of this program, on stderr.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// Levels as kubectl's: requests from 6 on, everything from 8 on.
-pub fn start(verbosity: u8, filter: Option<&str>) {
+pub fn start(verbosity: u8, filter: Option<&str>, colour: bool) {
     let by_level = match verbosity {
         0..=3 => None,
         4 | 5 => Some("kubectl_flink=debug,kube=info"),
@@ -11,11 +12,9 @@ pub fn start(verbosity: u8, filter: Option<&str>) {
         8.. => Some("trace"),
     };
     let Some(directives) = filter.or(by_level) else { return };
+    // A filter that cannot be read is no reason to fail: what it was to show is not the answer.
+    let targets: Targets = directives.parse().unwrap_or_default();
     // The default writer is stdout, which is for data.
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(directives))
-        .with_writer(std::io::stderr)
-        .with_target(true)
-        .finish();
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines).with(targets));
 }

@@ -17,15 +17,22 @@ impl Cluster {
     /// something went wrong and nothing else says why.
     pub async fn observe(&self, namespace: &str, name: &SessionName) -> Result<Evidence> {
         let mut evidence = Evidence::empty(name.as_str(), namespace, Timestamp::now());
-        // The Job first: when it is complete, what it made can be seen.
-        let job = part(&mut evidence, "job", self.get::<Job>(namespace, &name.bootstrap_job()).await)?;
+        let job = name.bootstrap_job();
         let selector = format!("{}={name},{}!={}", labels::APP, labels::COMPONENT, labels::TASKMANAGER);
         let path = format!("{}?labelSelector={}", Kind::Pod.collection(Some(namespace)), escape(&selector));
-        let (deployment, pods) = tokio::join!(
+        let (job, deployment, pods) = tokio::join!(
+            self.get::<Job>(namespace, &job),
             self.get::<Deployment>(namespace, name.as_str()),
             self.read::<List<Pod>>(&path, "application/json"),
         );
-        let deployment = part(&mut evidence, "deployment", deployment)?;
+        let job = part(&mut evidence, "job", job)?;
+        let mut deployment = part(&mut evidence, "deployment", deployment)?;
+        let succeeded = job.as_ref().is_some_and(|job| bootstrap(job).outcome == Outcome::Succeeded);
+        if succeeded && deployment.is_none() {
+            // The reads are not of one moment: now that the Job is complete, what it made is there.
+            let again = self.get::<Deployment>(namespace, name.as_str()).await;
+            deployment = part(&mut evidence, "deployment", again)?;
+        }
         let pods = part(&mut evidence, "pods", pods.map(Some))?.map(|list| list.items).unwrap_or_default();
 
         let is_jobmanager = |pod: &&Pod| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::{App, CommandError, rest};
-use crate::cluster::Scope;
+use crate::cluster::{Cluster, Scope};
 use crate::diagnosis::{self, Phase};
 use crate::exit::Exit;
 use crate::model::evidence::Rest;
@@ -32,22 +32,27 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let namespace = cluster.namespace();
     let scope = Scope::Namespace(namespace.to_owned());
     let named = std::slice::from_ref(&name);
-    let (sessions, evidence) =
-        tokio::try_join!(cluster.sessions(&scope, named), cluster.observe(namespace, &name))?;
+    let (sessions, evidence, tables) = tokio::try_join!(
+        async { Ok(cluster.sessions(&scope, named).await?) },
+        observe(&cluster, namespace, &name),
+        super::session_tables::read(&cluster, namespace, &name),
+    )?;
     let Some(session) = sessions.into_iter().next() else {
         return Err(super::ls::not_found(&name, namespace));
     };
-    let (rest, tables) = tokio::join!(
-        rest::ask(&cluster, &evidence, REST_PATIENCE),
-        super::session_tables::read(&cluster, namespace, &name)
-    );
-    let evidence = Evidence { rest, ..evidence };
     let findings = diagnosis::findings(&evidence);
-    app.ui.data(&format!("{}\n\n{}{}", verdict(&session, &evidence), tables?, section(&findings)))?;
+    app.ui.data(&format!("{}\n\n{}{}", verdict(&session, &evidence), tables, section(&findings)))?;
     for unreadable in &evidence.unreadable {
         app.ui.warn(&format!("not all could be read: {unreadable}"));
     }
     Ok(Exit::Done)
+}
+
+/// What there is of the session, and what its REST says.
+async fn observe(cluster: &Cluster, namespace: &str, name: &SessionName) -> Result<Evidence, CommandError> {
+    let evidence = cluster.observe(namespace, name).await?;
+    let rest = rest::ask(cluster, &evidence, REST_PATIENCE).await;
+    Ok(Evidence { rest, ..evidence })
 }
 
 /// One sentence that is true.

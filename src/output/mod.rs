@@ -44,6 +44,11 @@ impl Ui {
         }
     }
 
+    /// True when stderr takes colours and they are wanted.
+    pub fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     /// Prints `text` as data. An error here is the reader's: a closed pipe ends the run in peace.
     pub fn data(&self, text: &str) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
