@@ -96,12 +96,12 @@ pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear
     if !of(ExistingKind::OfApplication).is_empty() {
         return Err(Refusal::ApplicationExists { name, namespace });
     }
-    if let Some(EarlierBootstrap::Running(seconds)) = found.bootstrap {
-        return Err(Refusal::BeingCreated { name, namespace, seconds });
-    }
     let of_session = of(ExistingKind::OfSession);
     if of_session.iter().any(|object| object.starts_with("deployment.apps/")) {
         return Err(Refusal::SessionExists { name, namespace });
+    }
+    if let Some(EarlierBootstrap::Running(seconds)) = found.bootstrap {
+        return Err(Refusal::BeingCreated { name, namespace, seconds });
     }
     if !of_session.is_empty() {
         return Err(Refusal::LeftOver { name, namespace, objects: of_session });
@@ -153,6 +153,10 @@ mod tests {
         insta::assert_snapshot!(
             [
                 refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc", OfSession)], None),
+                refuse(
+                    vec![existing("deployment.apps/roc", OfSession)],
+                    Some(EarlierBootstrap::Running(7))
+                ),
                 refuse(vec![existing("deployment.apps/roc", OfApplication)], None),
                 refuse(vec![], Some(EarlierBootstrap::Running(7))),
                 refuse(vec![existing("deployment.apps/roc", Foreign)], None),
@@ -164,6 +168,7 @@ mod tests {
             ]
             .join("\n"),
             @"
+        session roc exists already in namespace team-a
         session roc exists already in namespace team-a
         roc is a Flink application cluster in namespace team-a
         session roc is being created in namespace team-a since 7 s

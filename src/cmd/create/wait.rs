@@ -17,7 +17,7 @@ use crate::session::SessionSpec;
 const TICK: Duration = Duration::from_secs(1);
 
 /// How long REST is asked before the pods are looked at again.
-const REST_PATIENCE: Duration = Duration::from_millis(1200);
+const REST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Waits until the session of the Job that was just `started` is ready.
 pub async fn until_ready(
