@@ -21,7 +21,6 @@ use crate::output::Ui;
     name = "kubectl-flink",
     bin_name = "kubectl flink",
     version,
-    disable_help_subcommand = true,
     propagate_version = false,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -163,7 +162,13 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let ui = Ui::new(config.colour, cli.connection.quiet);
     log::start(cli.connection.verbosity, config.log_filter.as_deref(), ui.has_colour());
     let app = App::new(ui, cli.connection.options());
-    match dispatch(cli.command, &app).await {
+    let ended = tokio::select! {
+        // Waits end by themselves on Ctrl-C, and say what goes on; they come first.
+        biased;
+        ended = dispatch(cli.command, &app) => ended,
+        Ok(()) = tokio::signal::ctrl_c() => Err(CommandError::new(Exit::Interrupted, "interrupted")),
+    };
+    match ended {
         Ok(exit) => exit,
         Err(error) => {
             error.tell(&app.ui);

@@ -1,5 +1,6 @@
 //! The one error that commands end with, and how it is told.
 
+use std::fmt;
 use std::io;
 
 use crate::cluster::ClusterError;
@@ -69,7 +70,14 @@ impl CommandError {
         if self.silent {
             return;
         }
-        ui.error(&self.message);
+        // kubectl's own words for what a server says, or does not, stand without a label.
+        const UNLABELLED: [&str; 3] =
+            ["Error from server", "Unable to connect to the server", "The connection to the server"];
+        if UNLABELLED.iter().any(|start| self.message.starts_with(start)) {
+            ui.note(&self.message);
+        } else {
+            ui.error(&self.message);
+        }
         for cause in &self.causes {
             ui.note(&format!("  because: {cause}"));
         }
@@ -106,6 +114,13 @@ impl From<InvalidName> for CommandError {
 impl From<InvalidSpec> for CommandError {
     fn from(error: InvalidSpec) -> Self {
         Self::new(Exit::Error, error.to_string()).hint("kubectl flink create --help")
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -39,10 +39,13 @@ pub async fn until<T>(
     let deadline = Instant::now() + timeout;
     tokio::pin!(changes);
     let mut changes = changes.fuse();
+    // One listener for the whole wait: a new one would miss what came between two.
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
     loop {
         let pause = tokio::select! {
             biased;
-            interrupted = tokio::signal::ctrl_c() => {
+            interrupted = &mut interrupt => {
                 interrupted.map_err(|error| CommandError::new(Exit::Error, format!("cannot wait for Ctrl-C: {error}")))?;
                 return Ok(Waited::Interrupted);
             }
@@ -57,7 +60,7 @@ pub async fn until<T>(
         tokio::select! {
             () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
             Some(()) = changes.next() => tokio::time::sleep(SETTLE).await,
-            Ok(()) = tokio::signal::ctrl_c() => return Ok(Waited::Interrupted),
+            Ok(()) = &mut interrupt => return Ok(Waited::Interrupted),
         }
     }
 }

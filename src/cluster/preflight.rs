@@ -78,6 +78,12 @@ impl Cluster {
 
     /// What there is of the permissions that `grant` gives to `account`.
     pub async fn rights(&self, namespace: &str, account: &str, grant: Grant) -> Result<Rights> {
+        let role = async {
+            match grant {
+                Grant::Role => Ok(self.get::<Role>(namespace, rbac::ROLE).await?.is_some()),
+                _ => Ok(false),
+            }
+        };
         let binding = async {
             match grant {
                 Grant::EditCluster => {
@@ -90,12 +96,9 @@ impl Cluster {
                 }
             }
         };
-        let (service_account, role, binding) = tokio::try_join!(
-            self.has_service_account(namespace, account),
-            self.get::<Role>(namespace, rbac::ROLE),
-            binding
-        )?;
-        Ok(Rights { service_account, role: role.is_some(), binding })
+        let (service_account, role, binding) =
+            tokio::try_join!(self.has_service_account(namespace, account), role, binding)?;
+        Ok(Rights { service_account, role, binding })
     }
 
     /// Whether this user may `verb` the resource, asked of the API server.

@@ -100,6 +100,14 @@ impl Cluster {
                 view(deployment, pods.unwrap_or(&none))
             })
             .collect();
+        let bootstrapped: BTreeSet<(&str, &str)> = jobs.iter().filter_map(made_by).collect();
+        for session in &mut sessions {
+            // A session that nobody waited for has no label of the plugin's.
+            let made_here = bootstrapped.contains(&(session.namespace.as_str(), session.name.as_str()));
+            if session.owner == Owner::Other && made_here {
+                session.owner = Owner::Plugin;
+            }
+        }
         let born: BTreeSet<(&str, &str)> = deployments
             .iter()
             .map(|deployment| (deployment.metadata.namespace.as_str(), deployment.metadata.name.as_str()))
@@ -169,9 +177,14 @@ fn status(deployment: &Deployment, pods: &PodsOfSession) -> String {
     }
 }
 
+/// Namespace and name of the session that a bootstrap Job is for.
+fn made_by(job: &Job) -> Option<(&str, &str)> {
+    Some((job.metadata.namespace.as_str(), job.metadata.labels.get(labels::APP)?.as_str()))
+}
+
 /// A bootstrap Job as the session that it is to make, while there is no Deployment yet.
 fn unborn_view(job: &Job) -> Option<SessionView> {
-    let name = job.metadata.labels.get(labels::APP)?;
+    let (namespace, name) = made_by(job)?;
     let is =
         |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
     let status = match () {
@@ -183,8 +196,8 @@ fn unborn_view(job: &Job) -> Option<SessionView> {
     };
     let image = job.spec.template.image();
     Some(SessionView {
-        name: name.clone(),
-        namespace: job.metadata.namespace.clone(),
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
         uid: None,
         created: job.metadata.creation_timestamp,
         ready: 0,

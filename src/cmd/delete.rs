@@ -47,7 +47,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if objects.is_empty() {
         return not_there(&name, namespace, &objects, &args, app);
     }
-    confirm(&cluster, &name, &objects, &args, app)?;
+    confirm(&cluster, &name, &objects, &args, app).await?;
     let deleted = remove(&cluster, &name, objects.clone(), &args, app).await?;
     app.ui.data(&deleted.iter().map(|object| format!("{object} deleted\n")).collect::<String>())?;
     tell_what_stays(&name, namespace, &objects, app);
@@ -91,7 +91,7 @@ fn not_there(
     Err(super::ls::not_found(name, namespace))
 }
 
-fn confirm(
+async fn confirm(
     cluster: &Cluster,
     name: &SessionName,
     objects: &SessionObjects,
@@ -105,7 +105,7 @@ fn confirm(
     let context = cluster.context().map(|context| format!(" of context {context}")).unwrap_or_default();
     let namespace = cluster.namespace();
     app.ui.note(&format!("In namespace {namespace}{context}, with all jobs that run on it:\n{list}"));
-    match app.ui.confirm(&format!("Delete session {name}?"))? {
+    match app.ui.confirm(&format!("Delete session {name}?")).await? {
         Some(true) => Ok(()),
         Some(false) => Err(CommandError::new(Exit::Refused, "nothing was deleted")),
         None => Err(CommandError::new(

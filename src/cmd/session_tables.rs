@@ -1,19 +1,33 @@
 //! The tables that `create` and `status` end with: what `kubectl get pod,svc -l app=NAME` prints.
 
-use crate::app::CommandError;
-use crate::cluster::{Cluster, Kind};
+use crate::cluster::{Cluster, ClusterError, Kind};
 use crate::model::TableView;
 use crate::output::table;
 use crate::session::{SessionName, labels};
 
 /// Pods, then Services, with a blank line between. A kind without objects has no table.
-pub async fn read(cluster: &Cluster, namespace: &str, name: &SessionName) -> Result<String, CommandError> {
+///
+/// Kinds that this user may not list are left out and named in the second part.
+pub async fn read_what_may_be_read(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &SessionName,
+) -> Result<(String, Vec<String>), ClusterError> {
     let selector = format!("{}={name}", labels::APP);
-    let (pods, services) = tokio::try_join!(
+    let (pods, services) = tokio::join!(
         cluster.table(Kind::Pod, namespace, &selector),
         cluster.table(Kind::Service, namespace, &selector),
-    )?;
-    Ok(join([(Kind::Pod, pods), (Kind::Service, services)]))
+    );
+    let mut forbidden = Vec::new();
+    let mut readable = |table: Result<TableView, ClusterError>| match table {
+        Err(error) if error.is_forbidden() => {
+            forbidden.push(error.to_string());
+            Ok(TableView::default())
+        }
+        table => table,
+    };
+    let tables = [(Kind::Pod, readable(pods)?), (Kind::Service, readable(services)?)];
+    Ok((join(tables), forbidden))
 }
 
 fn join(tables: [(Kind, TableView); 2]) -> String {

@@ -6,7 +6,7 @@ use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, Scope};
 use crate::diagnosis::{self, Phase};
 use crate::exit::Exit;
-use crate::model::evidence::Rest;
+use crate::model::evidence::{Overview, Rest};
 use crate::model::{Evidence, Finding, SessionView};
 use crate::session::SessionName;
 
@@ -32,17 +32,18 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let namespace = cluster.namespace();
     let scope = Scope::Namespace(namespace.to_owned());
     let named = std::slice::from_ref(&name);
-    let (sessions, evidence, tables) = tokio::try_join!(
+    let (sessions, evidence, (tables, forbidden)) = tokio::try_join!(
         async { Ok(cluster.sessions(&scope, named).await?) },
         observe(&cluster, namespace, &name),
-        super::session_tables::read(&cluster, namespace, &name),
+        async { Ok(super::session_tables::read_what_may_be_read(&cluster, namespace, &name).await?) },
     )?;
     let Some(session) = sessions.into_iter().next() else {
         return Err(super::ls::not_found(&name, namespace));
     };
     let findings = diagnosis::findings(&evidence);
-    app.ui.data(&format!("{}\n\n{}{}", verdict(&session, &evidence), tables, section(&findings)))?;
-    for unreadable in &evidence.unreadable {
+    let parts = [verdict(&session, &evidence) + "\n", tables, section(&findings)];
+    app.ui.data(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))?;
+    for unreadable in evidence.unreadable.iter().chain(&forbidden) {
         app.ui.warn(&format!("not all could be read: {unreadable}"));
     }
     Ok(Exit::Done)
@@ -61,11 +62,9 @@ fn verdict(session: &SessionView, evidence: &Evidence) -> String {
     let phase = diagnosis::phase::of(evidence);
     match (&evidence.rest, status.as_str()) {
         (Rest::Up(overview), "Running") => format!(
-            "Session {name} is Running: Flink {}, JobManager {ready}/{desired}, {}, {} of {} slots free, {}",
+            "Session {name} is Running: Flink {}, JobManager {ready}/{desired}, {}, {}",
             overview.version,
-            counted(overview.taskmanagers, "TaskManager"),
-            overview.slots_available,
-            overview.slots_total,
+            taskmanagers(overview),
             counted(overview.jobs_running, "running job"),
         ),
         (Rest::Forbidden(why), "Running") => {
@@ -80,6 +79,19 @@ fn verdict(session: &SessionView, evidence: &Evidence) -> String {
     }
 }
 
+/// A session starts with none, and that is no fault.
+fn taskmanagers(overview: &Overview) -> String {
+    match overview.taskmanagers {
+        0 => "no TaskManagers until a job needs them".to_owned(),
+        count => format!(
+            "{}, {} of {} slots free",
+            counted(count, "TaskManager"),
+            overview.slots_available,
+            overview.slots_total
+        ),
+    }
+}
+
 fn counted(count: u32, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
@@ -90,15 +102,16 @@ fn section(findings: &[Finding]) -> String {
         .iter()
         .map(|finding| {
             let evidence = finding.evidence.as_ref().map(|text| format!("  {text}\n")).unwrap_or_default();
-            format!("\n{} ({})\n{evidence}  fix: {}\n", finding.summary, finding.id, finding.fix)
+            format!("{} ({})\n{evidence}  fix: {}\n", finding.summary, finding.id, finding.fix)
         })
-        .collect()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::evidence::{Overview, Pod};
+    use crate::model::evidence::Pod;
     use crate::model::session::Owner;
 
     fn session(status: &str) -> SessionView {

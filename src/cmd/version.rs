@@ -35,7 +35,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     });
     match asked.await {
         Ok(Ok(server)) => app.ui.data(&format!("Server Version: {server}"))?,
-        Ok(Err(error)) => error.tell(&app.ui),
+        Ok(Err(error)) => app.ui.warn(&error.to_string()),
         Err(_) => app.ui.warn(&format!("the server did not answer within {} s", PATIENCE.as_secs())),
     }
     Ok(Exit::Done)

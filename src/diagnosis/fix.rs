@@ -13,8 +13,7 @@ pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {
     } else if refused.contains("per Container is") {
         format!("kubectl describe limitrange -n {namespace}")
     } else if refused.contains("serviceaccount") && refused.contains("not found") {
-        "let create make the ServiceAccount (--rbac=role), or name one that exists (--service-account)"
-            .to_owned()
+        "make it (create does, unless --rbac=none), or name one that exists (--service-account)".to_owned()
     } else {
         format!("kubectl get events -n {namespace}")
     }

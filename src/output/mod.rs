@@ -97,15 +97,21 @@ impl Ui {
     }
 
     /// Asks on the terminal; none when there is nobody to ask.
-    pub fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
+    pub async fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(None);
         }
-        let mut err = self.err.borrow_mut();
-        write!(err, "{} (y/N): ", printable(question))?;
-        err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        {
+            let mut err = self.err.borrow_mut();
+            write!(err, "{} (y/N): ", printable(question))?;
+            err.flush()?;
+        }
+        // Beside the main thread, which listens for Ctrl-C.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = answer.await.map_err(io::Error::other)??;
         Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")))
     }
 

@@ -252,7 +252,7 @@ fn a_server_that_is_not_there() {
     server.write_kubeconfig("http://no-such-host.invalid");
     let told = server.flink(&["ls"]);
     assert_eq!(told.code, 1);
-    assert!(told.stderr.starts_with("error: Unable to connect to the server: "), "{told}");
+    assert!(told.stderr.starts_with("Unable to connect to the server: "), "{told}");
 }
 
 #[test]
@@ -340,4 +340,43 @@ fn without_ages(table: &str) -> String {
             .join(" ")
     };
     table.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_was_asked_for_and_cannot_be_granted_is_an_error() {
+    let answering = || {
+        Server::answering(|line| match line {
+            "GET /api/v1/namespaces/team-a/serviceaccounts/flink" => Some((
+                200,
+                json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "flink"}}),
+            )),
+            "POST /apis/batch/v1/namespaces/team-a/jobs" => Some(failure(403, "Forbidden", "no jobs")),
+            line if line.contains("rbac.authorization.k8s.io") => Some(failure(403, "Forbidden", "no roles")),
+            _ => None,
+        })
+    };
+    let server = answering();
+    insta::assert_snapshot!("grant_default", server.flink(&["create", "roc"]));
+    let server = answering();
+    insta::assert_snapshot!("grant_edit", server.flink(&["create", "roc", "--rbac=edit"]));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+fn a_part_of_status_that_may_not_be_read_leaves_the_rest() {
+    let native = json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"});
+    let server = Server::answering(move |line| match line {
+        DEPLOYMENT => Some(deployment(&native, None)),
+        "GET /apis/apps/v1/namespaces/team-a/deployments" => {
+            let (_, item) = deployment(&native, None);
+            Some((200, json!({"items": [item]})))
+        }
+        "GET /api/v1/namespaces/team-a/services" => Some(failure(403, "Forbidden", "services is forbidden")),
+        "GET /api/v1/namespaces/team-a/pods" => Some((
+            200,
+            json!({"columnDefinitions": [{"name": "Name"}], "rows": [{"cells": ["roc-1-2"]}], "items": []}),
+        )),
+        _ => None,
+    });
+    insta::assert_snapshot!(server.flink(&["status", "roc"]));
 }

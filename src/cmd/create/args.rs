@@ -141,6 +141,13 @@ impl Args {
             config,
         };
         spec.check()?;
+        if !self.wait && spec.expose != Expose::ClusterIp {
+            return Err(CommandError::new(
+                Exit::Error,
+                "--expose needs --wait: the Service gets its type once the session is there",
+            )
+            .hint("kubectl flink create --help"));
+        }
         Ok(spec)
     }
 

@@ -185,8 +185,12 @@ async fn present(
     evidence: &Evidence,
     app: &App,
 ) -> Result<Exit, CommandError> {
-    let tables = super::session_tables::read(cluster, cluster.namespace(), &spec.name).await?;
+    let (tables, forbidden) =
+        super::session_tables::read_what_may_be_read(cluster, cluster.namespace(), &spec.name).await?;
     app.ui.data(&tables)?;
+    for forbidden in &forbidden {
+        app.ui.warn(&format!("not all could be read: {forbidden}"));
+    }
     let flags = app.scope_flags();
     let ready = match &evidence.rest {
         Rest::Up(overview) => format!("Session {} is ready with Flink {}.", spec.name, overview.version),

@@ -51,8 +51,9 @@ pub async fn plan(
     };
     let rights = match rights {
         Ok(rights) => rights,
-        // Who may not even look at roles cannot make them: the account must do as it is.
-        Err(error) if error.is_forbidden() => {
+        // Who may not even look at roles cannot make them: the account must do as it is. That is
+        // for the default; whoever asks for more wants to know.
+        Err(error) if error.is_forbidden() && grant == Grant::Role => {
             if !cluster.has_service_account(namespace, account).await? {
                 return Err(CommandError::new(
                     Exit::Error,
@@ -64,7 +65,12 @@ pub async fn plan(
             plan.warning = Some(format!("serviceaccount/{account} is used as it is: {error}"));
             return Ok(plan);
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let what = format!(
+                "cannot look at the permissions of serviceaccount/{account} in namespace {namespace}"
+            );
+            return Err(CommandError::from(error).while_doing(what).hint(ASK));
+        }
     };
     plan.missing = Missing {
         account: !rights.service_account,
@@ -99,12 +105,15 @@ impl Plan {
         let refused = [(account, "serviceaccounts"), (role, "roles"), (binding, bindings)];
         let Some((_, resource)) = refused.into_iter().find(|(allowed, _)| !allowed) else { return Ok(self) };
         let Self { namespace, account, missing, .. } = &self;
-        if missing.account {
-            return Err(CommandError::new(
-                Exit::Error,
-                format!("serviceaccount/{account} does not exist in namespace {namespace}, and you may not create {resource}"),
-            )
-            .hint(ASK));
+        if missing.account || self.grant != Grant::Role {
+            let what = match missing.account {
+                true => format!("serviceaccount/{account} does not exist in namespace {namespace}"),
+                false => {
+                    format!("serviceaccount/{account} in namespace {namespace} lacks what --rbac grants")
+                }
+            };
+            let error = CommandError::new(Exit::Error, format!("{what}, and you may not create {resource}"));
+            return Err(error.hint(ASK));
         }
         self.warning = Some(format!(
             "serviceaccount/{account} is used as it is: you may not create {resource} in namespace {namespace}"

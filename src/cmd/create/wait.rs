@@ -55,7 +55,8 @@ pub async fn until_ready(
     .await?;
     drop(progress);
 
-    let status = format!("kubectl flink status {}{}", spec.name, app.scope_flags());
+    let status = format!("kubectl flink status {}{} shows how far it is", spec.name, app.scope_flags());
+    let delete = format!("kubectl flink delete {}{} removes it", spec.name, app.scope_flags());
     match waited {
         Waited::Done((evidence, None)) => {
             if let Rest::Forbidden(why) = &evidence.rest {
@@ -71,12 +72,14 @@ pub async fn until_ready(
             format!("session {} is not ready after {} s", spec.name, timeout.as_secs()),
         )
         .because(format!("still waiting for {}", last.get().awaited()))
-        .hint(status)),
+        .hint(status)
+        .hint(delete)),
         Waited::Interrupted => Err(CommandError::new(
             Exit::Interrupted,
             format!("interrupted: session {} goes on starting", spec.name),
         )
-        .hint(status)),
+        .hint(status)
+        .hint(delete)),
     }
 }
 
