@@ -159,14 +159,15 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let ui = Ui::new(config.colour, cli.connection.quiet);
+    let ui = Ui::new(config.colour, config.redraws, cli.connection.quiet);
     log::start(cli.connection.verbosity, config.log_filter.as_deref(), ui.has_colour());
     let app = App::new(ui, cli.connection.options());
     let ended = tokio::select! {
         // Waits end by themselves on Ctrl-C, and say what goes on; they come first.
         biased;
         ended = dispatch(cli.command, &app) => ended,
-        Ok(()) = tokio::signal::ctrl_c() => Err(CommandError::new(Exit::Interrupted, "interrupted")),
+        Ok(()) = tokio::signal::ctrl_c() => Err(CommandError::new(Exit::Interrupted, "interrupted")
+            .hint(format!("kubectl flink ls{} shows what there is", app.scope_flags()))),
     };
     match ended {
         Ok(exit) => exit,
@@ -211,7 +212,8 @@ impl Connection {
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
         let file = |value: Option<PathBuf>| value.filter(|value| !value.as_os_str().is_empty());
         Options {
-            kubeconfig: config::kubeconfig_files(file(self.kubeconfig).as_ref()),
+            kubeconfig: config::kubeconfig_files(file(self.kubeconfig.clone()).as_ref()),
+            kubeconfig_flag: file(self.kubeconfig),
             context: given(self.context),
             cluster: given(self.cluster),
             user: given(self.user),

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// Colour is wanted where the stream is a terminal.
     pub colour: bool,
+    /// A terminal can redraw a line.
+    pub redraws: bool,
     /// Filter for diagnostic messages, in tracing's syntax; `-v` adds to it.
     pub log_filter: Option<String>,
 }
@@ -15,9 +17,11 @@ pub struct Config {
 impl Config {
     pub fn from_env() -> Self {
         let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
+            redraws: !dumb,
             // NO_COLOR counts whatever its value (no-color.org); TERM=dumb as kubectl.
-            colour: !set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            colour: !set("NO_COLOR") && !dumb,
             log_filter: env::var("KUBECTL_FLINK_LOG").ok().filter(|filter| !filter.is_empty()),
         }
     }

@@ -35,8 +35,9 @@ const KNOWN_TO: [(&str, &[&str]); 8] = [
     ("dirs", &["config"]),
 ];
 
-/// Things that happen in one place.
-const SAID_IN: [(&str, &[&str]); 5] = [
+/// A path that could hide what is used, and things that happen in one place.
+const SAID_IN: [(&str, &[&str]); 6] = [
+    ("super::super", &[]),
     ("env::var", &["config"]),
     ("io::stdout", &["output"]),
     ("io::stderr", &["output", "log"]),
@@ -49,7 +50,7 @@ fn dependencies_point_down() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_USE.into_iter().collect();
     let mut wrong = Vec::new();
     for (module, path, code) in sources() {
-        let allowed = allowed[module.as_str()];
+        let Some(allowed) = allowed.get(module.as_str()) else { continue };
         for used in used_modules(&code) {
             if used != module && !allowed.contains(&used.as_str()) {
                 wrong.push(format!("{}: {module} may not use {used}", path.display()));
@@ -112,7 +113,9 @@ fn sources() -> Vec<(String, PathBuf, String)> {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let code = code
                 .lines()
-                .map(|line| line.split("//").next().unwrap_or_default())
+                // Of a URL the slashes have a colon in front.
+                .map(|line| line.split(" //").next().unwrap_or_default())
+                .filter(|line| !line.starts_with("//"))
                 .collect::<Vec<_>>()
                 .join("\n");
             (module, path, code)

@@ -30,9 +30,6 @@ impl App {
 
     /// The flags that a command in a hint needs to reach the same place, with a space in front.
     pub fn scope_flags(&self) -> String {
-        [("-n", &self.options.namespace), ("--context", &self.options.context)]
-            .into_iter()
-            .filter_map(|(flag, value)| value.as_ref().map(|value| format!(" {flag} {value}")))
-            .collect()
+        self.options.scope()
     }
 }

@@ -17,7 +17,8 @@ const POLL: Duration = Duration::from_millis(200);
 /// Tries that are waited for at the same time.
 const AT_ONCE: usize = 4;
 
-const DEFAULT_PORT: u16 = 8081;
+/// `rest.port` of every Flink, unless it is set.
+pub const DEFAULT_PORT: u16 = 8081;
 
 /// REST of one JobManager pod.
 struct PodRest<'a> {

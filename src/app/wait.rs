@@ -59,7 +59,17 @@ pub async fn until<T>(
         };
         tokio::select! {
             () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
-            Some(()) = changes.next() => tokio::time::sleep(SETTLE).await,
+            Some(()) = changes.next() => {
+                let settled = tokio::time::sleep(SETTLE);
+                tokio::pin!(settled);
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut settled => break,
+                        Some(()) = changes.next() => {}
+                    }
+                }
+            }
             Ok(()) = &mut interrupt => return Ok(Waited::Interrupted),
         }
     }
@@ -81,7 +91,7 @@ mod tests {
         let waited =
             until(Duration::from_secs(60), stream::iter([(), ()]).chain(stream::pending()), async || {
                 looks.set(looks.get() + 1);
-                Ok(if looks.get() == 3 { Look::Done("done") } else { Look::Again(Duration::from_secs(30)) })
+                Ok(if looks.get() == 2 { Look::Done("done") } else { Look::Again(Duration::from_secs(30)) })
             })
             .await;
         assert!(matches!(waited, Ok(Waited::Done("done"))));

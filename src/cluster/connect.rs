@@ -20,6 +20,8 @@ const CONCURRENT_REQUESTS: usize = 4;
 pub struct Options {
     /// Kubeconfig files to merge, first wins.
     pub kubeconfig: Vec<PathBuf>,
+    /// The file of `--kubeconfig`, if that is where they are from.
+    pub kubeconfig_flag: Option<PathBuf>,
     pub context: Option<String>,
     pub cluster: Option<String>,
     pub user: Option<String>,
@@ -39,6 +41,24 @@ pub struct Options {
     /// Of one request; none is no limit. Never applied to watches.
     pub request_timeout: Option<Duration>,
     pub disable_compression: bool,
+}
+
+impl Options {
+    /// The flags that a command in a hint needs to reach the same place, with a space in front.
+    pub fn scope(&self) -> String {
+        let kubeconfig = self.kubeconfig_flag.as_ref().map(|path| path.to_string_lossy().into_owned());
+        [
+            ("--kubeconfig", &kubeconfig),
+            ("--context", &self.context),
+            ("--cluster", &self.cluster),
+            ("--server", &self.server),
+            ("--as", &self.impersonate),
+            ("-n", &self.namespace),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| value.as_ref().map(|value| format!(" {flag} {value}")))
+        .collect()
+    }
 }
 
 /// Makes a client. Nothing is asked of the server yet.
@@ -65,11 +85,32 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     let server =
         config.cluster_url.authority().map_or_else(|| config.cluster_url.to_string(), ToString::to_string);
     let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    if let Some(namespace) = options.namespace.as_deref().filter(|name| !is_dns_label(name)) {
+        return Err(ClusterError::Config(format!(
+            "{namespace:?} cannot be the name of a namespace: lower-case letters, digits and '-' only, at most 63"
+        )));
+    }
     let client = ClientBuilder::try_from(config)
         .map_err(|error| ClusterError::from_kube(error, &server))?
         .with_layer(&ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS))
         .build();
-    Ok(Cluster::new(client, server, namespace, context, options.request_timeout))
+    Ok(Cluster {
+        client,
+        server,
+        namespace,
+        context,
+        scope: options.scope(),
+        request_timeout: options.request_timeout,
+    })
+}
+
+/// What Kubernetes allows as the name of a namespace (RFC 1123).
+fn is_dns_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 /// Merges the files; none when there is none.

@@ -35,6 +35,8 @@ impl ClusterError {
             kube::Error::Api(status) => Self::Api(status),
             kube::Error::Auth(error) => Self::Config(format!("cannot get credentials: {}", chain(&error))),
             kube::Error::SerdeError(error) => Self::Answer(error.to_string()),
+            // The request could not even be written: asking again would not help.
+            error @ (kube::Error::BuildRequest(_) | kube::Error::HttpError(_)) => Self::Config(chain(&error)),
             other => {
                 let cause = chain(&other);
                 if cause.contains("Connection refused") {

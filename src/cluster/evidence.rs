@@ -17,6 +17,7 @@ impl Cluster {
     /// something went wrong and nothing else says why.
     pub async fn observe(&self, namespace: &str, name: &SessionName) -> Result<Evidence> {
         let mut evidence = Evidence::empty(name.as_str(), namespace, Timestamp::now());
+        evidence.scope = self.full_scope();
         let job = name.bootstrap_job();
         let selector = format!("{}={name},{}!={}", labels::APP, labels::COMPONENT, labels::TASKMANAGER);
         let path = format!("{}?labelSelector={}", Kind::Pod.collection(Some(namespace)), escape(&selector));
@@ -105,7 +106,7 @@ fn is_owned_by(pod: &Pod, job: &Job) -> bool {
 
 fn bootstrap(job: &Job) -> evidence::Bootstrap {
     let conditions = job.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
-    let mut outcome = Outcome::Running;
+    let (mut outcome, mut ended) = (Outcome::Running, None);
     for condition in conditions.filter(|condition| condition.status == "True") {
         outcome = match condition.type_.as_str() {
             "Complete" | "SuccessCriteriaMet" => Outcome::Succeeded,
@@ -114,14 +115,16 @@ fn bootstrap(job: &Job) -> evidence::Bootstrap {
                 condition.reason.as_deref().unwrap_or("Failed"),
                 condition.message.as_deref().unwrap_or("no message")
             )),
-            _ => outcome,
+            _ => continue,
         };
+        ended = condition.last_transition_time.as_ref().map(|time| time.0);
     }
     evidence::Bootstrap {
         job: job.metadata.name.clone().unwrap_or_default(),
         uid: job.metadata.uid.clone().unwrap_or_default(),
         created: job.metadata.creation_timestamp.as_ref().map(|time| time.0),
         outcome,
+        ended,
         ..evidence::Bootstrap::default()
     }
 }
@@ -135,17 +138,12 @@ fn deployment_evidence(deployment: &Deployment) -> evidence::Deployment {
         uid: metadata.uid.clone().unwrap_or_default(),
         created: metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: metadata.deletion_timestamp.is_some(),
-        image: spec
-            .and_then(|spec| spec.template.spec.as_ref())
-            .and_then(|pod| pod.containers.first())
-            .and_then(|container| container.image.clone()),
         replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
         ready: status.and_then(|status| status.ready_replicas).unwrap_or(0),
         pod_refused: conditions
             .into_iter()
             .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
             .map(|condition| condition.message.clone().unwrap_or_default()),
-        version: metadata.labels.as_ref().and_then(|labels| labels.get(labels::VERSION)).cloned(),
     }
 }
 

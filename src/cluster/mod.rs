@@ -43,20 +43,11 @@ pub struct Cluster {
     server: String,
     namespace: String,
     context: Option<String>,
+    scope: String,
     request_timeout: Option<Duration>,
 }
 
 impl Cluster {
-    pub fn new(
-        client: Client,
-        server: String,
-        namespace: String,
-        context: Option<String>,
-        request_timeout: Option<Duration>,
-    ) -> Self {
-        Self { client, server, namespace, context, request_timeout }
-    }
-
     /// The namespace of `-n`, else of the context.
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -64,6 +55,15 @@ impl Cluster {
 
     pub fn context(&self) -> Option<&str> {
         self.context.as_deref()
+    }
+
+    /// The flags with which any command reaches this namespace, with a space in front; `-n` even
+    /// where the namespace is the context's, for what must not hit another one.
+    pub fn full_scope(&self) -> String {
+        match self.scope.contains(" -n ") {
+            true => self.scope.clone(),
+            false => format!("{} -n {}", self.scope, self.namespace),
+        }
     }
 
     /// The version of the API server, such as `v1.34.4`.

@@ -9,7 +9,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 
-use super::small::{Bare, Metadata, is_high_availability, runs_application};
+use super::small::{Metadata, is_high_availability, runs_application};
 use super::{Cluster, Kind, Result};
 use crate::session::preflight::{EarlierBootstrap, Existing, ExistingKind, Found};
 use crate::session::rbac::{self, Grant};
@@ -38,12 +38,16 @@ impl Cluster {
         let (rest, config) = (name.rest_service(), name.config_map());
         let selector = labels::selector_of(name);
         let job = name.bootstrap_job();
-        let (deployment, service, rest, config, state, job) = tokio::try_join!(
+        let [hadoop, krb5, template] = name.further_config_maps();
+        let (deployment, service, rest, config, hadoop, krb5, template, state, job) = tokio::try_join!(
             self.get::<Deployment>(namespace, name.as_str()),
             self.get::<Service>(namespace, name.as_str()),
             self.get::<Service>(namespace, &rest),
             self.get::<ConfigMap>(namespace, &config),
-            self.list_of::<Bare>(Kind::ConfigMap, Some(namespace), &selector),
+            self.get::<ConfigMap>(namespace, &hadoop),
+            self.get::<ConfigMap>(namespace, &krb5),
+            self.get::<ConfigMap>(namespace, &template),
+            self.metadata_of(Kind::ConfigMap, namespace, &selector),
             self.get::<Job>(namespace, &job),
         )?;
         let mut objects = Vec::new();
@@ -58,7 +62,10 @@ impl Cluster {
         }
         let services =
             [service, rest].into_iter().flatten().map(|s| (Kind::Service, Metadata::from(&s.metadata)));
-        let configs = config.into_iter().map(|c| (Kind::ConfigMap, Metadata::from(&c.metadata)));
+        let configs = [config, hadoop, krb5, template]
+            .into_iter()
+            .flatten()
+            .map(|c| (Kind::ConfigMap, Metadata::from(&c.metadata)));
         objects.extend(services.chain(configs).map(|(kind, metadata)| Existing {
             object: format!("{}/{}", kind.resource(), metadata.name),
             kind: kind_of(name, &metadata),
@@ -129,7 +136,7 @@ impl Cluster {
     }
 }
 
-fn kind_of(name: &SessionName, metadata: &Metadata) -> ExistingKind {
+pub(super) fn kind_of(name: &SessionName, metadata: &Metadata) -> ExistingKind {
     let label = |key: &str| metadata.labels.get(key).map(String::as_str);
     if label(labels::TYPE) == Some(labels::TYPE_NATIVE) && label(labels::APP) == Some(name.as_str()) {
         ExistingKind::OfSession
@@ -181,7 +188,7 @@ fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
         () if !is_own(job, name) && !makes_session(job, name) => EarlierBootstrap::Foreign,
         () if is("Failed") && is_own(job, name) => EarlierBootstrap::Failed { uid },
         () if is("Complete") && is_own(job, name) => EarlierBootstrap::Succeeded { uid },
-        () if is("Failed") || is("Complete") => EarlierBootstrap::Foreign,
+        () if is("Failed") || is("Complete") => EarlierBootstrap::ByHand,
         () => EarlierBootstrap::Running(age),
     }
 }

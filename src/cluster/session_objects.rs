@@ -3,10 +3,11 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 
-use super::preflight::{is_application, makes_session};
+use super::preflight::{is_application, kind_of, makes_session};
 use super::small::{Bare, Metadata, is_high_availability, owner};
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
+use crate::session::preflight::ExistingKind;
 use crate::session::{SessionName, labels};
 
 /// Everything that belongs to one session, with uids.
@@ -43,6 +44,11 @@ impl SessionObjects {
             .chain(&self.owned_pods)
     }
 
+    /// What the Deployment owns, or should: Services, ConfigMaps and TaskManagers.
+    pub fn parts(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.services.iter().chain(&self.config_maps).chain(&self.taskmanagers)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.all().next().is_none()
     }
@@ -56,10 +62,10 @@ impl Cluster {
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
         let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
             self.get::<Deployment>(namespace, name.as_str()),
-            self.list_of::<Bare>(Kind::Service, Some(namespace), &selector),
-            self.list_of::<Bare>(Kind::ConfigMap, Some(namespace), &selector),
-            self.list_of::<Bare>(Kind::Pod, Some(namespace), &of_app),
-            self.list_of::<Bare>(Kind::Job, Some(namespace), &by_app),
+            self.metadata_of(Kind::Service, namespace, &selector),
+            self.metadata_of(Kind::ConfigMap, namespace, &selector),
+            self.metadata_of(Kind::Pod, namespace, &of_app),
+            self.metadata_of(Kind::Job, namespace, &by_app),
             self.hand_made_bootstrap(namespace, name),
         )?;
         let mut objects =
@@ -89,7 +95,7 @@ impl Cluster {
                 uid: deployment.metadata.uid.clone().unwrap_or_default(),
             };
             let metadata = Metadata::from(&deployment.metadata);
-            if metadata.labels.get(labels::TYPE).is_some_and(|type_| type_ == labels::TYPE_NATIVE) {
+            if kind_of(name, &metadata) == ExistingKind::OfSession {
                 objects.owner = Some(owner(&metadata));
                 objects.is_application = is_application(&deployment);
                 objects.deployment = Some(reference);
@@ -98,6 +104,16 @@ impl Cluster {
             }
         }
         Ok(objects)
+    }
+
+    /// The Service `name`.
+    pub async fn service(&self, namespace: &str, name: &str) -> Result<Option<ObjectRef>> {
+        let service = self.get::<k8s_openapi::api::core::v1::Service>(namespace, name).await?;
+        Ok(service.map(|service| ObjectRef {
+            kind: Kind::Service,
+            name: name.to_owned(),
+            uid: service.metadata.uid.unwrap_or_default(),
+        }))
     }
 
     /// The Job that the Flink documentation's manual way makes; it has no label of the session.

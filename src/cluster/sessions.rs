@@ -161,7 +161,10 @@ fn status(deployment: &Deployment, pods: &PodsOfSession) -> String {
     let troubled = |states: &[String]| {
         states.iter().find(|state| !matches!(state.as_str(), "Running" | "Terminating")).cloned()
     };
-    if let Some(state) = troubled(&pods.jobmanager_states) {
+    // Pods that were evicted, or died with their node, stay listed beside the one that replaced them.
+    let running = pods.jobmanager_states.iter().filter(|state| *state == "Running").count();
+    let replaced = i32::try_from(running).is_ok_and(|running| running >= desired);
+    if let Some(state) = troubled(&pods.jobmanager_states).filter(|_| !replaced) {
         return match state.as_str() {
             "ContainerCreating" | "PodInitializing" => "Creating".to_owned(),
             _ => state,
@@ -286,6 +289,7 @@ mod tests {
         assert_eq!(says(RUNNING, &[(jm, "Running")]), "Running");
         assert_eq!(says(RUNNING, &[(jm, "Running"), (tm, "ContainerCreating")]), "Running");
         assert_eq!(says(RUNNING, &[(jm, "Running"), (tm, "Error")]), "Degraded");
+        assert_eq!(says(RUNNING, &[("roc-65d8f95b64-aaaaa", "Evicted"), (jm, "Running")]), "Running");
         assert_eq!(says(&unready, &[(jm, "ContainerCreating")]), "Creating");
         assert_eq!(says(&unready, &[]), "Creating");
         assert_eq!(says(&unready, &[(jm, "ImagePullBackOff")]), "ImagePullBackOff");

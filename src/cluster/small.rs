@@ -75,6 +75,13 @@ pub(super) struct Bare {
 }
 
 impl Cluster {
+    /// Lists the metadata alone of `kind` under `selector`.
+    pub(super) async fn metadata_of(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Bare>> {
+        const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+        let path = format!("{}?labelSelector={}", kind.collection(Some(namespace)), escape(selector));
+        self.read::<List<Bare>>(&path, METADATA).await.map(|list| list.items)
+    }
+
     /// Lists `kind` under `selector`, in one namespace or in all.
     pub(super) async fn list_of<T: for<'de> Deserialize<'de> + Debug>(
         &self,

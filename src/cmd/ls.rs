@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    let names = args.names.iter().map(|name| name.parse()).collect::<Result<Vec<SessionName>, _>>()?;
+    let names = args.names.iter().map(|name| SessionName::existing(name)).collect::<Result<Vec<_>, _>>()?;
     if args.all_namespaces && !names.is_empty() {
         return Err(CommandError::new(
             Exit::Error,

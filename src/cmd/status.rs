@@ -27,7 +27,7 @@ pub struct Args {
 const REST_PATIENCE: Duration = Duration::from_secs(1);
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    let name: SessionName = args.name.parse()?;
+    let name = SessionName::existing(&args.name)?;
     let cluster = app.cluster().await?;
     let namespace = cluster.namespace();
     let scope = Scope::Namespace(namespace.to_owned());
@@ -41,7 +41,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         return Err(super::ls::not_found(&name, namespace));
     };
     let findings = diagnosis::findings(&evidence);
-    let parts = [verdict(&session, &evidence) + "\n", tables, section(&findings)];
+    let parts = [verdict(&session, &evidence, &findings) + "\n", tables, section(&findings)];
     app.ui.data(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))?;
     for unreadable in evidence.unreadable.iter().chain(&forbidden) {
         app.ui.warn(&format!("not all could be read: {unreadable}"));
@@ -57,7 +57,7 @@ async fn observe(cluster: &Cluster, namespace: &str, name: &SessionName) -> Resu
 }
 
 /// One sentence that is true.
-fn verdict(session: &SessionView, evidence: &Evidence) -> String {
+fn verdict(session: &SessionView, evidence: &Evidence, findings: &[Finding]) -> String {
     let SessionView { name, status, ready, desired, .. } = session;
     let phase = diagnosis::phase::of(evidence);
     match (&evidence.rest, status.as_str()) {
@@ -70,6 +70,11 @@ fn verdict(session: &SessionView, evidence: &Evidence) -> String {
         (Rest::Forbidden(why), "Running") => {
             format!(
                 "Session {name} is Running: JobManager {ready}/{desired}; REST could not be asked ({why})"
+            )
+        }
+        (Rest::Down(why), "Running") if findings.iter().any(|finding| finding.id == "rest-down") => {
+            format!(
+                "Session {name} does not answer: JobManager {ready}/{desired} runs, REST does not ({why})"
             )
         }
         (_, "Running" | "Creating") if phase != Phase::Ready => {
@@ -147,10 +152,10 @@ mod tests {
         });
         insta::assert_snapshot!(
             [
-                verdict(&session("Running"), &evidence(up)),
-                verdict(&session("Running"), &evidence(Rest::Down("refused".to_owned()))),
-                verdict(&session("Running"), &evidence(Rest::Forbidden("pods/portforward".to_owned()))),
-                verdict(&session("CrashLoopBackOff"), &evidence(Rest::NotAsked)),
+                verdict(&session("Running"), &evidence(up), &[]),
+                verdict(&session("Running"), &evidence(Rest::Down("refused".to_owned())), &[]),
+                verdict(&session("Running"), &evidence(Rest::Forbidden("pods/portforward".to_owned())), &[]),
+                verdict(&session("CrashLoopBackOff"), &evidence(Rest::NotAsked), &[]),
             ]
             .join("\n"),
             @"

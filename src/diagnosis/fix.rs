@@ -5,17 +5,17 @@ use crate::session::rbac;
 
 /// What to do when the API server refused to let a controller make a pod.
 pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {
-    let namespace = &evidence.namespace;
+    let Evidence { namespace, scope, .. } = evidence;
     if refused.contains("exceeded quota") || refused.contains("failed quota") {
-        format!("kubectl describe quota -n {namespace}")
+        format!("kubectl describe quota{scope}")
     } else if refused.contains("violates PodSecurity") {
         format!("kubectl get namespace {namespace} --show-labels; the session's pods must meet that level")
     } else if refused.contains("per Container is") {
-        format!("kubectl describe limitrange -n {namespace}")
+        format!("kubectl describe limitrange{scope}")
     } else if refused.contains("serviceaccount") && refused.contains("not found") {
         "make it (create does, unless --rbac=none), or name one that exists (--service-account)".to_owned()
     } else {
-        format!("kubectl get events -n {namespace}")
+        format!("kubectl get events{scope}")
     }
 }
 

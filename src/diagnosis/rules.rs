@@ -2,9 +2,11 @@
 //!
 //! A rule says `cannot_heal` only when waiting longer cannot help.
 
+use jiff::Timestamp;
+
 use super::{cause, fix};
 use crate::model::Finding;
-use crate::model::evidence::{Evidence, Exit, Outcome, Pod};
+use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest};
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
@@ -20,8 +22,12 @@ pub const RULES: [Rule; 9] = [
     half_made,
 ];
 
-/// A controller's first try may come before it has seen the ServiceAccount that was just made.
-const REFUSED_SECONDS: u64 = 3;
+/// A controller's first try may come before it has seen the ServiceAccount that was just made, or
+/// the room that was just freed.
+const REFUSED_SECONDS: u64 = 5;
+
+/// After a failed pull the kubelet tries again after 10 seconds: that was then not a moment's trouble.
+const PULL_SECONDS: u64 = 20;
 
 /// The scheduler places a pod within a second where there is room, and pods that are just going
 /// free theirs within a few.
@@ -81,7 +87,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
         });
     }
     let log = bootstrap.log.as_deref().and_then(cause::deepest);
-    let read_log = format!("kubectl logs -n {} job/{}", evidence.namespace, bootstrap.job);
+    let read_log = format!("kubectl logs{} job/{}", evidence.scope, bootstrap.job);
     let evidence_text = log.unwrap_or_else(|| reason.clone());
     Some(Finding {
         id: "bootstrap-failed",
@@ -113,7 +119,7 @@ fn bootstrap_made_nothing(evidence: &Evidence) -> Option<Finding> {
             bootstrap.job, evidence.name
         ),
         evidence: None,
-        fix: format!("kubectl flink create {} -n {}", evidence.name, evidence.namespace),
+        fix: format!("kubectl flink create {}{}", evidence.name, evidence.scope),
         cannot_heal: true,
     })
 }
@@ -126,7 +132,7 @@ fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
         summary: format!("deployment.apps/{} may not make its pod", evidence.name),
         evidence: Some(refused.clone()),
         fix: fix::for_refusal(refused, evidence),
-        cannot_heal: evidence.seconds_since(deployment.created) >= REFUSED_SECONDS,
+        cannot_heal: settled_since(evidence, deployment.created, REFUSED_SECONDS),
     })
 }
 
@@ -155,13 +161,15 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
                 "check the image's name and tag (--image), and the pull secret of the ServiceAccount"
                     .to_owned()
             } else {
-                format!("kubectl describe pod -n {} {}", evidence.namespace, pod.name)
+                format!("kubectl describe pod{} {}", evidence.scope, pod.name)
             },
-            cannot_heal: true,
+            cannot_heal: !is_image
+                || is_final(message)
+                || evidence.seconds_since(pod.created) >= PULL_SECONDS,
         });
     }
     let unschedulable = pod.unschedulable.as_ref()?;
-    let settled = evidence.seconds_since(unschedulable.since) >= UNSCHEDULABLE_SECONDS;
+    let settled = settled_since(evidence, unschedulable.since, UNSCHEDULABLE_SECONDS);
     Some(Finding {
         id: "unschedulable",
         summary: format!("no node has room for {role} pod {}", pod.name),
@@ -175,9 +183,32 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
     })
 }
 
+/// True when the JobManager's trouble has lasted for `seconds`, and longer than the bootstrap pod
+/// held room: its end may be all that the JobManager waits for.
+fn settled_since(evidence: &Evidence, since: Option<Timestamp>, seconds: u64) -> bool {
+    let bootstrap = evidence.bootstrap.as_ref();
+    if evidence.deployment.is_some() && bootstrap.is_some_and(|b| b.outcome == Outcome::Running) {
+        return false;
+    }
+    evidence.seconds_since(since.max(bootstrap.and_then(|b| b.ended))) >= seconds
+}
+
+/// True when the registry, or the kubelet, has said no; otherwise it may have been busy.
+fn is_final(message: &str) -> bool {
+    const NO: [&str; 6] =
+        ["not found", "denied", "unauthorized", "forbidden", "does not exist", "couldn't parse image"];
+    let message = message.to_lowercase();
+    NO.iter().any(|no| message.contains(no))
+}
+
 fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
-    let pod = evidence.jobmanagers.iter().rev().find(|pod| !pod.deleting && !pod.ready_since_start())?;
-    let exit = pod.ended.as_ref().filter(|exit| exit.code != 0).or(pod.ended_before.as_ref())?;
+    // What runs and answers does not crash at start, whatever happened to it once.
+    if matches!(evidence.rest, Rest::Up(_)) {
+        return None;
+    }
+    let pod =
+        evidence.jobmanagers.iter().rev().find(|pod| !pod.deleting && (!pod.ready || pod.restarts > 0))?;
+    let exit = [&pod.ended, &pod.ended_before].into_iter().flatten().find(|exit| exit.code != 0)?;
     let log = pod.last_log.as_deref();
     let out_of_memory = exit.reason == "OOMKilled";
     let backing_off = pod.waiting.as_ref().is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
@@ -195,7 +226,7 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
             "give it more (--jobmanager-memory)".to_owned()
         } else {
             log.and_then(|log| fix::for_cause(log, evidence))
-                .unwrap_or_else(|| format!("kubectl logs -n {} {} --previous", evidence.namespace, pod.name))
+                .unwrap_or_else(|| format!("kubectl logs{} {} --previous", evidence.scope, pod.name))
         },
         cannot_heal: backing_off
             || pod.restarts >= 2
@@ -204,21 +235,14 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
     })
 }
 
-impl Pod {
-    /// A container that runs and has never been restarted.
-    fn ready_since_start(&self) -> bool {
-        self.ready && self.restarts == 0
-    }
-}
-
 fn rest_is_down(evidence: &Evidence) -> Option<Finding> {
-    let crate::model::evidence::Rest::Down(why) = &evidence.rest else { return None };
+    let Rest::Down(why) = &evidence.rest else { return None };
     let pod = evidence.jobmanagers.iter().find(|pod| pod.ready && !pod.deleting)?;
     (evidence.seconds_since(pod.created) >= REST_SECONDS).then(|| Finding {
         id: "rest-down",
         summary: format!("JobManager pod {} runs, but its REST does not answer", pod.name),
         evidence: Some(why.clone()),
-        fix: format!("kubectl logs -n {} {}", evidence.namespace, pod.name),
+        fix: format!("kubectl logs{} {}", evidence.scope, pod.name),
         cannot_heal: false,
     })
 }
@@ -239,7 +263,7 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
         id: "half-made",
         summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
         evidence: bootstrap.log.as_deref().and_then(cause::deepest),
-        fix: format!("kubectl flink delete {} -n {}", evidence.name, evidence.namespace),
+        fix: format!("kubectl flink delete {}{}", evidence.name, evidence.scope),
         cannot_heal: true,
     })
 }
@@ -249,7 +273,7 @@ mod tests {
     use super::*;
     use crate::diagnosis::fixtures::{ago, bootstrapping, created, exit, jobmanager, pod};
     use crate::diagnosis::{findings, hopeless};
-    use crate::model::evidence::{Bootstrap, Rest, Unschedulable};
+    use crate::model::evidence::{Bootstrap, Overview, Unschedulable};
 
     fn with_bootstrap(change: impl FnOnce(&mut Bootstrap)) -> Evidence {
         let mut evidence = bootstrapping();
@@ -404,6 +428,55 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_of_the_past_is_no_crash() {
+        let mut evidence = with_jobmanager(|pod| {
+            pod.restarts = 1;
+            pod.ended_before = Some(exit(255, "Error", ""));
+        });
+        assert_eq!(findings(&evidence).len(), 1);
+        evidence.rest = Rest::Up(Overview {
+            version: "2.3.0".to_owned(),
+            taskmanagers: 0,
+            slots_total: 0,
+            slots_available: 0,
+            jobs_running: 0,
+        });
+        assert_eq!(told(&evidence), "");
+    }
+
+    #[test]
+    fn the_bootstrap_may_hold_the_room_that_the_jobmanager_waits_for() {
+        let mut evidence = with_jobmanager(|pod| {
+            pod.ready = false;
+            pod.unschedulable =
+                Some(Unschedulable { since: ago(30), message: "no room".to_owned(), node_is_coming: false });
+        });
+        evidence.bootstrap.as_mut().expect("bootstrap").outcome = Outcome::Running;
+        assert!(hopeless(&evidence).is_none());
+        let bootstrap = evidence.bootstrap.as_mut().expect("bootstrap");
+        (bootstrap.outcome, bootstrap.ended) = (Outcome::Succeeded, ago(2));
+        assert!(hopeless(&evidence).is_none());
+        evidence.bootstrap.as_mut().expect("bootstrap").ended = ago(11);
+        assert!(hopeless(&evidence).is_some());
+    }
+
+    #[test]
+    fn a_registry_that_may_only_be_busy_gets_a_second_chance() {
+        let pulling = |message: &str, age| {
+            with_bootstrap(|bootstrap| {
+                let pod = bootstrap.pod.as_mut().expect("pod");
+                pod.phase = "Pending".to_owned();
+                pod.created = ago(age);
+                pod.waiting = Some(("ErrImagePull".to_owned(), message.to_owned()));
+            })
+        };
+        assert!(hopeless(&pulling("docker.io/library/nosuch:1: not found", 1)).is_some());
+        assert!(hopeless(&pulling("pull access denied", 1)).is_some());
+        assert!(hopeless(&pulling("429 Too Many Requests", 5)).is_none());
+        assert!(hopeless(&pulling("429 Too Many Requests", 25)).is_some());
+    }
+
+    #[test]
     fn a_refusal_in_the_first_seconds_may_heal() {
         let mut evidence = with_bootstrap(|bootstrap| {
             bootstrap.pod = None;
@@ -411,7 +484,7 @@ mod tests {
             bootstrap.created = ago(1);
         });
         assert!(hopeless(&evidence).is_none());
-        evidence.bootstrap.as_mut().expect("bootstrap").created = ago(5);
+        evidence.bootstrap.as_mut().expect("bootstrap").created = ago(6);
         assert!(hopeless(&evidence).is_some());
     }
 }

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 pub struct Evidence {
     pub name: String,
     pub namespace: String,
+    /// Flags with which a command reaches this session, with a space in front.
+    pub scope: String,
     /// When this was observed, by this machine's clock.
     pub at: Timestamp,
     pub bootstrap: Option<Bootstrap>,
@@ -26,6 +28,8 @@ pub struct Bootstrap {
     pub job: String,
     pub uid: String,
     pub created: Option<Timestamp>,
+    /// When it ended, well or not.
+    pub ended: Option<Timestamp>,
     pub outcome: Outcome,
     pub pod: Option<Pod>,
     /// Why the Job cannot make its pod (its FailedCreate event).
@@ -49,14 +53,11 @@ pub struct Deployment {
     pub uid: String,
     pub created: Option<Timestamp>,
     pub deleting: bool,
-    pub image: Option<String>,
     /// JobManagers that should run, and that are ready.
     pub replicas: i32,
     pub ready: i32,
     /// Why no pod can be made (the condition ReplicaFailure).
     pub pod_refused: Option<String>,
-    /// Label that the plugin set once REST had answered.
-    pub version: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -126,6 +127,7 @@ impl Evidence {
         Self {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
+            scope: format!(" -n {namespace}"),
             at,
             bootstrap: None,
             deployment: None,

@@ -31,15 +31,15 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// The process's own streams. `colour` is what the environment allows, `quiet` silences
-    /// progress.
-    pub fn new(colour: bool, quiet: bool) -> Self {
-        let live = io::stderr().is_terminal();
+    /// The process's own streams. `colour` and `redraws` are what the environment allows, `quiet`
+    /// silences progress.
+    pub fn new(colour: bool, redraws: bool, quiet: bool) -> Self {
+        let is_terminal = io::stderr().is_terminal();
         Self {
             out: RefCell::new(Box::new(io::BufWriter::new(io::stdout()))),
             err: RefCell::new(Box::new(io::stderr())),
-            colour: colour && live,
-            live: live && colour,
+            colour: colour && is_terminal,
+            live: redraws && is_terminal,
             quiet,
         }
     }

@@ -240,6 +240,7 @@ mod tests {
             run(&[], &spec()),
             run(&["flink-dist-2.3.0.jar", "flink-dist-1.20.5.jar"], &spec()),
             run(&["flink-dist-custom.jar"], &spec()),
+            run(&["flink-dist-2.x.jar"], &spec()),
             run(&["flink-dist_2.11-1.9.3.jar"], &spec()),
             run(&["flink-dist-1.20.5.jar"], &expecting("2.3")),
             run(&["flink-dist-1.20.5.jar"], &expecting("1.2")),

@@ -26,8 +26,8 @@ version=${version%.jar}
 major=${version%%.*}
 minor=${version#*.}
 minor=${minor%%[!0-9]*}
-case $major$minor in
-'' | *[!0-9]*) refuse 65 "cannot read the version of Flink from ${jars[0]##*/}" ;;
+case $major:$minor in
+:* | *: | *[!0-9:]*) refuse 65 "cannot read the version of Flink from ${jars[0]##*/}" ;;
 esac
 number=$((major * 1000 + minor))
 

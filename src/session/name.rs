@@ -29,6 +29,12 @@ impl SessionName {
         format!("flink-config-{}", self.0)
     }
 
+    /// ConfigMaps that Flink writes for some images and settings only: Hadoop and Kerberos
+    /// configuration of the image, a pod template.
+    pub fn further_config_maps(&self) -> [String; 3] {
+        ["hadoop-config", "kerberos-krb5conf", "pod-template"].map(|kind| format!("{kind}-{}", self.0))
+    }
+
     /// The Kubernetes Job that runs Flink's client.
     pub fn bootstrap_job(&self) -> String {
         format!("boot-{}", self.0)
@@ -50,16 +56,25 @@ pub struct InvalidName {
     pub suggestion: Option<String>,
 }
 
-impl FromStr for SessionName {
-    type Err = InvalidName;
+/// What an existing session may be called: Flink 1.10 checks no length, and its own default has 50
+/// characters. Kubernetes allows 63 for the Service of that name.
+const MAX_EXISTING_LENGTH: usize = 63;
 
-    /// Takes `NAME` and, as `ls -o name` prints it, `session/NAME`.
-    fn from_str(word: &str) -> Result<Self, InvalidName> {
+impl SessionName {
+    /// Reads the name of a session that may exist already, made by any Flink: as `ls` prints it, or
+    /// `session/NAME` as `ls -o name` does.
+    pub fn existing(word: &str) -> Result<Self, InvalidName> {
+        Self::checked(word, MAX_EXISTING_LENGTH)
+    }
+
+    fn checked(word: &str, longest: usize) -> Result<Self, InvalidName> {
         let name = word.strip_prefix("session/").unwrap_or(word);
+        let length = name.chars().count();
         let reason = if name.is_empty() {
             "it is empty".to_owned()
-        } else if name.chars().count() > MAX_LENGTH {
-            format!("it has {} characters, and Flink allows {MAX_LENGTH}", name.chars().count())
+        } else if length > longest {
+            let whose = if longest == MAX_LENGTH { "Flink" } else { "Kubernetes" };
+            format!("it has {length} characters, and {whose} allows {longest}")
         } else if let Some(bad) = name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
             format!("it may hold lower-case letters, digits and '-' only, not {bad:?}")
         } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
@@ -70,6 +85,15 @@ impl FromStr for SessionName {
             return Ok(Self(name.to_owned()));
         };
         Err(InvalidName { name: name.to_owned(), reason, suggestion: suggest(name) })
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = InvalidName;
+
+    /// Reads the name of a session that is to be made.
+    fn from_str(word: &str) -> Result<Self, InvalidName> {
+        Self::checked(word, MAX_LENGTH)
     }
 }
 
@@ -104,6 +128,17 @@ mod tests {
     #[test]
     fn what_ls_prints_as_a_name_is_a_name() {
         assert_eq!("session/roc".parse::<SessionName>().expect("typed").as_str(), "roc");
+    }
+
+    #[test]
+    fn an_existing_session_may_have_a_longer_name() {
+        let random = format!("flink-cluster-{}", "0".repeat(36));
+        assert!(random.parse::<SessionName>().is_err());
+        assert_eq!(SessionName::existing(&random).expect("1.10's default").as_str(), random);
+        assert_eq!(
+            SessionName::existing(&"x".repeat(64)).expect_err("too long").reason,
+            "it has 64 characters, and Kubernetes allows 63"
+        );
     }
 
     #[test]

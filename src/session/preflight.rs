@@ -38,7 +38,9 @@ pub enum EarlierBootstrap {
     Succeeded {
         uid: String,
     },
-    /// A Job of this name that the plugin did not make.
+    /// Made by hand, and ended.
+    ByHand,
+    /// A Job of this name that makes no session.
     Foreign,
 }
 
@@ -69,6 +71,8 @@ pub enum Refusal {
     BeingCreated { name: SessionName, namespace: String, seconds: u64 },
     #[error("{} in namespace {namespace} would be overwritten or deleted by Flink", .objects.join(", "))]
     Foreign { name: SessionName, namespace: String, objects: Vec<String> },
+    #[error("job.batch/{job} in namespace {namespace} has the name that the bootstrap of {name} needs")]
+    ForeignJob { name: SessionName, namespace: String, job: String },
     #[error("{} in namespace {namespace} {} what is left of a session that was {name}", .objects.join(", "), is_or_are(.objects))]
     LeftOver { name: SessionName, namespace: String, objects: Vec<String> },
     #[error("high-availability state of an earlier session {name} would bring its jobs back: {}", .objects.join(", "))]
@@ -86,22 +90,26 @@ pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear
     };
     let (name, namespace) = (name.clone(), namespace.to_owned());
 
-    let mut foreign = of(ExistingKind::Foreign);
-    if found.bootstrap == Some(EarlierBootstrap::Foreign) {
-        foreign.push(format!("job.batch/{}", name.bootstrap_job()));
-    }
+    let foreign = of(ExistingKind::Foreign);
     if !foreign.is_empty() {
         return Err(Refusal::Foreign { name, namespace, objects: foreign });
     }
     if !of(ExistingKind::OfApplication).is_empty() {
         return Err(Refusal::ApplicationExists { name, namespace });
     }
-    let of_session = of(ExistingKind::OfSession);
+    let mut of_session = of(ExistingKind::OfSession);
     if of_session.iter().any(|object| object.starts_with("deployment.apps/")) {
         return Err(Refusal::SessionExists { name, namespace });
     }
-    if let Some(EarlierBootstrap::Running(seconds)) = found.bootstrap {
-        return Err(Refusal::BeingCreated { name, namespace, seconds });
+    match &found.bootstrap {
+        Some(EarlierBootstrap::Running(seconds)) => {
+            return Err(Refusal::BeingCreated { name, namespace, seconds: *seconds });
+        }
+        Some(EarlierBootstrap::Foreign) => {
+            return Err(Refusal::ForeignJob { job: name.bootstrap_job(), name, namespace });
+        }
+        Some(EarlierBootstrap::ByHand) => of_session.push(format!("job.batch/{}", name.bootstrap_job())),
+        _ => {}
     }
     if !of_session.is_empty() {
         return Err(Refusal::LeftOver { name, namespace, objects: of_session });
@@ -162,6 +170,11 @@ mod tests {
                 refuse(vec![existing("deployment.apps/roc", Foreign)], None),
                 refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc-rest", Foreign)], None),
                 refuse(vec![], Some(EarlierBootstrap::Foreign)),
+                refuse(
+                    vec![existing("deployment.apps/roc", OfSession)],
+                    Some(EarlierBootstrap::ByHand)
+                ),
+                refuse(vec![], Some(EarlierBootstrap::ByHand)),
                 refuse(vec![existing("service/roc-rest", OfSession)], None),
                 refuse(vec![existing("service/roc", OfSession), existing("service/roc-rest", OfSession)], None),
                 refuse(vec![existing("configmap/roc-cluster-config-map", HighAvailability)], None),
@@ -174,7 +187,9 @@ mod tests {
         session roc is being created in namespace team-a since 7 s
         deployment.apps/roc in namespace team-a would be overwritten or deleted by Flink
         service/roc-rest in namespace team-a would be overwritten or deleted by Flink
-        job.batch/boot-roc in namespace team-a would be overwritten or deleted by Flink
+        job.batch/boot-roc in namespace team-a has the name that the bootstrap of roc needs
+        session roc exists already in namespace team-a
+        job.batch/boot-roc in namespace team-a is what is left of a session that was roc
         service/roc-rest in namespace team-a is what is left of a session that was roc
         service/roc, service/roc-rest in namespace team-a are what is left of a session that was roc
         high-availability state of an earlier session roc would bring its jobs back: configmap/roc-cluster-config-map

@@ -56,17 +56,18 @@ pub fn role(namespace: &str, with_finalizers: bool) -> Role {
     Role { metadata: metadata(Some(namespace), ROLE), rules: Some(rules) }
 }
 
-/// The name of the binding for `account`: bindings of several accounts live side by side.
+/// The name of the binding for `account`: bindings of several accounts live side by side. No name
+/// of an account or a namespace has a colon, so no two can be the same.
 pub fn binding_name(grant: Grant, account: &str) -> String {
     match grant {
-        Grant::Role | Grant::None => format!("{ROLE}-{account}"),
-        Grant::Edit | Grant::EditCluster => format!("{ROLE}-edit-{account}"),
+        Grant::Role | Grant::None => format!("{ROLE}:{account}"),
+        Grant::Edit | Grant::EditCluster => format!("{ROLE}:edit:{account}"),
     }
 }
 
 /// A ClusterRoleBinding has no namespace, so its name must have it.
 pub fn cluster_binding_name(namespace: &str, account: &str) -> String {
-    format!("{}-{namespace}", binding_name(Grant::EditCluster, account))
+    format!("{ROLE}:edit:{namespace}:{account}")
 }
 
 pub fn role_binding(grant: Grant, namespace: &str, account: &str) -> RoleBinding {
@@ -149,12 +150,12 @@ mod tests {
     #[test]
     fn bindings_name_what_they_bind() {
         let edit = role_binding(Grant::Edit, "team-a", "flink");
-        assert_eq!(edit.metadata.name.as_deref(), Some("kubectl-flink-edit-flink"));
+        assert_eq!(edit.metadata.name.as_deref(), Some("kubectl-flink:edit:flink"));
         assert_eq!((edit.role_ref.kind.as_str(), edit.role_ref.name.as_str()), ("ClusterRole", "edit"));
         let least = role_binding(Grant::Role, "team-a", "flink");
         assert_eq!((least.role_ref.kind.as_str(), least.role_ref.name.as_str()), ("Role", "kubectl-flink"));
         let everywhere = cluster_role_binding("team-a", "flink");
-        assert_eq!(everywhere.metadata.name.as_deref(), Some("kubectl-flink-edit-flink-team-a"));
+        assert_eq!(everywhere.metadata.name.as_deref(), Some("kubectl-flink:edit:team-a:flink"));
         assert_eq!(everywhere.metadata.namespace, None);
     }
 }

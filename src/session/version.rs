@@ -24,12 +24,16 @@ impl FlinkVersion {
         (self.major, self.minor) < (other.major, other.minor)
     }
 
-    /// The version at the start of an image's tag, for example 1.20.5 in `flink:1.20.5-java17`.
-    /// A tag says what somebody called the image, not what is in it.
+    /// The version at the start of the tag of an image that is called `flink`, for example 1.20.5 in
+    /// `flink:1.20.5-java17`. The tags of other images count somebody's own releases, and even this
+    /// one says what somebody called the image, not what is in it.
     pub fn from_image_tag(image: &str) -> Option<Self> {
         let name = image.split_once('@').map_or(image, |(name, _digest)| name);
         // A colon before the last slash is a registry's port.
-        let (_, tag) = name.rsplit('/').next()?.split_once(':')?;
+        let (repository, tag) = name.rsplit('/').next()?.split_once(':')?;
+        if repository != "flink" {
+            return None;
+        }
         let end = tag.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tag.len());
         tag[..end].parse().ok()
     }
@@ -83,6 +87,7 @@ mod tests {
         assert_eq!(tag("flink:1.10").as_deref(), Some("1.10"));
         assert_eq!(tag("host:5000/team/flink:2.3.0-scala_2.12-java17").as_deref(), Some("2.3.0"));
         assert_eq!(tag("flink:1.20@sha256:00ff").as_deref(), Some("1.20"));
+        assert_eq!(tag("registry.example/team/etl:1.4.2"), None);
         assert_eq!(tag("flink"), None);
         assert_eq!(tag("host:5000/flink"), None);
         assert_eq!(tag("flink:latest"), None);

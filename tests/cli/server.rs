@@ -176,14 +176,30 @@ fn a_session_of_the_flink_operator_is_left_to_it() {
     assert!(server.writes().is_empty(), "{:?}", server.writes());
 }
 
+fn left_over_service(uid: &str) -> Answer {
+    let labels = json!({"app": "roc", "type": "flink-native-kubernetes"});
+    (200, json!({"items": [{"metadata": {"name": "roc-rest", "uid": uid, "labels": labels}}]}))
+}
+
+#[test]
+fn what_was_made_anew_while_the_user_was_asked_is_left_alone() {
+    let lists = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::answering(move |line| match line {
+        "GET /api/v1/namespaces/team-a/services" => {
+            let first = lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            Some(left_over_service(if first { "s1" } else { "s2" }))
+        }
+        _ => None,
+    });
+    insta::assert_snapshot!(server.flink(&["delete", "roc", "--yes"]));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
 #[test]
 fn only_the_object_that_was_looked_at_is_deleted() {
     let server = Server::answering(|line| match line {
-        "GET /api/v1/namespaces/team-a/services" => Some((
-            200,
-            json!({"items": [{"metadata": {"name": "roc-rest", "uid": "s1",
-                "labels": {"app": "roc", "type": "flink-native-kubernetes"}}}]}),
-        )),
+        "GET /api/v1/namespaces/team-a/services" => Some(left_over_service("s1")),
+        // The list was old already: by now the Service is another one.
         "DELETE /api/v1/namespaces/team-a/services/roc-rest" => Some(failure(
             409,
             "Conflict",
@@ -191,9 +207,8 @@ fn only_the_object_that_was_looked_at_is_deleted() {
         )),
         _ => None,
     });
-    // The Service was made anew meanwhile: it stays, and the wait ends.
     let ended = server.flink(&["delete", "roc", "--yes", "--timeout", "1s", "-q"]);
-    assert_eq!(ended.code, 3, "{ended}");
+    insta::assert_snapshot!(ended);
     let deletes = server.writes();
     assert_eq!(deletes.len(), 1, "asked once: {deletes:?}");
     assert_eq!(deletes[0].body["preconditions"], json!({"uid": "s1"}));

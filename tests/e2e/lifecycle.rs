@@ -138,11 +138,11 @@ fn every_grant_makes_its_own_binding() {
         ])
     };
     made("role");
-    assert_eq!(role_of("rolebinding/kubectl-flink-flink"), "Role/kubectl-flink flink");
+    assert_eq!(role_of("rolebinding/kubectl-flink:flink"), "Role/kubectl-flink flink");
     made("edit");
-    assert_eq!(role_of("rolebinding/kubectl-flink-edit-flink"), "ClusterRole/edit flink");
+    assert_eq!(role_of("rolebinding/kubectl-flink:edit:flink"), "ClusterRole/edit flink");
     made("edit-cluster");
-    let binding = format!("clusterrolebinding/kubectl-flink-edit-flink-{}", lab.namespace);
+    let binding = format!("clusterrolebinding/kubectl-flink:edit:{}:flink", lab.namespace);
     assert_eq!(role_of(&binding), "ClusterRole/edit flink");
     lab.kubectl_ok(&["delete", &binding]);
     // What is there is used as it is.

@@ -117,3 +117,28 @@ fn a_wait_that_is_too_short_says_what_it_was_waiting_for() {
     assert_eq!(lab.uid("job/boot-roc"), job);
     lab.until("REST", || lab.rest_overview("roc").stdout.contains("2.3.0"));
 }
+
+#[test]
+fn a_client_that_fails_half_way_cleans_up_and_is_told() {
+    let lab = Lab::new("half-way");
+    // The Deployment comes first, then the Services that may not be: Flink deletes it again.
+    lab.kubectl_ok(&["create", "quota", "no-services", "--hard=count/services=0"]);
+    lab.flink(&[&["create", "roc"][..], &SMALL].concat())
+        .failed(1, &["Flink's client in job.batch/boot-roc failed", "exceeded quota: no-services"]);
+    // The log that says so is kept.
+    assert!(lab.kubectl_ok(&["logs", "job/boot-roc"]).contains("exceeded quota"));
+    lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn a_bootstrap_that_somebody_deletes_ends_the_wait() {
+    let lab = Lab::new("deleted");
+    std::thread::scope(|threads| {
+        let create = threads.spawn(|| lab.flink(&[&["create", "roc"][..], &SMALL].concat()));
+        lab.until("the Job", || lab.kubectl(&["get", "job", "boot-roc"]).code == 0);
+        lab.flink_ok(&["delete", "roc", "--yes"]);
+        create.join().expect("create").failed(1, &["job.batch/boot-roc is gone: somebody has deleted it"]);
+    });
+    assert_eq!(lab.left_of("roc"), "");
+}

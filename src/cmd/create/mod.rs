@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use args::Args;
 
-use crate::app::{App, CommandError};
+use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::exit::Exit;
 use crate::model::Evidence;
@@ -81,11 +81,12 @@ async fn check_name(cluster: &Cluster, name: &SessionName, app: &App) -> Result<
             Refusal::LeftOver { .. } => {
                 refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
             }
-            Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } => {
+            Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } | Refusal::ForeignJob { .. } => {
                 refused(Exit::Refused).hint("choose another name")
             }
             Refusal::OldJobs { objects, .. } => refused(Exit::Refused).hint(format!(
-                "choose another name, or, if those jobs are not needed: kubectl delete -n {namespace} {}",
+                "choose another name, or, if those jobs are not needed: kubectl delete{} {}",
+                cluster.full_scope(),
                 objects.join(" ")
             )),
         }
@@ -147,35 +148,38 @@ async fn finish(
     evidence: &Evidence,
     app: &App,
 ) -> Result<(), CommandError> {
-    let namespace = cluster.namespace();
     let Some(deployment) = evidence.deployment.as_ref() else { return Ok(()) };
     let deployment =
         ObjectRef { kind: Kind::Deployment, name: spec.name.to_string(), uid: deployment.uid.clone() };
     let mut marks = vec![(labels::MANAGED_BY, labels::PLUGIN)];
     if let Rest::Up(overview) = &evidence.rest {
         marks.push((labels::VERSION, &overview.version));
-        if spec.version_hint().is_none() {
-            warn_if_newer(app, overview.version.parse().ok());
-        }
+        let hinted = spec.version_hint().is_some_and(|hint| version::NEWEST.is_before(hint));
+        warn_if_newer(app, overview.version.parse().ok().filter(|_| !hinted));
     }
-    if let Err(error) = cluster.label(namespace, &deployment, &marks).await {
+    if let Err(error) = cluster.label(cluster.namespace(), &deployment, &marks).await {
         app.ui.warn(&format!("cannot label {deployment}: {error}"));
     }
-    if spec.expose != Expose::ClusterIp {
-        let objects = cluster.session_objects(namespace, &spec.name).await?;
-        let rest = objects.services.iter().find(|service| service.name == spec.name.rest_service());
-        if let Some(rest) = rest {
-            let exposed = cluster.set_service_type(namespace, rest, spec.expose.as_str()).await;
-            exposed.map_err(|error: ClusterError| {
-                CommandError::from(error).while_doing(format!(
-                    "session {} is ready, and {rest} cannot be made a {}",
-                    spec.name,
-                    spec.expose.as_str()
-                ))
-            })?;
-        }
+    if spec.expose == Expose::ClusterIp {
+        return Ok(());
     }
-    Ok(())
+    expose(cluster, spec).await.map_err(|error| {
+        CommandError::from(error)
+            .while_doing(format!(
+                "session {} is ready, but not exposed as {}",
+                spec.name,
+                spec.expose.as_str()
+            ))
+            .hint(format!("kubectl flink status {}{}", spec.name, app.scope_flags()))
+    })
+}
+
+async fn expose(cluster: &Cluster, spec: &SessionSpec) -> Result<(), ClusterError> {
+    let name = spec.name.rest_service();
+    let Some(service) = cluster.service(cluster.namespace(), &name).await? else {
+        return Err(ClusterError::Answer(format!("there is no service/{name}")));
+    };
+    cluster.set_service_type(cluster.namespace(), &service, spec.expose.as_str()).await
 }
 
 /// Prints the tables, then says that the session is ready and how to open it.
@@ -185,26 +189,24 @@ async fn present(
     evidence: &Evidence,
     app: &App,
 ) -> Result<Exit, CommandError> {
-    let (tables, forbidden) =
-        super::session_tables::read_what_may_be_read(cluster, cluster.namespace(), &spec.name).await?;
-    app.ui.data(&tables)?;
-    for forbidden in &forbidden {
-        app.ui.warn(&format!("not all could be read: {forbidden}"));
+    match super::session_tables::read_what_may_be_read(cluster, cluster.namespace(), &spec.name).await {
+        Ok((tables, forbidden)) => {
+            app.ui.data(&tables)?;
+            forbidden.iter().for_each(|part| app.ui.warn(&format!("not all could be read: {part}")));
+        }
+        // The session is there, whatever happened to its tables.
+        Err(error) => app.ui.warn(&format!("the tables could not be read: {error}")),
     }
-    let flags = app.scope_flags();
     let ready = match &evidence.rest {
         Rest::Up(overview) => format!("Session {} is ready with Flink {}.", spec.name, overview.version),
         _ => format!("The JobManager of session {} runs; its REST could not be asked.", spec.name),
     };
-    // Flink 1.10 has REST on the Service without the suffix, unless it is exposed.
-    let service = if tables.contains(&format!("service/{} ", spec.name.rest_service())) {
-        spec.name.rest_service()
-    } else {
-        spec.name.to_string()
-    };
+    let port = evidence.jobmanagers.last().and_then(|pod| pod.rest_port).unwrap_or(rest::DEFAULT_PORT);
     app.ui.status("");
     app.ui.status(&format!(
-        "{ready} Open its web UI at http://127.0.0.1:8081 with: kubectl port-forward{flags} service/{service} 8081"
+        "{ready} Open its web UI at http://127.0.0.1:{port} with: kubectl port-forward{} deployment/{} {port}",
+        app.scope_flags(),
+        spec.name
     ));
     Ok(Exit::Done)
 }

@@ -29,28 +29,34 @@ pub async fn until_ready(
 ) -> Result<Evidence, CommandError> {
     let namespace = cluster.namespace();
     let progress = app.ui.progress();
-    let adopted = Cell::new(false);
+    let (adopted, warned) = (Cell::new(false), Cell::new(false));
     let last = Cell::new(Phase::StartingBootstrap);
     let waited = until(timeout, cluster.changes(namespace, &spec.name), async || {
         let mut evidence = cluster.observe(namespace, &spec.name).await?;
         evidence.at += started.server_ahead;
-        if !adopted.get() {
-            adopted.set(adopt(cluster, &evidence, &started.job).await);
+        if !warned.replace(true) {
+            evidence.unreadable.iter().for_each(|part| app.ui.warn(&format!("not all can be read: {part}")));
         }
         let phase = diagnosis::phase::of(&evidence);
         last.set(phase);
         progress.waiting_for(phase.awaited());
-        if let Some(finding) = diagnosis::hopeless(&evidence) {
+        if let Some(finding) = gone(&evidence, &started.job).or_else(|| diagnosis::hopeless(&evidence)) {
             return Ok(Look::Done((evidence, Some(finding))));
         }
-        if phase == Phase::WaitingForRest {
-            evidence.rest = rest::ask(cluster, &evidence, REST_PATIENCE).await;
-            return Ok(match &evidence.rest {
-                Rest::Up(_) | Rest::Forbidden(_) => Look::Done((evidence, None)),
-                Rest::Down(_) | Rest::NotAsked => Look::Again(Duration::ZERO),
-            });
+        evidence.rest = match (phase, unseen_pods(&evidence)) {
+            (_, Some(why)) => Rest::Forbidden(why),
+            (Phase::WaitingForRest, None) => rest::ask(cluster, &evidence, REST_PATIENCE).await,
+            _ => Rest::NotAsked,
+        };
+        let ready = matches!(evidence.rest, Rest::Up(_) | Rest::Forbidden(_));
+        if !adopted.get() && (ready || client_has_ended(&evidence)) {
+            adopted.set(adopt(cluster, &evidence, &started.job).await);
         }
-        Ok(Look::Again(TICK))
+        Ok(match (ready, phase) {
+            (true, _) => Look::Done((evidence, None)),
+            (false, Phase::WaitingForRest) => Look::Again(Duration::ZERO),
+            (false, _) => Look::Again(TICK),
+        })
     })
     .await?;
     drop(progress);
@@ -83,8 +89,35 @@ pub async fn until_ready(
     }
 }
 
+/// The Job vanished before it made anything: somebody has deleted it, or the whole session.
+fn gone(evidence: &Evidence, job: &ObjectRef) -> Option<Finding> {
+    let is_there = evidence.bootstrap.as_ref().is_some_and(|bootstrap| bootstrap.uid == job.uid);
+    let is_hidden = evidence.unreadable.iter().any(|part| part.starts_with("job"));
+    (!is_there && !is_hidden && evidence.deployment.is_none()).then(|| Finding {
+        id: "bootstrap-gone",
+        summary: format!("{job} is gone: somebody has deleted it"),
+        evidence: None,
+        fix: format!("kubectl flink create {}{} starts again", evidence.name, evidence.scope),
+        cannot_heal: true,
+    })
+}
+
+/// Why the pods cannot be looked at, once the Deployment says that they run.
+fn unseen_pods(evidence: &Evidence) -> Option<String> {
+    let deployment = evidence.deployment.as_ref()?;
+    let runs = deployment.replicas > 0 && deployment.ready >= deployment.replicas;
+    evidence.unreadable.iter().find(|part| runs && part.starts_with("pods")).cloned()
+}
+
+fn client_has_ended(evidence: &Evidence) -> bool {
+    evidence.bootstrap.as_ref().is_some_and(|bootstrap| bootstrap.outcome != Outcome::Running)
+}
+
 /// Gives the bootstrap Job to the Deployment that it made, so that both go together. True when
 /// there is nothing more to do; a session is as good without.
+///
+/// Not before the client has ended: one that fails deletes its Deployment again, and the Job would
+/// go with it, together with the log that says why.
 async fn adopt(cluster: &Cluster, evidence: &Evidence, job: &ObjectRef) -> bool {
     let Some(deployment) = evidence.deployment.as_ref().filter(|deployment| !deployment.deleting) else {
         return false;
@@ -116,12 +149,17 @@ async fn failure(
         return error.hint(format!("kubectl flink delete {}{flags} removes it", spec.name));
     }
     if never_ran {
-        return match cluster.delete(&evidence.namespace, job, Propagation::Background).await {
-            Ok(_) => {
+        let deleted = cluster.delete(&evidence.namespace, job, Propagation::Foreground).await;
+        let made_something = match cluster.observe(&evidence.namespace, &spec.name).await {
+            Ok(now) => now.deployment.is_some(),
+            Err(_) => true,
+        };
+        return match deleted {
+            Ok(_) if !made_something => {
                 app.ui.status(&format!("{job} deleted: no session {} will come of it", spec.name));
                 error
             }
-            Err(_) => error.hint(format!("kubectl flink delete {}{flags} removes {job}", spec.name)),
+            _ => error.hint(format!("kubectl flink delete {}{flags} removes what is left", spec.name)),
         };
     }
     error.hint(format!("create {} again with a change: {job}, kept for its log, is replaced then", spec.name))
