@@ -5,16 +5,26 @@ use std::fmt::Debug;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::tables::escape;
 use super::{Cluster, Kind, Result};
 use crate::model::session::Owner;
 use crate::session::{SessionName, labels};
 
+/// A list of objects.
 #[derive(Debug, Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 pub(super) struct List<T> {
+    #[serde(deserialize_with = "null_is_empty")]
     pub items: Vec<T>,
+}
+
+/// The API server writes `null` for an empty list of metadata.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    items: D,
+) -> std::result::Result<Vec<T>, D::Error> {
+    Option::<Vec<T>>::deserialize(items).map(Option::unwrap_or_default)
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -144,6 +154,15 @@ pub(super) fn is_high_availability(name: &SessionName, metadata: &Metadata) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_list_may_be_null() {
+        let empty: List<Bare> = serde_json::from_str(
+            r#"{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"845"},"items":null}"#,
+        )
+        .expect("list");
+        assert!(empty.items.is_empty());
+    }
 
     #[test]
     fn high_availability_state_is_what_nobody_owns() {
