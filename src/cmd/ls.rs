@@ -122,21 +122,10 @@ fn view(sessions: &[SessionView], with_namespace: bool, wide: bool, now: Timesta
 mod tests {
     use super::*;
     use crate::model::session::Owner;
+    use crate::model::session::tests::roc;
 
     fn sessions() -> Vec<SessionView> {
-        let roc = SessionView {
-            name: "roc".to_owned(),
-            namespace: "team-a".to_owned(),
-            uid: None,
-            created: "2026-01-01T00:00:00Z".parse().ok(),
-            ready: 1,
-            desired: 1,
-            status: "Running".to_owned(),
-            version: Some("2.3.0".to_owned()),
-            taskmanagers: 2,
-            image: Some("flink:2.3.0".to_owned()),
-            owner: Owner::Plugin,
-        };
+        let roc = roc();
         let other = SessionView {
             name: "legacy".to_owned(),
             namespace: "team-b".to_owned(),

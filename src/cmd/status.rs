@@ -117,22 +117,10 @@ fn section(findings: &[Finding]) -> String {
 mod tests {
     use super::*;
     use crate::model::evidence::Pod;
-    use crate::model::session::Owner;
+    use crate::model::session::tests::roc;
 
     fn session(status: &str) -> SessionView {
-        SessionView {
-            name: "roc".to_owned(),
-            namespace: "team-a".to_owned(),
-            uid: None,
-            created: None,
-            ready: 1,
-            desired: 1,
-            status: status.to_owned(),
-            version: None,
-            taskmanagers: 0,
-            image: None,
-            owner: Owner::Plugin,
-        }
+        SessionView { status: status.to_owned(), ..roc() }
     }
 
     fn evidence(rest: Rest) -> Evidence {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::Evidence;
-use crate::model::evidence::{Bootstrap, Deployment, Exit, Outcome, Pod};
+use crate::model::evidence::{Bootstrap, Deployment, Exit, Outcome, Overview, Pod};
 
 pub fn now() -> Timestamp {
     "2026-01-01T00:01:00Z".parse().expect("time")
@@ -48,4 +48,15 @@ pub fn jobmanager() -> Pod {
 
 pub fn exit(code: i32, reason: &str, message: &str) -> Exit {
     Exit { code, reason: reason.to_owned(), message: message.to_owned() }
+}
+
+/// What REST says of a session without TaskManagers.
+pub fn overview() -> Overview {
+    Overview {
+        version: "2.3.0".to_owned(),
+        taskmanagers: 0,
+        slots_total: 0,
+        slots_available: 0,
+        jobs_running: 0,
+    }
 }

@@ -52,8 +52,7 @@ pub fn of(evidence: &Evidence) -> Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::fixtures::{bootstrapping, created, jobmanager, pod};
-    use crate::model::evidence::Overview;
+    use crate::diagnosis::fixtures::{bootstrapping, created, jobmanager, overview, pod};
 
     #[test]
     fn a_healthy_creation_goes_through_all_phases() {
@@ -67,13 +66,7 @@ mod tests {
         // The Deployment is "Available" now, and the session is not ready.
         let mut evidence = created(jobmanager());
         assert_eq!(of(&evidence), Phase::WaitingForRest);
-        evidence.rest = Rest::Up(Overview {
-            version: "2.3.0".to_owned(),
-            taskmanagers: 0,
-            slots_total: 0,
-            slots_available: 0,
-            jobs_running: 0,
-        });
+        evidence.rest = Rest::Up(overview());
         assert_eq!(of(&evidence), Phase::Ready);
     }
 }

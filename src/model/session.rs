@@ -115,16 +115,16 @@ impl<'a> SessionList<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn json_has_the_shape_of_a_kubernetes_list() {
-        let view = SessionView {
+    /// A session as most are.
+    pub(crate) fn roc() -> SessionView {
+        SessionView {
             name: "roc".to_owned(),
             namespace: "team-a".to_owned(),
             uid: Some("1-2".to_owned()),
-            created: "2026-01-02T03:04:05Z".parse().ok(),
+            created: "2026-01-01T00:00:00Z".parse().ok(),
             ready: 1,
             desired: 1,
             status: "Running".to_owned(),
@@ -132,8 +132,12 @@ mod tests {
             taskmanagers: 2,
             image: Some("flink:2.3.0".to_owned()),
             owner: Owner::Plugin,
-        };
-        insta::assert_snapshot!(serde_json::to_string_pretty(&SessionList::new(&[view])).expect("json"));
+        }
+    }
+
+    #[test]
+    fn json_has_the_shape_of_a_kubernetes_list() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&SessionList::new(&[roc()])).expect("json"));
         insta::assert_snapshot!(serde_json::to_string(&SessionList::new(&[])).expect("json"),
             @r#"{"apiVersion":"kubectl-flink/v1alpha1","kind":"SessionList","items":[]}"#);
     }

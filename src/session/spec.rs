@@ -55,6 +55,8 @@ pub enum InvalidSpec {
     Owned { key: String, flag: &'static str },
     #[error("-D {key} and {flag} set the same thing")]
     Contradiction { key: String, flag: &'static str },
+    #[error("{0:?} cannot be the name of a ServiceAccount")]
+    ServiceAccount(String),
     #[error("Flink {0} has no native Kubernetes sessions: they came with {oldest}", oldest = version::OLDEST)]
     TooOld(FlinkVersion),
     #[error("image {image} has Flink {tag} by its tag, and --flink-version says {said}")]
@@ -68,6 +70,9 @@ const TASKMANAGER_MEMORY: &str = "1728m";
 impl SessionSpec {
     /// Refuses what cannot be right in any version, before anything is asked of the cluster.
     pub fn check(&self) -> Result<(), InvalidSpec> {
+        if !is_dns_subdomain(&self.service_account) {
+            return Err(InvalidSpec::ServiceAccount(self.service_account.clone()));
+        }
         let tag = FlinkVersion::from_image_tag(&self.image);
         if let Some(old) =
             [self.expected_version, tag].into_iter().flatten().find(|v| v.is_before(version::OLDEST))
@@ -145,6 +150,13 @@ impl SessionSpec {
             .chain(self.config.iter().cloned())
             .collect()
     }
+}
+
+/// What Kubernetes allows as the name of a ServiceAccount (RFC 1123).
+fn is_dns_subdomain(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253 && name.bytes().all(allowed) && name.starts_with(ends) && name.ends_with(ends)
 }
 
 /// Splits `KEY=VALUE`; the value may hold `=` and may be empty, the key may not.
@@ -232,21 +244,23 @@ pub(crate) mod tests {
                     ..spec()
                 }),
                 check(SessionSpec { expected_version: "1.20".parse().ok(), ..spec() }),
+                check(SessionSpec { service_account: "a/b".to_owned(), ..spec() }),
                 check(with(&[("a.b", "1"), ("a.b", "2")])),
                 check(with(&[("kubernetes.cluster-id", "x")])),
                 check(with(&[("kubernetes.container.image", "x")])),
                 check(SessionSpec { slots: Some(2), ..with(&[("taskmanager.numberOfTaskSlots", "4")]) }),
             ]
             .join("\n"),
-            @"
+            @r#"
         Flink 1.9.3 has no native Kubernetes sessions: they came with 1.10
         Flink 1.8 has no native Kubernetes sessions: they came with 1.10
         image flink:2.3.0 has Flink 2.3.0 by its tag, and --flink-version says 1.20
+        "a/b" cannot be the name of a ServiceAccount
         -D a.b is given twice
         -D kubernetes.cluster-id cannot be set: NAME decides it
         -D kubernetes.container.image cannot be set: --image decides it
         -D taskmanager.numberOfTaskSlots and --slots set the same thing
-        "
+        "#
         );
     }
 
