@@ -109,13 +109,7 @@ mod tests {
     use super::*;
 
     fn overview() -> Overview {
-        Overview {
-            version: "2.3.0".to_owned(),
-            taskmanagers: 0,
-            slots_total: 0,
-            slots_available: 0,
-            jobs_running: 0,
-        }
+        Overview { version: "2.3.0".to_owned(), ..Overview::default() }
     }
 
     #[tokio::test(start_paused = true)]

@@ -52,11 +52,5 @@ pub fn exit(code: i32, reason: &str, message: &str) -> Exit {
 
 /// What REST says of a session without TaskManagers.
 pub fn overview() -> Overview {
-    Overview {
-        version: "2.3.0".to_owned(),
-        taskmanagers: 0,
-        slots_total: 0,
-        slots_available: 0,
-        jobs_running: 0,
-    }
+    Overview { version: "2.3.0".to_owned(), ..Overview::default() }
 }

@@ -112,7 +112,7 @@ pub enum Rest {
 }
 
 /// Flink's `GET /overview`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
     pub version: String,
     pub taskmanagers: u32,
