@@ -14,8 +14,9 @@ use crate::model::evidence::{Evidence, Overview, Pod, Rest};
 /// Between two tries of a REST that does not answer yet.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Tries that are waited for at the same time.
-const AT_ONCE: usize = 4;
+/// Tries that are waited for at the same time. One that hangs costs next to nothing, and must not
+/// keep a later one from being answered.
+const AT_ONCE: usize = 12;
 
 /// `rest.port` of every Flink, unless it is set.
 pub const DEFAULT_PORT: u16 = 8081;

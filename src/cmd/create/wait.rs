@@ -16,8 +16,9 @@ use crate::session::SessionSpec;
 /// Watches wake the wait; this is for what they miss, events above all.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long REST is asked before the pods are looked at again.
-const REST_PATIENCE: Duration = Duration::from_secs(3);
+/// How long REST is asked before the pods are looked at again: as long as a busy JobManager may take
+/// for its first answer.
+const REST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits until the session of the Job that was just `started` is ready.
 pub async fn until_ready(
