@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 8] = [
+const KNOWN_TO: [(&str, &[&str]); 9] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -33,6 +33,7 @@ const KNOWN_TO: [(&str, &[&str]); 8] = [
     ("comfy_table", &["output"]),
     ("indicatif", &["output"]),
     ("dirs", &["config"]),
+    ("strsim", &["session"]),
 ];
 
 /// A path that could hide what is used, and things that happen in one place.

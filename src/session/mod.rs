@@ -4,6 +4,7 @@
 
 pub mod bootstrap;
 pub mod dialect;
+pub mod keys;
 pub mod labels;
 pub mod name;
 pub mod preflight;
