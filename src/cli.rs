@@ -54,6 +54,8 @@ enum Command {
     Status(cmd::status::Args),
     /// Delete a session and everything that belongs to it
     Delete(cmd::delete::Args),
+    /// Show the config file, and the settings that create starts from
+    Config(cmd::config::Args),
     /// Show the version of this program, of the server, and what is supported
     Version(cmd::version::Args),
 }
@@ -184,6 +186,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Ls(args) => cmd::ls::run(args, app).await,
         Command::Status(args) => cmd::status::run(args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
+        Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,
     }
 }

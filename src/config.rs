@@ -1,7 +1,8 @@
 //! The one reader of the environment and of well-known places on disk.
 
 use std::env;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 /// What the environment says about a run.
 #[derive(Clone, Debug)]
@@ -39,4 +40,21 @@ pub fn kubeconfig_files(flag: Option<&PathBuf>) -> Vec<PathBuf> {
         None => dirs::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
     };
     files.into_iter().filter(|path| path.exists()).collect()
+}
+
+/// Where the user's config file is, whether it exists or not: `kubectl-flink/config.yaml` in the
+/// directory of the platform for such files (`~/.config` on Linux, or `$XDG_CONFIG_HOME`;
+/// `~/Library/Application Support` on macOS; `%APPDATA%` on Windows).
+pub fn file() -> Option<PathBuf> {
+    dirs::config_dir().map(|directory| directory.join("kubectl-flink").join("config.yaml"))
+}
+
+pub fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+pub fn read_stdin() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("lib", &[]),
     ("cli", &["app", "cluster", "cmd", "config", "exit", "log", "output"]),
     ("cmd", &["app", "cluster", "diagnosis", "exit", "model", "output", "session"]),
-    ("app", &["cluster", "exit", "flink", "model", "output", "session"]),
+    ("app", &["cluster", "config", "exit", "flink", "model", "output", "session"]),
     ("cluster", &["model", "session"]),
     ("flink", &["model"]),
     ("output", &["model"]),
@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 9] = [
+const KNOWN_TO: [(&str, &[&str]); 10] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -33,6 +33,7 @@ const KNOWN_TO: [(&str, &[&str]); 9] = [
     ("comfy_table", &["output"]),
     ("indicatif", &["output"]),
     ("dirs", &["config"]),
+    ("serde_saphyr", &["session", "output"]),
     ("strsim", &["session"]),
 ];
 

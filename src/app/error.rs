@@ -113,7 +113,7 @@ impl From<InvalidName> for CommandError {
 
 impl From<InvalidSpec> for CommandError {
     fn from(error: InvalidSpec) -> Self {
-        Self::new(Exit::Error, error.to_string()).hint("kubectl flink create --help")
+        Self::new(Exit::Error, error.to_string()).hint(error.hint())
     }
 }
 

@@ -5,7 +5,12 @@ pub mod error;
 pub mod rest;
 pub mod wait;
 
+use std::cell::RefCell;
+use std::path::Path;
+
 use crate::cluster::{self, Cluster, Options};
+use crate::config;
+use crate::exit::Exit;
 use crate::output::Ui;
 
 pub use error::CommandError;
@@ -13,23 +18,71 @@ pub use error::CommandError;
 /// Everything that a command gets besides its own arguments.
 pub struct App {
     pub ui: Ui,
-    options: Options,
+    options: RefCell<Options>,
+}
+
+/// The user's config file.
+pub struct UserFile {
+    pub path: String,
+    /// None when there is no such file.
+    pub text: Option<String>,
 }
 
 impl App {
     pub fn new(ui: Ui, options: Options) -> Self {
-        Self { ui, options }
+        Self { ui, options: RefCell::new(options) }
     }
 
     /// The cluster that the flags choose. Nothing is asked of it yet.
     pub async fn cluster(&self) -> Result<Cluster, CommandError> {
-        cluster::connect(&self.options)
+        let options = self.options.borrow().clone();
+        cluster::connect(&options)
             .await
             .map_err(|error| CommandError::from(error).hint("kubectl config get-contexts"))
     }
 
+    /// The namespace that commands act in, without a look at any cluster.
+    pub fn namespace(&self) -> Result<String, CommandError> {
+        Ok(cluster::connect::place(&self.options.borrow())?.namespace)
+    }
+
+    /// The name of the context that the flags choose, without a look at any cluster.
+    pub fn context(&self) -> Option<String> {
+        cluster::connect::place(&self.options.borrow()).ok()?.context
+    }
+
+    /// Acts in `namespace` from here on, unless a flag names another one.
+    pub fn use_namespace(&self, namespace: &str) {
+        self.options.borrow_mut().namespace.get_or_insert_with(|| namespace.to_owned());
+    }
+
     /// The flags that a command in a hint needs to reach the same place, with a space in front.
     pub fn scope_flags(&self) -> String {
-        self.options.scope()
+        self.options.borrow().scope()
+    }
+
+    /// The user's config file, wherever this platform keeps such files.
+    pub fn config_file(&self) -> Result<UserFile, CommandError> {
+        let Some(path) = config::file() else {
+            return Ok(UserFile { path: "(no home directory)".to_owned(), text: None });
+        };
+        let shown = path.display().to_string();
+        match config::read(&path) {
+            Ok(text) => Ok(UserFile { path: shown, text: Some(text) }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(UserFile { path: shown, text: None })
+            }
+            Err(error) => {
+                Err(CommandError::new(Exit::Error, format!("cannot read the config file {shown}: {error}")))
+            }
+        }
+    }
+
+    /// The text of a file that the user named; `-` is stdin.
+    pub fn read(&self, path: &Path) -> Result<String, CommandError> {
+        let text = if path.as_os_str() == "-" { config::read_stdin() } else { config::read(path) };
+        text.map_err(|error| {
+            CommandError::new(Exit::Error, format!("cannot read {}: {error}", path.display()))
+        })
     }
 }

@@ -61,6 +61,34 @@ impl Options {
     }
 }
 
+/// Where commands act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub namespace: String,
+    pub context: Option<String>,
+}
+
+/// Reads context and namespace from flags and kubeconfig alone; no credentials are looked for.
+pub fn place(options: &Options) -> Result<Place> {
+    let kubeconfig = read(&options.kubeconfig)?.unwrap_or_default();
+    let context = options.context.clone().or_else(|| kubeconfig.current_context.clone());
+    let named = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context.as_ref());
+    let of_context =
+        named.and_then(|named| named.context.as_ref()).and_then(|context| context.namespace.clone());
+    let namespace = options.namespace.clone().or(of_context).unwrap_or_else(|| "default".to_owned());
+    check_namespace(&namespace)?;
+    Ok(Place { namespace, context })
+}
+
+fn check_namespace(namespace: &str) -> Result<()> {
+    match is_dns_label(namespace) {
+        true => Ok(()),
+        false => Err(ClusterError::Config(format!(
+            "{namespace:?} cannot be the name of a namespace: lower-case letters, digits and '-' only, at most 63"
+        ))),
+    }
+}
+
 /// Makes a client. Nothing is asked of the server yet.
 pub async fn connect(options: &Options) -> Result<Cluster> {
     let kubeconfig = read(&options.kubeconfig)?;
@@ -85,10 +113,8 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     let server =
         config.cluster_url.authority().map_or_else(|| config.cluster_url.to_string(), ToString::to_string);
     let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-    if let Some(namespace) = options.namespace.as_deref().filter(|name| !is_dns_label(name)) {
-        return Err(ClusterError::Config(format!(
-            "{namespace:?} cannot be the name of a namespace: lower-case letters, digits and '-' only, at most 63"
-        )));
+    if options.namespace.is_some() {
+        check_namespace(&namespace)?;
     }
     let client = ClientBuilder::try_from(config)
         .map_err(|error| ClusterError::from_kube(error, &server))?
@@ -101,6 +127,7 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
         context,
         scope: options.scope(),
         request_timeout: options.request_timeout,
+        dry_run: false,
     })
 }
 

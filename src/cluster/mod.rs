@@ -9,12 +9,14 @@ mod events;
 mod evidence;
 mod forward;
 mod kind;
+mod live;
 mod logs;
 mod objects;
 mod preflight;
 mod session_objects;
 mod sessions;
 mod small;
+mod surroundings;
 mod tables;
 mod watch;
 
@@ -34,6 +36,7 @@ pub use objects::Propagation;
 pub use preflight::Rights;
 pub use session_objects::SessionObjects;
 pub use sessions::Scope;
+pub use surroundings::{Question, Right};
 
 /// A client of one cluster, and the namespace that commands act in.
 #[derive(Clone)]
@@ -45,9 +48,17 @@ pub struct Cluster {
     context: Option<String>,
     scope: String,
     request_timeout: Option<Duration>,
+    /// Writes are tried and not done.
+    dry_run: bool,
 }
 
 impl Cluster {
+    /// The same cluster, through which nothing can be written: every write is sent as a trial, which the
+    /// API server checks and does not keep.
+    pub fn dry_run(&self) -> Self {
+        Self { dry_run: true, ..self.clone() }
+    }
+
     /// The namespace of `-n`, else of the context.
     pub fn namespace(&self) -> &str {
         &self.namespace

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{Cluster, ClusterError, ObjectRef, Result, found};
+use crate::session::manifest::Manifest;
 
 const FIELD_MANAGER: &str = "kubectl-flink";
 
@@ -51,7 +53,7 @@ impl Cluster {
             + Serialize
             + Debug,
     {
-        self.unary(Api::<K>::namespaced(self.client.clone(), namespace).create(&post(), object)).await
+        self.unary(Api::<K>::namespaced(self.client.clone(), namespace).create(&self.post(), object)).await
     }
 
     /// Creates an object that belongs to no namespace.
@@ -63,7 +65,7 @@ impl Cluster {
             + Serialize
             + Debug,
     {
-        self.unary(Api::<K>::all(self.client.clone()).create(&post(), object)).await
+        self.unary(Api::<K>::all(self.client.clone()).create(&self.post(), object)).await
     }
 
     /// Makes the Deployment `owner` own `job`, so that they go together.
@@ -74,11 +76,20 @@ impl Cluster {
         self.merge(namespace, job, json!({"metadata": {"ownerReferences": [reference]}})).await
     }
 
-    /// Sets labels of an object's own metadata; pods made from its template are not touched.
-    pub async fn label(&self, namespace: &str, object: &ObjectRef, labels: &[(&str, &str)]) -> Result<()> {
-        let labels: serde_json::Map<_, _> =
-            labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-        self.merge(namespace, object, json!({"metadata": {"labels": labels}})).await
+    /// Sets labels and annotations of an object's own metadata; pods made from its template are not
+    /// touched.
+    pub async fn mark(
+        &self,
+        namespace: &str,
+        object: &ObjectRef,
+        labels: &[(&str, &str)],
+        annotations: &[(&str, &str)],
+    ) -> Result<()> {
+        let map = |pairs: &[(&str, &str)]| -> serde_json::Map<_, _> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()
+        };
+        let metadata = json!({"labels": map(labels), "annotations": map(annotations)});
+        self.merge(namespace, object, json!({"metadata": metadata})).await
     }
 
     /// Changes the type of a Service, such as to `NodePort`.
@@ -99,8 +110,9 @@ impl Cluster {
     /// Merges `patch` into exactly `object`: a uid that differs is a conflict.
     async fn merge(&self, namespace: &str, object: &ObjectRef, mut patch: serde_json::Value) -> Result<()> {
         patch["metadata"]["uid"] = object.uid.as_str().into();
+        let parameters = PatchParams { dry_run: self.dry_run, ..PatchParams::apply(FIELD_MANAGER) };
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
-            .patch(&object.name, &PatchParams::apply(FIELD_MANAGER), &Patch::Merge(patch))
+            .patch(&object.name, &parameters, &Patch::Merge(patch))
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
         self.unary(self.client.request::<serde_json::Value>(request)).await.map(drop)
     }
@@ -119,6 +131,7 @@ impl Cluster {
                 Propagation::Background => PropagationPolicy::Background,
             }),
             preconditions: Some(Preconditions { uid: Some(object.uid.clone()), resource_version: None }),
+            dry_run: self.dry_run,
             ..DeleteParams::default()
         };
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
@@ -131,8 +144,24 @@ impl Cluster {
             Err(error) => Err(error),
         }
     }
-}
 
-fn post() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+    fn post(&self) -> PostParams {
+        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: self.dry_run }
+    }
+
+    /// Creates what a session needs; the metadata that the server gave it.
+    pub async fn make(&self, namespace: &str, manifest: &Manifest) -> Result<ObjectMeta> {
+        match manifest {
+            Manifest::Namespace(object) => self.create_global(object).await.map(|made| made.metadata),
+            Manifest::ServiceAccount(object) => {
+                self.create(namespace, object).await.map(|made| made.metadata)
+            }
+            Manifest::Role(object) => self.create(namespace, object).await.map(|made| made.metadata),
+            Manifest::RoleBinding(object) => self.create(namespace, object).await.map(|made| made.metadata),
+            Manifest::ClusterRoleBinding(object) => {
+                self.create_global(object).await.map(|made| made.metadata)
+            }
+            Manifest::Job(object) => self.create(namespace, object.as_ref()).await.map(|made| made.metadata),
+        }
+    }
 }

@@ -9,9 +9,12 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 
-use super::small::{Metadata, is_high_availability, runs_application};
+use super::small::{Metadata, is_high_availability, owner, runs_application};
 use super::{Cluster, Kind, Result};
-use crate::session::preflight::{EarlierBootstrap, Existing, ExistingKind, Found};
+use crate::model::session::Owner;
+use crate::session::preflight::{
+    BootstrapState, EarlierBootstrap, Existing, ExistingKind, Found, OwnBootstrap,
+};
 use crate::session::rbac::{self, Grant};
 use crate::session::{SessionName, bootstrap, labels};
 
@@ -51,6 +54,9 @@ impl Cluster {
             self.get::<Job>(namespace, &job),
         )?;
         let mut objects = Vec::new();
+        let is_finished = deployment
+            .as_ref()
+            .is_some_and(|deployment| owner(&(&deployment.metadata).into()) == Owner::Plugin);
         if let Some(deployment) = deployment {
             objects.push(Existing {
                 object: format!("{}/{name}", Kind::Deployment.resource()),
@@ -76,7 +82,7 @@ impl Cluster {
                 kind: ExistingKind::HighAvailability,
             }
         }));
-        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)) })
+        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_finished })
     }
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
@@ -183,12 +189,23 @@ fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
         .creation_timestamp
         .as_ref()
         .map_or(0, |created| Timestamp::now().duration_since(created.0).as_secs().max(0).unsigned_abs());
-    match () {
-        // A Job made by hand whose session is being made, or has been.
-        () if !is_own(job, name) && !makes_session(job, name) => EarlierBootstrap::Foreign,
-        () if is("Failed") && is_own(job, name) => EarlierBootstrap::Failed { uid },
-        () if is("Complete") && is_own(job, name) => EarlierBootstrap::Succeeded { uid },
-        () if is("Failed") || is("Complete") => EarlierBootstrap::ByHand,
-        () => EarlierBootstrap::Running(age),
+    let ended = is("Failed") || is("Complete");
+    if is_own(job, name) {
+        let annotations = job.metadata.annotations.as_ref();
+        return EarlierBootstrap::Own(OwnBootstrap {
+            uid,
+            seconds: age,
+            state: match () {
+                () if is("Failed") => BootstrapState::Failed,
+                () if ended => BootstrapState::Succeeded,
+                () => BootstrapState::Running,
+            },
+            record: annotations.and_then(|annotations| annotations.get(labels::SETTINGS)).cloned(),
+        });
+    }
+    match makes_session(job, name) {
+        false => EarlierBootstrap::Foreign,
+        true if ended => EarlierBootstrap::ByHand,
+        true => EarlierBootstrap::RunningByHand { seconds: age },
     }
 }

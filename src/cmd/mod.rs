@@ -1,8 +1,10 @@
 //! One file a command: its arguments, and one function that reads as what it does.
 
+pub mod config;
 pub mod create;
 pub mod delete;
 pub mod ls;
+mod readiness;
 mod session_tables;
 pub mod status;
 pub mod version;

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use crate::app::{App, CommandError, rest};
+use jiff::SignedDuration;
+
+use super::readiness::{self, Awaited, Ended};
+use crate::app::{App, CommandError, duration, rest};
 use crate::cluster::{Cluster, Scope};
 use crate::diagnosis::{self, Phase};
 use crate::exit::Exit;
 use crate::model::evidence::{Overview, Rest};
 use crate::model::{Evidence, Finding, SessionView};
-use crate::session::SessionName;
+use crate::output::format::{ObjectFormat, SessionFormat};
+use crate::output::objects;
+use crate::session::{SessionName, flinkdeployment};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -16,11 +21,26 @@ Examples:
   # How is it?
   kubectl flink status roc
 
-  # In another namespace
-  kubectl flink status roc -n team-a")]
+  # Wait until it is ready
+  kubectl flink status roc --wait --timeout 10m
+
+  # As a manifest, for the Flink operator or another create
+  kubectl flink status roc -o flinkdeployment")]
 pub struct Args {
     /// Name of the session
     name: String,
+
+    /// Wait until REST answers, as create does
+    #[arg(long)]
+    wait: bool,
+
+    /// Longest wait, such as 90s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    timeout: Duration,
+
+    /// Form of the output: flinkdeployment
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    output: SessionFormat,
 }
 
 /// A healthy REST answers in milliseconds; a sick one must not hold the rest of the screen back.
@@ -29,6 +49,12 @@ const REST_PATIENCE: Duration = Duration::from_secs(1);
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let name = SessionName::existing(&args.name)?;
     let cluster = app.cluster().await?;
+    if args.wait {
+        wait(&cluster, &name, args.timeout, app).await?;
+    }
+    if args.output == SessionFormat::FlinkDeployment {
+        return manifest(&cluster, &name, app).await;
+    }
     let namespace = cluster.namespace();
     let scope = Scope::Namespace(namespace.to_owned());
     let named = std::slice::from_ref(&name);
@@ -46,6 +72,38 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     for unreadable in evidence.unreadable.iter().chain(&forbidden) {
         app.ui.warn(&format!("not all could be read: {unreadable}"));
     }
+    Ok(Exit::Done)
+}
+
+/// Waits until the session is ready.
+async fn wait(
+    cluster: &Cluster,
+    name: &SessionName,
+    timeout: Duration,
+    app: &App,
+) -> Result<(), CommandError> {
+    let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, timeout };
+    match readiness::wait(cluster, &awaited, app).await? {
+        Ended::Ready(_) => Ok(()),
+        Ended::Hopeless(_, finding) => {
+            Err(CommandError::from_finding(Exit::Error, format!("session {name} cannot start"), &finding))
+        }
+        Ended::TimedOut(awaited) => Err(readiness::unfinished(name, timeout, Some(awaited), app)),
+        Ended::Interrupted => Err(readiness::unfinished(name, timeout, None, app)),
+    }
+}
+
+/// Prints the session as a FlinkDeployment.
+async fn manifest(cluster: &Cluster, name: &SessionName, app: &App) -> Result<Exit, CommandError> {
+    let namespace = cluster.namespace();
+    let Some(live) = cluster.live(namespace, name).await? else {
+        return Err(super::ls::not_found(name, namespace));
+    };
+    let (manifest, notes) = flinkdeployment::of_live(&live);
+    notes.iter().for_each(|note| app.ui.warn(note));
+    let text = objects::render(&[manifest], ObjectFormat::Yaml)
+        .map_err(|error| CommandError::new(Exit::Error, format!("cannot print session {name}: {error}")))?;
+    app.ui.data(&text)?;
     Ok(Exit::Done)
 }
 

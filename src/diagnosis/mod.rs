@@ -2,6 +2,7 @@
 //!
 //! Pure. The same rules serve the wait of `create` and `status`.
 
+pub mod before;
 pub mod cause;
 mod fix;
 pub mod phase;

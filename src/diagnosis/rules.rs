@@ -105,6 +105,9 @@ fn own_words(exit: &Exit) -> Option<(String, String)> {
         _ if exit.reason == "StartError" => "name an image with Flink 1.10 or later (--image)",
         64 | 65 | 67 => "name an image with Flink 1.10 or later (--image)",
         66 => "name an image with that version (--image), or leave --flink-version out",
+        68 => "leave that flag out, or name an image with a newer Flink (--image)",
+        69 => "--plugin takes the plugins that the image has",
+        70 => "the bootstrap pod needs a /tmp that it can write to",
         _ => return None,
     };
     (!exit.message.is_empty()).then(|| (exit.message.clone(), fix.to_owned()))

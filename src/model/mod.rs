@@ -5,9 +5,11 @@
 pub mod evidence;
 pub mod finding;
 pub mod session;
+pub mod surroundings;
 pub mod table;
 
 pub use evidence::Evidence;
 pub use finding::Finding;
 pub use session::SessionView;
+pub use surroundings::Surroundings;
 pub use table::TableView;

@@ -12,21 +12,45 @@ pub enum Format {
     Name,
 }
 
+/// The form of Kubernetes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectFormat {
+    Json,
+    Name,
+    Yaml,
+}
+
+/// The form of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionFormat {
+    #[default]
+    Text,
+    /// A manifest for the Flink operator, and for `create -f`.
+    FlinkDeployment,
+}
+
 /// In kubectl's words.
-#[derive(Debug, PartialEq, Eq)]
-pub struct UnknownFormat(String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFormat {
+    format: String,
+    allowed: &'static str,
+}
 
 impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { format, allowed } = self;
         write!(
             f,
-            "unable to match a printer suitable for the output format {:?}, allowed formats are: json,name,wide",
-            self.0
+            "unable to match a printer suitable for the output format {format:?}, allowed formats are: {allowed}"
         )
     }
 }
 
 impl std::error::Error for UnknownFormat {}
+
+fn unknown(format: &str, allowed: &'static str) -> UnknownFormat {
+    UnknownFormat { format: format.to_owned(), allowed }
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;
@@ -37,7 +61,32 @@ impl FromStr for Format {
             "wide" => Ok(Self::Wide),
             "json" => Ok(Self::Json),
             "name" => Ok(Self::Name),
-            other => Err(UnknownFormat(other.to_owned())),
+            other => Err(unknown(other, "json,name,wide")),
+        }
+    }
+}
+
+impl FromStr for ObjectFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+        match word {
+            "json" => Ok(Self::Json),
+            "name" => Ok(Self::Name),
+            "yaml" => Ok(Self::Yaml),
+            other => Err(unknown(other, "json,name,yaml")),
+        }
+    }
+}
+
+impl FromStr for SessionFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+        match word {
+            "" => Ok(Self::Text),
+            "flinkdeployment" => Ok(Self::FlinkDeployment),
+            other => Err(unknown(other, "flinkdeployment")),
         }
     }
 }

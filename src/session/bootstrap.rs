@@ -5,24 +5,27 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile,
-    SecurityContext,
+    Capabilities, Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements,
+    SeccompProfile, SecurityContext, Toleration,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::dialect::DIALECTS;
-use super::labels;
-use super::spec::SessionSpec;
+use super::dialect::Dialect;
+use super::pod_template::FLINK_USER;
+use super::quantity::{Cpu, Memory};
+use super::spec::{FILES, PodSize, SessionSpec};
+use super::{flinkdeployment, labels};
 
 /// Picks the settings by the version of the image's `flink-dist` jar and runs the client.
 const SCRIPT: &str = include_str!("bootstrap.sh");
 
 pub const CONTAINER: &str = "bootstrap";
 
-/// User and group `flink` of the official images. Images up to 2.1 start as root, which the Pod
-/// Security level "restricted" forbids.
-const FLINK_USER: i64 = 9999;
+/// What the bootstrap pod asks for. The client ends within seconds; 300 MiB are enough for it.
+pub const CPU_REQUEST: &str = "100m";
+pub const CPU_LIMIT: &str = "1";
+pub const MEMORY: &str = "512Mi";
 
 /// A client that hangs must not make a session hours after its user has left. Generous enough for
 /// the slow first pull of a large image.
@@ -35,9 +38,11 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
         labels: Some(labels::bootstrap(&spec.name)),
         ..ObjectMeta::default()
     };
+    let record = flinkdeployment::of_spec(spec, namespace).to_string();
     Job {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
+            annotations: Some([(labels::SETTINGS.to_owned(), record)].into()),
             ..metadata(Some(spec.name.bootstrap_job()))
         },
         spec: Some(JobSpec {
@@ -55,7 +60,20 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
 }
 
 fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
+    let settings = &spec.settings;
+    let secrets = settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    let tolerations = settings.tolerations.iter().map(|toleration| Toleration {
+        key: Some(toleration.key.clone()),
+        operator: Some(toleration.operator().to_owned()),
+        value: toleration.value.clone(),
+        effect: toleration.effect.map(|effect| effect.as_str().to_owned()),
+        toleration_seconds: None,
+    });
     PodSpec {
+        // The same image on the same kind of node as the session.
+        image_pull_secrets: none_if_empty(secrets.collect()),
+        node_selector: (!settings.node_selector.is_empty()).then(|| settings.node_selector.clone()),
+        tolerations: none_if_empty(tolerations.collect()),
         service_account_name: Some(spec.service_account.clone()),
         restart_policy: Some("Never".to_owned()),
         // A Service called "flink" would put FLINK_* variables into the environment.
@@ -63,6 +81,7 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
         containers: vec![Container {
             name: CONTAINER.to_owned(),
             image: Some(spec.image.clone()),
+            image_pull_policy: settings.image_pull_policy.map(|policy| policy.as_str().to_owned()),
             command: Some(["/bin/bash", "-c", SCRIPT, "bootstrap"].map(str::to_owned).to_vec()),
             args: Some(arguments(spec, namespace)),
             env: Some(vec![EnvVar {
@@ -72,8 +91,8 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
                 ..EnvVar::default()
             }]),
             resources: Some(ResourceRequirements {
-                requests: Some(quantities([("cpu", "100m"), ("memory", "512Mi")])),
-                limits: Some(quantities([("cpu", "1"), ("memory", "512Mi")])),
+                requests: Some(quantities([("cpu", CPU_REQUEST), ("memory", MEMORY)])),
+                limits: Some(quantities([("cpu", CPU_LIMIT), ("memory", MEMORY)])),
                 claims: None,
             }),
             security_context: Some(restricted()),
@@ -83,16 +102,48 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
     }
 }
 
-/// What `bootstrap.sh` takes: the expected version, then the settings of every dialect.
+fn none_if_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// What the bootstrap pod asks for, as numbers.
+pub fn demand() -> PodSize {
+    let cpu = |text: &str| text.parse::<Cpu>().map_or(0, Cpu::millicores);
+    let memory = MEMORY.parse::<Memory>().ok().map(Memory::mebibytes);
+    PodSize {
+        cpu_request: cpu(CPU_REQUEST),
+        cpu_limit: cpu(CPU_LIMIT),
+        memory_request: memory,
+        memory_limit: memory,
+    }
+}
+
+/// What `bootstrap.sh` takes: the expected version, files and plugins, then the settings of every
+/// dialect. Versions with the same settings share a group.
 fn arguments(spec: &SessionSpec, namespace: &str) -> Vec<String> {
-    let expected = spec.expected_version.map(|version| version.to_string()).unwrap_or_default();
-    let groups = DIALECTS.iter().flat_map(|dialect| {
-        let (major, minor) = dialect.since;
-        let settings =
-            spec.settings(dialect, namespace).into_iter().map(|(key, value)| format!("-D{key}={value}"));
-        std::iter::once(format!("@{}", u32::from(major) * 1000 + u32::from(minor))).chain(settings)
-    });
-    std::iter::once(expected).chain(groups).collect()
+    let expected = spec.settings.flink_version.map(|version| version.to_string()).unwrap_or_default();
+    let mut words = vec![FILES.to_owned(), expected];
+    for (name, text) in spec.files() {
+        words.extend([format!("file:{name}"), text]);
+    }
+    for (name, text) in &spec.settings.log_configuration {
+        words.extend([format!("conf:{name}"), text.clone()]);
+    }
+    words.extend(spec.settings.plugins.iter().map(|name| format!("plugin:{name}")));
+    let mut last = None;
+    for dialect in Dialect::all() {
+        let group: Vec<String> = match spec.flink_settings(dialect, namespace) {
+            Ok(settings) => settings.into_iter().map(|(key, value)| format!("-D{key}={value}")).collect(),
+            Err(unsupported) => vec![format!("!{unsupported}")],
+        };
+        if last.as_ref() != Some(&group) {
+            let (major, minor) = dialect.minor;
+            words.push(format!("@{}", u32::from(major) * 1000 + u32::from(minor)));
+            words.extend(group.iter().cloned());
+            last = Some(group);
+        }
+    }
+    words
 }
 
 /// Meets the Pod Security level "restricted" (kubernetes.io/docs/concepts/security/pod-security-standards).
@@ -125,7 +176,9 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::session::spec::tests::spec;
+    use crate::session::pod_template::PodTemplate;
+    use crate::session::settings::Settings;
+    use crate::session::spec::tests::{spec, with};
 
     #[test]
     fn the_job_tries_once_and_is_restricted() {
@@ -147,21 +200,37 @@ mod tests {
         assert_eq!(deadline(3600), Some(3600));
     }
 
-    /// Runs the script against a made-up image whose client prints its arguments.
+    /// Runs the script against a made-up image whose client prints its arguments and its files.
     fn run(jars: &[&str], spec: &SessionSpec) -> (i32, String) {
         let home = tempfile::tempdir().expect("scratch directory");
         std::fs::create_dir_all(home.path().join("lib")).expect("lib");
         std::fs::create_dir_all(home.path().join("bin")).expect("bin");
+        std::fs::create_dir_all(home.path().join("conf")).expect("conf");
+        std::fs::write(home.path().join("conf/flink-conf.yaml"), "shipped: true\n").expect("conf");
+        std::fs::create_dir_all(home.path().join("opt")).expect("opt");
+        for plugin in ["s3-fs-hadoop", "s3-fs-presto"] {
+            std::fs::write(home.path().join(format!("opt/flink-{plugin}-2.3.0.jar")), "").expect("plugin");
+        }
         for jar in jars {
             std::fs::write(home.path().join("lib").join(jar), "").expect("jar");
         }
         let client = home.path().join("bin/kubernetes-session.sh");
-        std::fs::write(&client, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").expect("client");
+        let files = home.path().join("files").to_string_lossy().into_owned();
+        std::fs::write(
+            &client,
+            "#!/bin/sh\nprintf '%s\\n' \"$@\"\ngrep -r '' FILES\necho conf=${FLINK_CONF_DIR-}\n"
+                .replace("FILES", &files),
+        )
+        .expect("client");
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&client, executable).expect("mode");
         let output = Command::new("bash")
             .args(["-c", SCRIPT, "bootstrap"])
-            .args(arguments(spec, "team-a"))
+            .args(
+                arguments(spec, "team-a")
+                    .into_iter()
+                    .map(|word| if word == FILES { files.clone() } else { word }),
+            )
             .env("FLINK_HOME", home.path())
             .output()
             .expect("bash");
@@ -171,7 +240,11 @@ mod tests {
 
     #[test]
     fn the_jar_decides_the_keys() {
-        let sized = SessionSpec { jobmanager_cpu: "0.5".parse().ok(), ..spec() };
+        let sized = with(Settings {
+            image: Some("mine".to_owned()),
+            jobmanager_cpu: "0.5".parse().ok(),
+            ..Settings::default()
+        });
         for (jar, keys) in [
             (
                 "flink-dist_2.11-1.10.3.jar",
@@ -227,7 +300,8 @@ mod tests {
     #[test]
     fn values_reach_the_client_to_the_letter() {
         let nasty = "a b;$(touch x) 'q' \"d\" @1010 =\\";
-        let spec = SessionSpec { config: vec![("my.key".to_owned(), nasty.to_owned())], ..spec() };
+        let config = [("my.key".to_owned(), nasty.to_owned())].into();
+        let spec = with(Settings { config, ..Settings::default() });
         let (code, output) = run(&["flink-dist-2.3.0.jar"], &spec);
         assert_eq!(code, 0);
         assert!(output.contains(&format!("-Dmy.key={nasty}\n")), "{output}");
@@ -235,7 +309,11 @@ mod tests {
 
     #[test]
     fn an_image_that_cannot_do_it_is_refused_before_the_client_runs() {
-        let expecting = |version: &str| SessionSpec { expected_version: version.parse().ok(), ..spec() };
+        let expecting = |version: &str| {
+            let mut spec = with(Settings { image: Some("mine".to_owned()), ..Settings::default() });
+            spec.settings.flink_version = version.parse().ok();
+            spec
+        };
         insta::assert_debug_snapshot!([
             run(&[], &spec()),
             run(&["flink-dist-2.3.0.jar", "flink-dist-1.20.5.jar"], &spec()),
@@ -248,6 +326,56 @@ mod tests {
         assert_eq!(run(&["flink-dist-1.20.5.jar"], &expecting("1.20")).0, 0);
         assert_eq!(run(&["flink-dist-1.20.5.jar"], &expecting("1.20.5")).0, 0);
         assert_eq!(run(&["flink-dist-1.20-SNAPSHOT.jar"], &expecting("1.20")).0, 0);
+    }
+
+    #[test]
+    fn what_the_images_flink_cannot_do_is_refused_by_the_script() {
+        let refused = |jar: &str, settings: Settings| {
+            run(&[jar], &with(Settings { image: Some("mine".to_owned()), ..settings }))
+        };
+        let template = || PodTemplate::parse("spec: {containers: []}").ok();
+        insta::assert_debug_snapshot!([
+            refused(
+                "flink-dist_2.11-1.10.3.jar",
+                Settings { pod_template: template(), ..Settings::default() }
+            ),
+            refused("flink-dist-1.18.1.jar", Settings { min_slots: Some(2), ..Settings::default() }),
+            refused(
+                "flink-dist-2.3.0.jar",
+                Settings { plugins: vec!["gs".to_owned()], ..Settings::default() }
+            ),
+            refused(
+                "flink-dist-1.20.5.jar",
+                Settings { plugins: vec!["gs".to_owned()], ..Settings::default() }
+            ),
+        ]);
+    }
+
+    #[test]
+    fn files_and_plugins_reach_the_client() {
+        let settings = Settings {
+            jobmanager_pod_template: PodTemplate::parse("spec: {hostNetwork: true}").ok(),
+            plugins: vec!["s3-fs-presto".to_owned(), "s3-fs-hadoop".to_owned()],
+            log_configuration: [(
+                "log4j-console.properties".to_owned(),
+                "rootLogger.level = INFO\n".to_owned(),
+            )]
+            .into(),
+            ..Settings::default()
+        };
+        let (code, output) = run(&["flink-dist-2.3.0.jar"], &with(settings));
+        assert_eq!(code, 0, "{output}");
+        for part in [
+            "-Dkubernetes.pod-template-file.jobmanager=/tmp/kubectl-flink/jobmanager-pod-template.yaml\n",
+            "\"hostNetwork\":true",
+            "-Dcontainerized.master.env.ENABLE_BUILT_IN_PLUGINS=flink-s3-fs-presto-2.3.0.jar;flink-s3-fs-hadoop-2.3.0.jar\n",
+            "-Dcontainerized.taskmanager.env.ENABLE_BUILT_IN_PLUGINS=flink-s3-fs-presto-2.3.0.jar;",
+            "/files/conf/log4j-console.properties:rootLogger.level = INFO\n",
+            "/files/conf/flink-conf.yaml:shipped: true\n",
+            "conf=HOME/files/conf\n",
+        ] {
+            assert!(output.contains(part), "{part} in {output}");
+        }
     }
 
     #[test]

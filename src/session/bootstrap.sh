@@ -1,13 +1,18 @@
 # Runs Flink's own client inside the image, with the settings that the image's Flink understands.
 #
-# usage: bootstrap EXPECTED @SINCE -Dkey=value... [@SINCE -Dkey=value...]...
-# EXPECTED is the version that the user named, or empty. SINCE is major * 1000 + minor; of the
-# groups, oldest first, the last one that is not newer than the image's Flink is used, whole.
+# usage: bootstrap FILES EXPECTED [file:NAME TEXT | conf:NAME TEXT | plugin:NAME]... @SINCE -Dkey=value... [@SINCE ...]...
+# FILES is a directory to make. EXPECTED is the version that the user named, or empty. `file` is for Flink's client to read, `conf`
+# goes into Flink's configuration directory, `plugin` is one that the image brings along. SINCE is
+# major * 1000 + minor; of the groups, oldest first, the last one that is not newer than the image's
+# Flink is used, whole. Instead of settings a group may hold one "!REASON": that version cannot do it.
 #
 # The reason of a refusal also goes to the termination message, which can be read without the
 # permission to read logs.
 set -u
 shopt -s nullglob
+files=$1
+mkdir -p "$files"
+shift
 refuse() {
   printf '%s\n' "$2"
   printf '%s' "$2" >/dev/termination-log 2>/dev/null
@@ -38,6 +43,36 @@ case $version in
 *) [ -z "$expected" ] || refuse 66 "the image holds Flink $version, and --flink-version says $expected" ;;
 esac
 
+plugins=
+while :; do
+  case ${1-} in
+  file:*)
+    printf '%s' "$2" >"$files/${1#file:}" || refuse 70 "cannot write $files/${1#file:}"
+    shift 2
+    ;;
+  conf:*)
+    # A copy: what the image has stays as it is, and the directory need not be ours to write.
+    [ -d "$files/conf" ] || cp -rL "$home/conf" "$files/conf" || refuse 70 "cannot copy $home/conf"
+    export FLINK_CONF_DIR=$files/conf
+    rm -f "$files/conf/${1#conf:}"
+    printf '%s' "$2" >"$files/conf/${1#conf:}" || refuse 70 "cannot write $files/conf/${1#conf:}"
+    shift 2
+    ;;
+  plugin:*)
+    jar=flink-${1#plugin:}-$version.jar
+    if [ ! -e "$home/opt/$jar" ]; then
+      has=("$home"/opt/flink-*-"$version.jar")
+      has=("${has[@]##*/flink-}")
+      has=${has[*]%"-$version.jar"}
+      refuse 69 "the image has no plugin ${1#plugin:}: it has ${has:-none}"
+    fi
+    plugins+=${plugins:+;}$jar
+    shift
+    ;;
+  *) break ;;
+  esac
+done
+
 settings=()
 chosen=
 for word; do
@@ -54,6 +89,13 @@ for word; do
 done
 [ ${#settings[@]} -gt 0 ] ||
   refuse 67 "the image holds Flink $version, which has no native Kubernetes sessions: they came with 1.10"
+
+[ "${settings[0]}" = "${settings[0]#!}" ] ||
+  refuse 68 "the image holds Flink $version, and ${settings[0]#!}"
+# The image's entrypoint puts them in their place.
+[ -z "$plugins" ] || for role in master taskmanager; do
+  settings+=("-Dcontainerized.$role.env.ENABLE_BUILT_IN_PLUGINS=$plugins")
+done
 
 printf 'Flink %s' "$version" >/dev/termination-log 2>/dev/null
 exec "$home/bin/kubernetes-session.sh" "${settings[@]}"

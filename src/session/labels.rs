@@ -22,6 +22,10 @@ pub const BOOTSTRAP: &str = "bootstrap";
 /// On a session's Deployment: the version that REST answered with.
 pub const VERSION: &str = "app.kubernetes.io/version";
 
+/// Annotation of the bootstrap Job, and later of the session's Deployment: the settings that the
+/// session was made from, as a FlinkDeployment in JSON.
+pub const SETTINGS: &str = "kubectl-flink/settings";
+
 /// Labels of the bootstrap Job and its pod. `app` makes `kubectl get pod -l app=NAME` show the pod;
 /// `component` and `type` must not be there, since Flink's Services select by them.
 pub fn bootstrap(name: &SessionName) -> BTreeMap<String, String> {

@@ -3,15 +3,25 @@
 //! Pure: values in, values out. Nothing here reads or writes anything.
 
 pub mod bootstrap;
+mod checks;
+pub mod config_file;
 pub mod dialect;
+pub mod flink_text;
+pub mod flinkdeployment;
 pub mod keys;
 pub mod labels;
+pub mod manifest;
+pub mod memory;
 pub mod name;
+pub mod pod_template;
 pub mod preflight;
 pub mod quantity;
 pub mod rbac;
+pub mod scheduling;
+pub mod settings;
 pub mod spec;
 pub mod version;
+pub mod yaml;
 
 pub use name::SessionName;
 pub use spec::SessionSpec;

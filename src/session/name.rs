@@ -97,6 +97,13 @@ impl FromStr for SessionName {
     }
 }
 
+/// What Kubernetes allows as the name of most things, such as a ServiceAccount (RFC 1123).
+pub fn is_dns_subdomain(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253 && name.bytes().all(allowed) && name.starts_with(ends) && name.ends_with(ends)
+}
+
 /// The nearest legal name, if one is near.
 fn suggest(name: &str) -> Option<String> {
     let mapped: String = name

@@ -29,19 +29,32 @@ pub enum ExistingKind {
 /// The bootstrap Job of an earlier `create` of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EarlierBootstrap {
-    /// Still at work; the age in seconds.
-    Running(u64),
-    Failed {
-        uid: String,
-    },
-    /// Ended well, and its session is gone (killed before the session could own the Job).
-    Succeeded {
-        uid: String,
-    },
+    /// The plugin's own.
+    Own(OwnBootstrap),
+    /// Made by hand for this session, and still at work.
+    RunningByHand { seconds: u64 },
     /// Made by hand, and ended.
     ByHand,
     /// A Job of this name that makes no session.
     Foreign,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnBootstrap {
+    pub uid: String,
+    /// Its age in seconds.
+    pub seconds: u64,
+    pub state: BootstrapState,
+    /// What the session was to be made from ([`labels::SETTINGS`](super::labels::SETTINGS)).
+    pub record: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootstrapState {
+    Running,
+    Failed,
+    /// Ended well. Without a session: the session is gone, and was killed before it could own the Job.
+    Succeeded,
 }
 
 /// What was read of the namespace before a `create`.
@@ -49,6 +62,8 @@ pub enum EarlierBootstrap {
 pub struct Found {
     pub objects: Vec<Existing>,
     pub bootstrap: Option<EarlierBootstrap>,
+    /// The session's Deployment has the plugin's marks: its `create` came to its end.
+    pub is_finished: bool,
 }
 
 /// What `create` has to do before it can start a bootstrap.
@@ -57,6 +72,11 @@ pub enum Clear {
     Start,
     /// Remove the ended bootstrap Job with this uid first.
     ReplaceBootstrap {
+        uid: String,
+    },
+    /// Wait for the bootstrap Job with this uid: it makes the very session that is asked for, and whoever
+    /// started it did not see its end.
+    Resume {
         uid: String,
     },
 }
@@ -83,8 +103,15 @@ fn is_or_are(objects: &[String]) -> &'static str {
     if objects.len() == 1 { "is" } else { "are" }
 }
 
-/// Decides over `found`; the worst reason wins.
-pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear, Refusal> {
+/// Decides over `found`; the worst reason wins. `record` is what the session is to be made from, and with
+/// `reuses_state` the state of an earlier one is welcome.
+pub fn check(
+    name: &SessionName,
+    namespace: &str,
+    found: &Found,
+    record: &str,
+    reuses_state: bool,
+) -> Result<Clear, Refusal> {
     let of = |kind: ExistingKind| -> Vec<String> {
         found.objects.iter().filter(|e| e.kind == kind).map(|e| e.object.clone()).collect()
     };
@@ -98,11 +125,22 @@ pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear
         return Err(Refusal::ApplicationExists { name, namespace });
     }
     let mut of_session = of(ExistingKind::OfSession);
-    if of_session.iter().any(|object| object.starts_with("deployment.apps/")) {
+    let has_deployment = of_session.iter().any(|object| object.starts_with("deployment.apps/"));
+    if let Some(EarlierBootstrap::Own(own)) = &found.bootstrap
+        && own.record.as_deref() == Some(record)
+        && (own.state == BootstrapState::Running || has_deployment)
+        && !found.is_finished
+    {
+        return Ok(Clear::Resume { uid: own.uid.clone() });
+    }
+    if has_deployment {
         return Err(Refusal::SessionExists { name, namespace });
     }
     match &found.bootstrap {
-        Some(EarlierBootstrap::Running(seconds)) => {
+        Some(
+            EarlierBootstrap::Own(OwnBootstrap { seconds, state: BootstrapState::Running, .. })
+            | EarlierBootstrap::RunningByHand { seconds },
+        ) => {
             return Err(Refusal::BeingCreated { name, namespace, seconds: *seconds });
         }
         Some(EarlierBootstrap::Foreign) => {
@@ -115,13 +153,11 @@ pub fn check(name: &SessionName, namespace: &str, found: &Found) -> Result<Clear
         return Err(Refusal::LeftOver { name, namespace, objects: of_session });
     }
     let old_jobs = of(ExistingKind::HighAvailability);
-    if !old_jobs.is_empty() {
+    if !old_jobs.is_empty() && !reuses_state {
         return Err(Refusal::OldJobs { name, namespace, objects: old_jobs });
     }
     Ok(match &found.bootstrap {
-        Some(EarlierBootstrap::Failed { uid } | EarlierBootstrap::Succeeded { uid }) => {
-            Clear::ReplaceBootstrap { uid: uid.clone() }
-        }
+        Some(EarlierBootstrap::Own(own)) => Clear::ReplaceBootstrap { uid: own.uid.clone() },
         _ => Clear::Start,
     })
 }
@@ -136,7 +172,18 @@ mod tests {
 
     fn decide(objects: Vec<Existing>, bootstrap: Option<EarlierBootstrap>) -> Result<Clear, String> {
         let name = "roc".parse().expect("name");
-        check(&name, "team-a", &Found { objects, bootstrap }).map_err(|refusal| refusal.to_string())
+        let found = Found { objects, bootstrap, is_finished: false };
+        check(&name, "team-a", &found, "asked", false).map_err(|refusal| refusal.to_string())
+    }
+
+    /// An earlier bootstrap of the plugin's, for other settings than those that are asked for.
+    fn own(state: BootstrapState) -> EarlierBootstrap {
+        made_from(state, "other")
+    }
+
+    fn made_from(state: BootstrapState, record: &str) -> EarlierBootstrap {
+        let record = Some(record.to_owned());
+        EarlierBootstrap::Own(OwnBootstrap { uid: "u1".to_owned(), seconds: 7, state, record })
     }
 
     #[test]
@@ -147,11 +194,43 @@ mod tests {
     #[test]
     fn an_ended_bootstrap_without_a_session_is_replaced() {
         for ended in [
-            EarlierBootstrap::Failed { uid: "u1".to_owned() },
-            EarlierBootstrap::Succeeded { uid: "u1".to_owned() },
+            own(BootstrapState::Failed),
+            own(BootstrapState::Succeeded),
+            made_from(BootstrapState::Failed, "asked"),
         ] {
             assert_eq!(decide(vec![], Some(ended)), Ok(Clear::ReplaceBootstrap { uid: "u1".to_owned() }));
         }
+    }
+
+    #[test]
+    fn a_create_that_was_killed_is_finished_by_the_next_one_with_the_same_settings() {
+        use BootstrapState::*;
+        let resume = Ok(Clear::Resume { uid: "u1".to_owned() });
+        let session = || vec![existing("deployment.apps/roc", ExistingKind::OfSession)];
+        // 1.10 makes the Service first.
+        let half = vec![existing("service/roc", ExistingKind::OfSession)];
+        assert_eq!(decide(vec![], Some(made_from(Running, "asked"))), resume);
+        assert_eq!(decide(half, Some(made_from(Running, "asked"))), resume);
+        for state in [Running, Succeeded, Failed] {
+            assert_eq!(decide(session(), Some(made_from(state, "asked"))), resume);
+        }
+        let foreign = vec![existing("service/roc", ExistingKind::Foreign)];
+        assert!(decide(foreign, Some(made_from(Running, "asked"))).is_err());
+        let finished =
+            Found { objects: session(), bootstrap: Some(made_from(Succeeded, "asked")), is_finished: true };
+        let name = "roc".parse().expect("name");
+        assert!(check(&name, "team-a", &finished, "asked", false).is_err());
+    }
+
+    #[test]
+    fn the_state_of_an_earlier_session_may_be_asked_for() {
+        let found = Found {
+            objects: vec![existing("configmap/roc-cluster-config-map", ExistingKind::HighAvailability)],
+            ..Found::default()
+        };
+        let name = "roc".parse().expect("name");
+        assert_eq!(check(&name, "team-a", &found, "asked", true), Ok(Clear::Start));
+        assert!(check(&name, "team-a", &found, "asked", false).is_err());
     }
 
     #[test]
@@ -163,10 +242,10 @@ mod tests {
                 refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc", OfSession)], None),
                 refuse(
                     vec![existing("deployment.apps/roc", OfSession)],
-                    Some(EarlierBootstrap::Running(7))
+                    Some(own(BootstrapState::Running))
                 ),
                 refuse(vec![existing("deployment.apps/roc", OfApplication)], None),
-                refuse(vec![], Some(EarlierBootstrap::Running(7))),
+                refuse(vec![], Some(own(BootstrapState::Running))),
                 refuse(vec![existing("deployment.apps/roc", Foreign)], None),
                 refuse(vec![existing("deployment.apps/roc", OfSession), existing("service/roc-rest", Foreign)], None),
                 refuse(vec![], Some(EarlierBootstrap::Foreign)),

@@ -1,28 +1,17 @@
-//! What a session should be: every setting of `create`, resolved.
+//! What a session should be: every setting of `create`, resolved, and what it is in Flink's words.
 
-use super::dialect::{self, Dialect};
+use std::collections::BTreeMap;
+
+use super::dialect::{self, Dialect, Minor, Unsupported};
+use super::keys::{self, Reading};
+use super::memory::{self, Role};
 use super::name::SessionName;
+use super::pod_template::{MAIN_CONTAINER, PodTemplate};
 use super::quantity::{Cpu, Memory};
+use super::rbac::Grant;
+use super::settings::{self, Expose, Layer, Origins, Settings, Source};
 use super::version::{self, FlinkVersion};
-
-/// How REST is reachable from outside the cluster; the type of the Service in front of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expose {
-    ClusterIp,
-    NodePort,
-    LoadBalancer,
-}
-
-impl Expose {
-    /// The word that Kubernetes and Flink both use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-        }
-    }
-}
+use super::{checks, flink_text};
 
 /// Everything that `create` needs to know. Unset sizes are Flink's own business, unless Flink has
 /// no default of its own.
@@ -30,133 +19,396 @@ impl Expose {
 pub struct SessionSpec {
     pub name: SessionName,
     pub image: String,
-    /// The version that the user said the image has; checked in the cluster against the image.
-    pub expected_version: Option<FlinkVersion>,
-    pub jobmanager_memory: Option<Memory>,
-    pub jobmanager_cpu: Option<Cpu>,
-    pub taskmanager_memory: Option<Memory>,
-    pub taskmanager_cpu: Option<Cpu>,
-    /// Task slots of each TaskManager.
-    pub slots: Option<u16>,
     pub service_account: String,
+    pub grant: Grant,
     pub expose: Expose,
-    /// The user's own `-D` settings, in the order given.
-    pub config: Vec<(String, String)>,
+    /// The rest, and the above as it was said.
+    pub settings: Settings,
+    pub origins: Origins,
 }
 
 /// A wrong or contradictory setting.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSpec {
-    #[error("-D {0:?} is not KEY=VALUE")]
-    NotKeyValue(String),
-    #[error("-D {0} is given twice")]
-    Twice(String),
-    #[error("-D {key} cannot be set: {flag} decides it")]
-    Owned { key: String, flag: &'static str },
-    #[error("-D {key} and {flag} set the same thing")]
-    Contradiction { key: String, flag: &'static str },
-    #[error("{0:?} cannot be the name of a ServiceAccount")]
-    ServiceAccount(String),
+    #[error("{what} {text:?} is not {form}")]
+    Form { what: &'static str, text: String, form: &'static str },
+    #[error("{what} {key} is given twice")]
+    Twice { what: &'static str, key: String },
+    #[error("-D {key} cannot be set{source_}: {owner} decides it")]
+    Owned { key: String, owner: &'static str, source_: Source },
+    #[error("-D {key} and {flag} set the same thing{source_}")]
+    Contradiction { key: String, flag: &'static str, source_: Source },
+    #[error("-D {first} and -D {second} set the same thing")]
+    SameThing { first: String, second: String },
+    #[error(
+        "-D {shorter} and -D {longer} cannot both be set: from Flink 1.19 on, one of two keys is lost when it is the beginning of the other"
+    )]
+    Prefix { shorter: String, longer: String },
+    #[error("-D {key} cannot be set: Flink {since} and later lose it, since they ship {shipped}")]
+    ShippedPrefix { key: String, shipped: &'static str, since: &'static str },
+    #[error("-D {key} is no setting of Flink's{source_}")]
+    Mistyped { key: String, meant: &'static str, source_: Source },
+    #[error("-D {key} is not read by Flink {version}{source_}: {read_by}")]
+    Unread { key: String, version: String, read_by: String, source_: Source },
+    #[error("-D {key}{source_}: {problem}")]
+    Value { key: String, problem: String, source_: Source },
+    #[error("{0}")]
+    Memory(String),
+    #[error("{flag}{source_}: {value:?} {problem}")]
+    Flag { flag: &'static str, value: String, problem: String, source_: Source },
     #[error("Flink {0} has no native Kubernetes sessions: they came with {oldest}", oldest = version::OLDEST)]
     TooOld(FlinkVersion),
     #[error("image {image} has Flink {tag} by its tag, and --flink-version says {said}")]
     VersionsDiffer { image: String, tag: FlinkVersion, said: FlinkVersion },
+    #[error("{unsupported}, and this is Flink {version}")]
+    Unsupported { unsupported: Unsupported, version: FlinkVersion },
+    #[error(
+        "--jobmanager-replicas {0} needs --ha DIR: without it, each JobManager would be a session of its own"
+    )]
+    ReplicasWithoutHa(u16),
+    #[error("--ha {0} is a directory of each pod's own: nobody else can read it, and it goes with the pod")]
+    LocalHa(String),
+    #[error("--ha {directory} needs a file system that image {image} does not have")]
+    NoFileSystem { directory: String, image: String, plugin: &'static str },
+    #[error("--min-slots {min} is not a multiple of --slots {slots}")]
+    MinSlots { min: u32, slots: u16 },
+}
+
+impl InvalidSpec {
+    /// What to type instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Mistyped { meant, .. } => {
+                format!("did you mean {meant}? --unchecked-config takes a key that this program does not know")
+            }
+            Self::Unread { .. } | Self::Value { .. } | Self::Memory(_) => {
+                "--unchecked-config leaves it to Flink".to_owned()
+            }
+            Self::Prefix { longer, .. } => match keys::reading(longer, version::NEWEST.minor()) {
+                Reading::Renamed(name) => format!("newer versions call the longer one {name}"),
+                _ => "leave one of them out".to_owned(),
+            },
+            Self::ShippedPrefix { .. } => {
+                "-Denv.java.opts.jobmanager=... and -Denv.java.opts.taskmanager=... work in every version".to_owned()
+            }
+            Self::ReplicasWithoutHa(_) => "--ha s3://BUCKET/DIRECTORY, or another directory that all pods reach".to_owned(),
+            Self::LocalHa(_) => {
+                "name a directory that all pods reach; --ha-dir-is-shared says that this one is a shared volume".to_owned()
+            }
+            Self::NoFileSystem { plugin, .. } => {
+                format!("--plugin {plugin} turns on what the official images bring along")
+            }
+            Self::Unsupported { unsupported, .. } => {
+                let (major, minor) = unsupported.needs;
+                format!("--flink-version {major}.{minor}, or a later one")
+            }
+            _ => "kubectl flink create --help".to_owned(),
+        }
+    }
 }
 
 /// Flink 1.10's own default; its shipped 1024m leaves the JobManager 424 MiB of heap.
 const JOBMANAGER_MEMORY: &str = "1600m";
 const TASKMANAGER_MEMORY: &str = "1728m";
 
+pub const SERVICE_ACCOUNT: &str = "flink";
+
+/// Where the bootstrap puts what it hands over to Flink's client.
+pub const FILES: &str = "/tmp/kubectl-flink";
+
 impl SessionSpec {
-    /// Refuses what cannot be right in any version, before anything is asked of the cluster.
-    pub fn check(&self) -> Result<(), InvalidSpec> {
-        if !is_dns_subdomain(&self.service_account) {
-            return Err(InvalidSpec::ServiceAccount(self.service_account.clone()));
-        }
-        let tag = FlinkVersion::from_image_tag(&self.image);
-        if let Some(old) =
-            [self.expected_version, tag].into_iter().flatten().find(|v| v.is_before(version::OLDEST))
-        {
-            return Err(InvalidSpec::TooOld(old));
-        }
-        if let (Some(tag), Some(said)) = (tag, self.expected_version)
-            && (tag.major, tag.minor) != (said.major, said.minor)
-        {
-            return Err(InvalidSpec::VersionsDiffer { image: self.image.clone(), tag, said });
-        }
-        for (index, (key, _)) in self.config.iter().enumerate() {
-            if self.config[..index].iter().any(|(earlier, _)| earlier == key) {
-                return Err(InvalidSpec::Twice(key.clone()));
-            }
-            if let Some(flag) = dialect::owner_of(key) {
-                return Err(InvalidSpec::Owned { key: key.clone(), flag });
-            }
-            if let Some(flag) = self.flag_that_contradicts(key) {
-                return Err(InvalidSpec::Contradiction { key: key.clone(), flag });
-            }
-        }
-        Ok(())
+    /// Lays the layers over each other, the lowest first, and fills in the defaults. Refuses what
+    /// cannot be right in any version, before anything is asked of a cluster; with `checked` false,
+    /// the settings by Flink's own keys are taken as they are.
+    pub fn resolve(name: SessionName, layers: Vec<Layer>, checked: bool) -> Result<Self, InvalidSpec> {
+        let (settings, origins) = settings::resolve(layers)?;
+        let image = match (&settings.image, settings.flink_version) {
+            (Some(image), _) => image.clone(),
+            (None, Some(version)) => format!("flink:{version}"),
+            (None, None) => version::DEFAULT_IMAGE.to_owned(),
+        };
+        let spec = Self {
+            name,
+            image,
+            service_account: settings.service_account.clone().unwrap_or_else(|| SERVICE_ACCOUNT.to_owned()),
+            grant: settings.rbac.unwrap_or(Grant::Role),
+            expose: settings.expose.unwrap_or(Expose::ClusterIp),
+            settings,
+            origins,
+        };
+        checks::of_flags(&spec)?;
+        checks::of_config(&spec, checked)?;
+        Ok(spec)
     }
 
-    fn flag_that_contradicts(&self, key: &str) -> Option<&'static str> {
-        let newest = Dialect::of(version::NEWEST)?;
-        let given = [
-            (self.jobmanager_memory.is_some(), newest.jobmanager_memory, "--jobmanager-memory"),
-            (self.jobmanager_cpu.is_some(), newest.jobmanager_cpu, "--jobmanager-cpu"),
-            (self.taskmanager_memory.is_some(), dialect::TASKMANAGER_MEMORY, "--taskmanager-memory"),
-            (self.taskmanager_cpu.is_some(), newest.taskmanager_cpu, "--taskmanager-cpu"),
-            (self.slots.is_some(), dialect::TASK_SLOTS, "--slots"),
-        ];
-        given
-            .into_iter()
-            .find(|(is_given, setting, _)| *is_given && dialect::synonyms(setting).contains(&key))
-            .map(|(_, _, flag)| flag)
+    pub fn source(&self, flag_or_key: &str) -> Source {
+        self.origins.get(flag_or_key).cloned().unwrap_or_default()
     }
 
     /// The version to expect by what the user typed: the flag, else the image's tag.
     pub fn version_hint(&self) -> Option<FlinkVersion> {
-        self.expected_version.or_else(|| FlinkVersion::from_image_tag(&self.image))
+        self.settings.flink_version.or_else(|| FlinkVersion::from_image_tag(&self.image))
     }
 
-    /// Flink's settings in `dialect` for a session in `namespace`, the user's own last.
-    pub fn settings(&self, dialect: &Dialect, namespace: &str) -> Vec<(String, String)> {
-        let exposed = if dialect.exposes_by_itself { self.expose } else { Expose::ClusterIp };
-        let or = |set: Option<String>, default: &str| Some(set.unwrap_or_else(|| default.to_owned()));
-        let text = |set: &dyn std::fmt::Display| Some(set.to_string());
-        let own: [(&str, Option<String>); 11] = [
-            (dialect::CLUSTER_ID, text(&self.name)),
-            (dialect::NAMESPACE, text(&namespace)),
-            (dialect.image, text(&self.image)),
-            (dialect.service_account, text(&self.service_account)),
-            // Flink's default was LoadBalancer up to 1.14: a session open to the world.
-            (dialect::EXPOSED_TYPE, text(&exposed.as_str())),
-            (dialect.jobmanager_memory, or(self.jobmanager_memory.map(|m| m.to_string()), JOBMANAGER_MEMORY)),
-            (dialect.jobmanager_cpu, self.jobmanager_cpu.map(|c| c.to_string())),
-            (
-                dialect::TASKMANAGER_MEMORY,
-                or(self.taskmanager_memory.map(|m| m.to_string()), TASKMANAGER_MEMORY),
-            ),
-            (dialect.taskmanager_cpu, self.taskmanager_cpu.map(|c| c.to_string())),
-            (dialect::TASK_SLOTS, self.slots.map(|s| s.to_string())),
-            (dialect::ATTACHED, Some("false".to_owned())),
-        ];
-        let set_by_user = |key: &str| {
-            let synonyms = dialect::synonyms(key);
-            self.config.iter().any(|(own, _)| own == key || synonyms.contains(&own.as_str()))
+    /// The dialect to expect; the newest where nothing tells.
+    pub fn expected_dialect(&self) -> Dialect {
+        let hint = self.version_hint().and_then(Dialect::of);
+        hint.unwrap_or(Dialect { minor: version::NEWEST.minor() })
+    }
+
+    /// The pod templates of JobManager and TaskManager, with everything that goes into them.
+    pub fn templates(&self) -> [Option<PodTemplate>; 2] {
+        let Settings { pod_template, jobmanager_pod_template, taskmanager_pod_template, .. } = &self.settings;
+        [jobmanager_pod_template, taskmanager_pod_template].map(|own| {
+            let said = pod_template.is_some() || own.is_some();
+            let restricted = self.settings.restricted == Some(true);
+            (said || restricted).then(|| {
+                let whole = PodTemplate::empty().under(pod_template.as_ref()).under(own.as_ref());
+                if restricted { whole.restricted() } else { whole }
+            })
+        })
+    }
+
+    /// Files that Flink's client reads, by name below [`FILES`].
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        let [jobmanager, taskmanager] = self.templates();
+        let named = match jobmanager == taskmanager {
+            true => vec![(TEMPLATE_OF_BOTH, jobmanager)],
+            false => vec![(TEMPLATES[0], jobmanager), (TEMPLATES[1], taskmanager)],
         };
-        own.into_iter()
-            .filter_map(|(key, value)| value.map(|value| (key.to_owned(), value)))
-            .filter(|(key, _)| !set_by_user(key))
-            .chain(self.config.iter().cloned())
-            .collect()
+        named.into_iter().filter_map(|(name, file)| file.map(|file| (name, file.to_json_text()))).collect()
+    }
+
+    /// Flink's settings in `dialect` for a session in `namespace`, by key.
+    pub fn flink_settings(
+        &self,
+        dialect: Dialect,
+        namespace: &str,
+    ) -> Result<BTreeMap<String, String>, Unsupported> {
+        let mut all = BTreeMap::new();
+        let mut set = |flag: &str, values: &[String]| -> Result<(), Unsupported> {
+            for (key, value) in dialect.keys(flag)?.iter().zip(values.iter().cycle()) {
+                all.insert((*key).to_owned(), value.clone());
+            }
+            Ok(())
+        };
+        let Settings { env, secret_env, node_selector, tolerations, labels, annotations, .. } =
+            &self.settings;
+        for (flag, value) in self.single_values(dialect, namespace) {
+            if let Some(value) = value {
+                set(flag, &[value])?;
+            }
+        }
+        if let Some(directory) = &self.settings.ha {
+            set("--ha", &[dialect.kubernetes_ha().to_owned(), directory.clone()])?;
+        }
+        for (flag, pairs) in
+            [("--node-selector", node_selector), ("--label", labels), ("--annotation", annotations)]
+        {
+            if !pairs.is_empty() {
+                set(flag, &[flink_text::map(pairs)])?;
+            }
+        }
+        if !tolerations.is_empty() {
+            let list: Vec<_> = tolerations.iter().map(|toleration| toleration.as_flink_reads_it()).collect();
+            set("--toleration", &[list.join(";")])?;
+        }
+        if !secret_env.is_empty() {
+            let list: Vec<_> = secret_env
+                .iter()
+                .map(|(name, of)| format!("env:{name},secret:{},key:{}", of.secret, of.key))
+                .collect();
+            set("--secret-env", &[list.join(";")])?;
+        }
+        if !self.settings.plugins.is_empty() {
+            // The bootstrap adds them: the names of the jars have the version.
+            dialect.keys("--plugin")?;
+        }
+        if self.settings.restricted == Some(true) {
+            dialect.keys("--restricted")?;
+        }
+        for (name, _) in self.files() {
+            let flag = ["--pod-template", "--jobmanager-pod-template", "--taskmanager-pod-template"]
+                .into_iter()
+                .zip([TEMPLATE_OF_BOTH, TEMPLATES[0], TEMPLATES[1]])
+                .find_map(|(flag, file)| (file == name).then_some(flag));
+            set(flag.unwrap_or_default(), &[format!("{FILES}/{name}")])?;
+        }
+        all.insert(dialect::ATTACHED.to_owned(), "false".to_owned());
+        for (name, value) in env {
+            all.extend(dialect::env_keys(name).map(|key| (key, value.clone())));
+        }
+        if self.has_high_availability() && dialect.watches_each_job() {
+            let [jobmanager, _] = dialect::env_keys("KUBERNETES_MAX_CONCURRENT_REQUESTS");
+            all.insert(jobmanager, "200".to_owned());
+        }
+        for (key, value) in &self.settings.config {
+            let synonyms = dialect::synonyms(key);
+            all.retain(|own, _| !synonyms.contains(&own.as_str()));
+            all.insert(name_in(key, dialect.minor).to_owned(), value.clone());
+        }
+        Ok(all)
+    }
+
+    /// The settings that are one value, with the defaults that Flink lacks.
+    fn single_values(&self, dialect: Dialect, namespace: &str) -> [(&'static str, Option<String>); 15] {
+        let exposed = if dialect.exposes_by_itself() { self.expose } else { Expose::ClusterIp };
+        let said = &self.settings;
+        let or = |set: Option<Memory>, default: &str| {
+            Some(set.map_or_else(|| default.to_owned(), |m| m.to_string()))
+        };
+        let cpu = |set: Option<Cpu>| set.map(|cpu| cpu.to_string());
+        let secrets = (!said.image_pull_secrets.is_empty()).then(|| said.image_pull_secrets.join(";"));
+        [
+            ("NAME", Some(self.name.to_string())),
+            ("--namespace", Some(namespace.to_owned())),
+            ("--image", Some(self.image.clone())),
+            ("--image-pull-policy", said.image_pull_policy.map(|policy| policy.as_str().to_owned())),
+            ("--image-pull-secret", secrets),
+            ("--service-account", Some(self.service_account.clone())),
+            ("--expose", Some(exposed.as_str().to_owned())),
+            ("--jobmanager-memory", or(said.jobmanager_memory, JOBMANAGER_MEMORY)),
+            ("--jobmanager-cpu", cpu(said.jobmanager_cpu)),
+            ("--jobmanager-replicas", said.jobmanager_replicas.map(|count| count.to_string())),
+            ("--taskmanager-memory", or(said.taskmanager_memory, TASKMANAGER_MEMORY)),
+            ("--taskmanager-cpu", cpu(said.taskmanager_cpu)),
+            ("--slots", said.slots.map(|slots| slots.to_string())),
+            ("--min-slots", said.min_slots.map(|slots| slots.to_string())),
+            (
+                "--keep-idle-taskmanagers",
+                said.keep_idle_taskmanagers.map(|kept| kept.milliseconds().to_string()),
+            ),
+        ]
+    }
+
+    /// True when jobs outlive their JobManager, by whatever setting.
+    pub fn has_high_availability(&self) -> bool {
+        let by_key = ["high-availability", "high-availability.type"]
+            .iter()
+            .filter_map(|key| self.settings.config.get(*key))
+            .any(|value| !value.eq_ignore_ascii_case("none"));
+        self.settings.ha.is_some() || by_key
+    }
+
+    /// What is allowed and probably not meant.
+    pub fn warnings(&self) -> Vec<String> {
+        let Settings { pod_template, jobmanager_pod_template, taskmanager_pod_template, .. } = &self.settings;
+        let templates = [
+            ("--pod-template", pod_template),
+            ("--jobmanager-pod-template", jobmanager_pod_template),
+            ("--taskmanager-pod-template", taskmanager_pod_template),
+        ];
+        let of_templates = templates.into_iter().flat_map(|(flag, template)| {
+            let overwritten = template.iter().flat_map(PodTemplate::overwritten).map(move |field| {
+                format!("{flag}: Flink puts its own value over {field}")
+            });
+            let sidecars = template.iter().filter_map(PodTemplate::only_sidecars).map(move |names| {
+                format!(
+                    "{flag}: {} runs beside Flink; what is for Flink's own container goes into one called {MAIN_CONTAINER}",
+                    names.join(", ")
+                )
+            });
+            overwritten.chain(sidecars).collect::<Vec<_>>()
+        });
+        let open_secrets =
+            self.settings.config.keys().chain(self.settings.env.keys()).filter(|key| is_secret(key));
+        let of_secrets = open_secrets.map(|key| {
+            format!(
+                "the value of {key} can be read in configmap/{}: --secret-env keeps it in a Secret",
+                self.name.config_map()
+            )
+        });
+        let lost_options = self.settings.config.contains_key("env.java.opts.all").then(|| {
+            "-D env.java.opts.all replaces the options that Flink ships for its Java: env.java.opts.jobmanager and \
+             env.java.opts.taskmanager add to them"
+                .to_owned()
+        });
+        of_templates.chain(of_secrets).chain(lost_options).collect()
+    }
+
+    /// What a `-D` is called by the Flink of `minor`, where that is not what was typed.
+    pub fn translated(&self, minor: Minor) -> Vec<(&str, &'static str)> {
+        let renamed = self.settings.config.keys().filter_map(|key| match keys::reading(key, minor) {
+            Reading::Renamed(name) => Some((key.as_str(), name)),
+            _ => None,
+        });
+        renamed.collect()
+    }
+
+    /// What the pods of the session ask for.
+    pub fn demand(&self) -> Demand {
+        let dialect = self.expected_dialect();
+        let config = self.flink_settings(dialect, "").unwrap_or_default();
+        let number = |key: &str| config.get(key).and_then(|value| value.trim().parse::<f64>().ok());
+        let size = |flag: &str, role: Role, default_cores: f64| {
+            let prefix =
+                if role == Role::JobManager { "kubernetes.jobmanager" } else { "kubernetes.taskmanager" };
+            // -1 is Flink's way to say "the default".
+            let cores = dialect.keys(flag).ok().and_then(|keys| keys.first()).and_then(|key| number(key));
+            let cores = cores.filter(|cores| *cores > 0.0).unwrap_or(default_cores);
+            let heap = config.get("jobmanager.heap.size").filter(|_| role == Role::JobManager);
+            let memory = match heap {
+                Some(heap) => memory::bytes(heap).map(|bytes| bytes >> 20),
+                None => memory::container(role, &config).ok().flatten(),
+            };
+            let factor = |of: &str| number(&format!("{prefix}.{of}.limit-factor")).unwrap_or(1.0);
+            PodSize {
+                cpu_request: millicores(cores),
+                cpu_limit: millicores(cores * factor("cpu")),
+                memory_request: memory,
+                memory_limit: memory.map(|memory| (memory as f64 * factor("memory")) as u64),
+            }
+        };
+        let slots = number("taskmanager.numberOfTaskSlots").unwrap_or(1.0);
+        Demand {
+            jobmanager: size("--jobmanager-cpu", Role::JobManager, 1.0),
+            jobmanagers: u64::from(self.settings.jobmanager_replicas.unwrap_or(1)),
+            taskmanager: size("--taskmanager-cpu", Role::TaskManager, slots),
+        }
     }
 }
 
-/// What Kubernetes allows as the name of a ServiceAccount (RFC 1123).
-fn is_dns_subdomain(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253 && name.bytes().all(allowed) && name.starts_with(ends) && name.ends_with(ends)
+/// What the session's pods ask the cluster for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    pub jobmanager: PodSize,
+    pub jobmanagers: u64,
+    pub taskmanager: PodSize,
+}
+
+/// CPU in thousandths of a core, memory in MiB; no memory where the settings do not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodSize {
+    pub cpu_request: u64,
+    pub cpu_limit: u64,
+    pub memory_request: Option<u64>,
+    pub memory_limit: Option<u64>,
+}
+
+fn millicores(cores: f64) -> u64 {
+    (cores * 1000.0).round() as u64
+}
+
+const TEMPLATE_OF_BOTH: &str = "pod-template.yaml";
+const TEMPLATES: [&str; 2] = ["jobmanager-pod-template.yaml", "taskmanager-pod-template.yaml"];
+
+/// Names of what should not be read by everybody who may read a ConfigMap; as Flink's own
+/// `GlobalConfiguration#SENSITIVE_KEYS` has them.
+fn is_secret(key: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["password", "secret", "token", "credential", "apikey", "api-key", "account.key"];
+    let key = key.to_ascii_lowercase().replace('_', "-");
+    WORDS.iter().any(|word| key.contains(word))
+        && key != "kubernetes.env.secretkeyref"
+        && key != "kubernetes.secrets"
+}
+
+/// What `key` is called by the Flink of `minor`.
+pub fn name_in(key: &str, minor: Minor) -> &str {
+    match keys::reading(key, minor) {
+        Reading::Renamed(name) => name,
+        _ => key,
+    }
 }
 
 /// Splits `KEY=VALUE`; the value may hold `=` and may be empty, the key may not.
@@ -165,111 +417,9 @@ pub fn parse_setting(text: &str) -> Result<(String, String), InvalidSpec> {
         Some((key, value)) if !key.trim().is_empty() && !key.contains(char::is_whitespace) => {
             Ok((key.to_owned(), value.to_owned()))
         }
-        _ => Err(InvalidSpec::NotKeyValue(text.to_owned())),
+        _ => Err(InvalidSpec::Form { what: "-D", text: text.to_owned(), form: "KEY=VALUE" }),
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::session::dialect::DIALECTS;
-
-    pub(crate) fn spec() -> SessionSpec {
-        SessionSpec {
-            name: "roc".parse().expect("name"),
-            image: "flink:2.3.0".to_owned(),
-            expected_version: None,
-            jobmanager_memory: None,
-            jobmanager_cpu: None,
-            taskmanager_memory: None,
-            taskmanager_cpu: None,
-            slots: None,
-            service_account: "flink".to_owned(),
-            expose: Expose::ClusterIp,
-            config: Vec::new(),
-        }
-    }
-
-    fn config(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    fn value(settings: &[(String, String)], key: &str) -> Option<String> {
-        settings.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone())
-    }
-
-    #[test]
-    fn settings_of_every_dialect() {
-        let full = SessionSpec {
-            jobmanager_memory: Some("2g".parse().expect("memory")),
-            jobmanager_cpu: Some("500m".parse().expect("cpu")),
-            taskmanager_memory: Some("1024m".parse().expect("memory")),
-            taskmanager_cpu: Some("1".parse().expect("cpu")),
-            slots: Some(2),
-            expose: Expose::LoadBalancer,
-            config: config(&[("state.savepoints.dir", "s3://b/x=y")]),
-            ..spec()
-        };
-        let text: String = DIALECTS
-            .iter()
-            .map(|dialect| {
-                let lines: String =
-                    full.settings(dialect, "team-a").iter().map(|(k, v)| format!("  {k}={v}\n")).collect();
-                format!("since {}.{}\n{lines}", dialect.since.0, dialect.since.1)
-            })
-            .collect();
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn a_setting_of_the_users_replaces_the_default_by_any_of_its_names() {
-        let ours = SessionSpec { config: config(&[("jobmanager.memory.flink.size", "1g")]), ..spec() };
-        assert_eq!(ours.check(), Ok(()));
-        let settings = ours.settings(&DIALECTS[3], "team-a");
-        assert_eq!(value(&settings, "jobmanager.memory.process.size"), None);
-        assert_eq!(value(&settings, "jobmanager.memory.flink.size").as_deref(), Some("1g"));
-        assert_eq!(value(&settings, "taskmanager.memory.process.size").as_deref(), Some("1728m"));
-    }
-
-    #[test]
-    fn what_cannot_be_right_is_refused() {
-        let check = |change: SessionSpec| change.check().expect_err("refused").to_string();
-        let with = |pairs: &[(&str, &str)]| SessionSpec { config: config(pairs), ..spec() };
-        insta::assert_snapshot!(
-            [
-                check(SessionSpec { image: "flink:1.9.3".to_owned(), ..spec() }),
-                check(SessionSpec {
-                    image: "mine".to_owned(),
-                    expected_version: "1.8".parse().ok(),
-                    ..spec()
-                }),
-                check(SessionSpec { expected_version: "1.20".parse().ok(), ..spec() }),
-                check(SessionSpec { service_account: "a/b".to_owned(), ..spec() }),
-                check(with(&[("a.b", "1"), ("a.b", "2")])),
-                check(with(&[("kubernetes.cluster-id", "x")])),
-                check(with(&[("kubernetes.container.image", "x")])),
-                check(SessionSpec { slots: Some(2), ..with(&[("taskmanager.numberOfTaskSlots", "4")]) }),
-            ]
-            .join("\n"),
-            @r#"
-        Flink 1.9.3 has no native Kubernetes sessions: they came with 1.10
-        Flink 1.8 has no native Kubernetes sessions: they came with 1.10
-        image flink:2.3.0 has Flink 2.3.0 by its tag, and --flink-version says 1.20
-        "a/b" cannot be the name of a ServiceAccount
-        -D a.b is given twice
-        -D kubernetes.cluster-id cannot be set: NAME decides it
-        -D kubernetes.container.image cannot be set: --image decides it
-        -D taskmanager.numberOfTaskSlots and --slots set the same thing
-        "#
-        );
-    }
-
-    #[test]
-    fn a_setting_is_key_equals_value() {
-        assert_eq!(parse_setting("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert_eq!(parse_setting("a="), Ok(("a".to_owned(), String::new())));
-        for wrong in ["", "a", "=b", "a b=c", " =x"] {
-            assert_eq!(parse_setting(wrong), Err(InvalidSpec::NotKeyValue(wrong.to_owned())));
-        }
-    }
-}
+pub(crate) mod tests;

@@ -19,6 +19,10 @@ pub struct FlinkVersion {
 }
 
 impl FlinkVersion {
+    pub fn minor(self) -> (u16, u16) {
+        (self.major, self.minor)
+    }
+
     /// True when this is older than `major.minor`, whatever the patch.
     pub fn is_before(self, other: FlinkVersion) -> bool {
         (self.major, self.minor) < (other.major, other.minor)

@@ -1,6 +1,7 @@
 //! The program as a process in a scrubbed environment: what it prints, where, and how it exits.
 //! No cluster is needed; where a server is asked, the test is the server.
 
+mod create;
 mod help;
 mod process;
 mod server;

@@ -12,21 +12,23 @@ use crate::process::{Ended, flink_at};
 
 /// One request as it came: `METHOD PATH`, without the query, and the body.
 #[derive(Clone, Debug)]
-struct Asked {
-    line: String,
-    body: Value,
+pub struct Asked {
+    pub line: String,
+    pub body: Value,
+    /// Tried, and not to be kept.
+    pub dry: bool,
 }
 
-type Answer = (u16, Value);
+pub type Answer = (u16, Value);
 
 /// An API server with the answers of one test. What it does not know is not found.
-struct Server {
-    home: tempfile::TempDir,
+pub struct Server {
+    pub home: tempfile::TempDir,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
-    fn answering(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
+    pub fn answering(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("port");
         let address = listener.local_addr().expect("address");
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -55,17 +57,18 @@ impl Server {
         std::fs::write(directory.join("config"), config.to_string()).expect("kubeconfig");
     }
 
-    fn flink(&self, words: &[&str]) -> Ended {
+    pub fn flink(&self, words: &[&str]) -> Ended {
         flink_at(self.home.path(), words)
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("log").iter().map(|asked| asked.line.clone()).collect()
     }
 
-    fn writes(&self) -> Vec<Asked> {
-        let is_write =
-            |asked: &&Asked| !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews");
+    pub fn writes(&self) -> Vec<Asked> {
+        let is_write = |asked: &&Asked| {
+            !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews") && !asked.dry
+        };
         self.asked.lock().expect("log").iter().filter(is_write).cloned().collect()
     }
 }
@@ -92,11 +95,11 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Op
         let mut body = vec![0; length];
         reader.read_exact(&mut body).expect("body");
         let words: Vec<&str> = line.split_whitespace().collect();
-        let path = words[1].split('?').next().expect("path");
+        let (path, query) = words[1].split_once('?').unwrap_or((words[1], ""));
         let line = format!("{} {path}", words[0]);
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        log.lock().expect("log").push(Asked { line: line.clone(), body });
-        let (status, answer) = answer(&line).unwrap_or_else(|| not_found(path));
+        log.lock().expect("log").push(Asked { line: line.clone(), body, dry: query.contains("dryRun=All") });
+        let (status, answer) = answer(&line).unwrap_or_else(|| not_found(words[0], path));
         let text = answer.to_string();
         let head = format!(
             "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -108,20 +111,31 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Op
     }
 }
 
-fn failure(code: u16, reason: &str, message: &str) -> Answer {
+pub fn failure(code: u16, reason: &str, message: &str) -> Answer {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
         "reason": reason, "message": message, "code": code});
     (code, status)
 }
 
 /// The namespace is there, lists are empty, named objects are absent.
-fn not_found(path: &str) -> Answer {
+fn not_found(method: &str, path: &str) -> Answer {
     if path == "/api/v1/namespaces/team-a" {
         return (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}));
     }
     let last = path.rsplit('/').next().unwrap_or_default();
-    if ["deployments", "services", "configmaps", "pods", "jobs", "events"].contains(&last) {
-        return (200, json!({"kind": "List", "items": []}));
+    const LISTS: [&str; 9] = [
+        "deployments",
+        "services",
+        "configmaps",
+        "pods",
+        "jobs",
+        "events",
+        "resourcequotas",
+        "limitranges",
+        "nodes",
+    ];
+    if method == "GET" && LISTS.contains(&last) {
+        return (200, json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": []}));
     }
     failure(404, "NotFound", &format!("{last:?} not found"))
 }
@@ -285,6 +299,14 @@ fn a_server_that_never_answers() {
 #[test]
 fn two_at_once_are_kept_apart_by_the_server() {
     let server = Server::answering(|line| match line {
+        "GET /api/v1/namespaces/team-a/serviceaccounts/flink" => {
+            Some((200, json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "flink"}})))
+        }
+        "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => Some((
+            201,
+            json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                "metadata": {}, "spec": {}, "status": {"allowed": true}}),
+        )),
         "POST /apis/batch/v1/namespaces/team-a/jobs" => {
             Some(failure(409, "AlreadyExists", "jobs.batch \"boot-roc\" already exists"))
         }
@@ -366,6 +388,11 @@ fn what_was_asked_for_and_cannot_be_granted_is_an_error() {
                 json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "flink"}}),
             )),
             "POST /apis/batch/v1/namespaces/team-a/jobs" => Some(failure(403, "Forbidden", "no jobs")),
+            "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => Some((
+                201,
+                json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                    "metadata": {}, "spec": {}, "status": {"allowed": true}}),
+            )),
             line if line.contains("rbac.authorization.k8s.io") => Some(failure(403, "Forbidden", "no roles")),
             _ => None,
         })

@@ -54,6 +54,46 @@ impl Lab {
         self.flink(words).succeeded(&format!("kubectl flink {}", words.join(" ")))
     }
 
+    /// Runs the plugin with the credentials of `user`, a kubeconfig file.
+    pub fn flink_as(&self, user: &tempfile::TempPath, words: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
+        command.args(words).args(["-n", &self.namespace]).arg("--kubeconfig").arg(user);
+        run(command)
+    }
+
+    /// Somebody with these rights in the namespace, as pairs of verbs and resources.
+    pub fn user(&self, name: &str, rights: &[(&str, &str)]) -> tempfile::TempPath {
+        self.kubectl_ok(&["create", "serviceaccount", name]);
+        for (index, (verbs, resources)) in rights.iter().enumerate() {
+            let role = format!("{name}-{index}");
+            let (verbs, resources) = (format!("--verb={verbs}"), format!("--resource={resources}"));
+            self.kubectl_ok(&["create", "role", &role, &verbs, &resources]);
+            let (of, to) = (format!("--role={role}"), format!("--serviceaccount={}:{name}", self.namespace));
+            self.kubectl_ok(&["create", "rolebinding", &role, &of, &to]);
+        }
+        let token = self.kubectl_ok(&["create", "token", name]);
+        let file = tempfile::NamedTempFile::new().expect("kubeconfig").into_temp_path();
+        let config = self.kubectl_ok(&["config", "view", "--raw", "--minify", "--flatten"]);
+        std::fs::write(&file, config).expect("kubeconfig");
+        let path = file.to_string_lossy().into_owned();
+        let user = self.kubectl_ok(&["config", "view", "--minify", "-o", "jsonpath={.users[0].name}"]);
+        self.kubectl_ok(&["config", "--kubeconfig", &path, "delete-user", &user]);
+        self.kubectl_ok(&[
+            "config",
+            "--kubeconfig",
+            &path,
+            "set-credentials",
+            &user,
+            "--token",
+            token.trim(),
+        ]);
+        file
+    }
+
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
     pub fn kubectl(&self, words: &[&str]) -> Ended {
         let mut command = Command::new("kubectl");
         command.args(["--context", &self.context, "-n", &self.namespace]).args(words);
@@ -66,16 +106,20 @@ impl Lab {
 
     /// Applies `manifest`, with NAMESPACE replaced by the test's.
     pub fn apply(&self, manifest: &str) {
+        self.kubectl_with_input(&["apply", "-f", "-"], &manifest.replace("NAMESPACE", &self.namespace));
+    }
+
+    pub fn kubectl_with_input(&self, words: &[&str], input: &str) {
         use std::io::Write;
         let mut child = Command::new("kubectl")
-            .args(["--context", &self.context, "-n", &self.namespace, "apply", "-f", "-"])
+            .args(["--context", &self.context, "-n", &self.namespace])
+            .args(words)
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::null())
             .spawn()
             .expect("kubectl");
-        let manifest = manifest.replace("NAMESPACE", &self.namespace);
-        child.stdin.take().expect("stdin").write_all(manifest.as_bytes()).expect("manifest");
-        assert!(child.wait().expect("kubectl apply").success());
+        child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("input");
+        assert!(child.wait().expect("kubectl").success(), "kubectl {} with\n{input}", words.join(" "));
     }
 
     /// Everything that has the label `app=NAME`, and the bootstrap Job, whatever its labels.

@@ -4,8 +4,11 @@
 
 #![expect(clippy::print_stderr, reason = "the state of a failed test is shown on the test runner's stderr")]
 
+mod create;
+mod killed;
 mod lab;
 mod lifecycle;
 mod manual_way;
+mod proxy;
 mod refusals;
 mod waits;

@@ -32,7 +32,11 @@ fn an_image_without_the_flink_that_was_asked_for() {
 #[test]
 fn settings_that_flink_refuses() {
     let lab = Lab::new("refused");
-    let ended = lab.flink(&["create", "roc", "--jobmanager-memory", "100m"]);
+    // Told before anything is written, and by Flink's client when it is not to be checked here.
+    lab.flink(&["create", "roc", "--jobmanager-memory", "100m"])
+        .failed(1, &["100m is too little memory for a JobManager", "at least 577m"]);
+    assert_eq!(lab.left_of("roc"), "");
+    let ended = lab.flink(&["create", "roc", "--jobmanager-memory", "100m", "--unchecked-config"]);
     ended.failed(
         1,
         &["Flink's client in job.batch/boot-roc failed", "exceed configured Total Process Memory"],
@@ -52,7 +56,11 @@ fn settings_that_flink_refuses() {
 #[test]
 fn a_jobmanager_that_no_node_can_hold() {
     let lab = Lab::new("too-big");
-    let ended = lab.flink(&["create", "roc", "--jobmanager-cpu", "1000"]);
+    let before = lab.fingerprint();
+    let create = ["create", "roc", "--jobmanager-cpu", "1000"];
+    lab.flink(&create).failed(1, &["no node has room for the JobManager, which asks for 1000 CPU"]);
+    assert_eq!(lab.fingerprint(), before);
+    let ended = lab.flink(&[&create[..], &["--ignore-preflight"]].concat());
     ended.failed(
         1,
         &["no node has room for JobManager pod roc-", "Insufficient cpu", "kubectl flink delete roc"],
@@ -70,7 +78,7 @@ fn a_jobmanager_without_rights_crashes() {
     lab.kubectl_ok(&["create", "role", "client", "--verb=get,create,delete", rights]);
     let account = format!("--serviceaccount={}:client", lab.namespace);
     lab.kubectl_ok(&["create", "rolebinding", "client", "--role=client", &account]);
-    let create = ["create", "roc", "--rbac=none", "--service-account", "client"];
+    let create = ["create", "roc", "--rbac=none", "--service-account", "client", "--ignore-preflight"];
     lab.flink(&[&create[..], &SMALL].concat()).failed(
         1,
         &[
@@ -86,7 +94,7 @@ fn a_quota_that_leaves_no_room_for_the_bootstrap() {
     let lab = Lab::new("quota");
     lab.kubectl_ok(&["create", "quota", "tight", "--hard=limits.memory=256Mi"]);
     let start = Instant::now();
-    lab.flink(&["create", "roc"]).failed(
+    lab.flink(&["create", "roc", "--ignore-preflight"]).failed(
         1,
         &["job.batch/boot-roc may not make its pod", "exceeded quota: tight", "kubectl describe quota"],
     );
@@ -100,7 +108,7 @@ fn the_bootstrap_meets_the_pod_security_level_restricted() {
     let level = "pod-security.kubernetes.io/enforce=restricted";
     lab.kubectl_ok(&["label", "namespace", &lab.namespace, level]);
     // Flink's own pods do not, and that is what is said.
-    lab.flink(&[&["create", "roc"][..], &SMALL].concat())
+    lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat())
         .failed(1, &["deployment.apps/roc may not make its pod", "violates PodSecurity \"restricted"]);
     let job = ["get", "job", "boot-roc", "-o", "jsonpath={.status.succeeded}"];
     lab.until("the bootstrap to succeed", || lab.kubectl_ok(&job) == "1");
@@ -111,11 +119,15 @@ fn a_wait_that_is_too_short_says_what_it_was_waiting_for() {
     let lab = Lab::new("short");
     lab.flink(&[&["create", "roc", "--timeout=1s"][..], &SMALL].concat())
         .failed(3, &["session roc is not ready after 1 s", "still waiting for", "kubectl flink status roc"]);
-    // Asking again neither starts a second bootstrap nor disturbs the first.
+    // Asking for something else neither starts a second bootstrap nor disturbs the first.
     let job = lab.uid("job/boot-roc");
-    lab.flink(&[&["create", "roc"][..], &SMALL].concat()).failed(1, &["session roc"]);
+    lab.flink(&["create", "roc", "--slots", "2"]).failed(1, &["session roc"]);
     assert_eq!(lab.uid("job/boot-roc"), job);
-    lab.until("REST", || lab.rest_overview("roc").stdout.contains("2.3.0"));
+    // The command of the hint goes on waiting, and so does asking for the same again.
+    assert!(lab.flink_ok(&["status", "roc", "--wait"]).starts_with("Session roc is Running: Flink 2.3.0"));
+    assert!(lab.rest_overview("roc").stdout.contains("2.3.0"));
+    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    assert_eq!(lab.uid("job/boot-roc"), job);
 }
 
 #[test]
@@ -123,7 +135,7 @@ fn a_client_that_fails_half_way_cleans_up_and_is_told() {
     let lab = Lab::new("half-way");
     // The Deployment comes first, then the Services that may not be: Flink deletes it again.
     lab.kubectl_ok(&["create", "quota", "no-services", "--hard=count/services=0"]);
-    lab.flink(&[&["create", "roc"][..], &SMALL].concat())
+    lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat())
         .failed(1, &["Flink's client in job.batch/boot-roc failed", "exceeded quota: no-services"]);
     // The log that says so is kept.
     assert!(lab.kubectl_ok(&["logs", "job/boot-roc"]).contains("exceeded quota"));

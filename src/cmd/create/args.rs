@@ -1,15 +1,22 @@
 //! The flags of `create`, and the session that they ask for.
 
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::app::{CommandError, duration};
+use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
-use crate::session::quantity::{Cpu, Memory};
+use crate::output::format::ObjectFormat;
+use crate::session::flinkdeployment::{self, InvalidManifest};
+use crate::session::pod_template::PodTemplate;
+use crate::session::quantity::{Cpu, Memory, Period};
 use crate::session::rbac::Grant;
-use crate::session::spec::{Expose, parse_setting};
-use crate::session::{FlinkVersion, SessionName, SessionSpec, version};
+use crate::session::scheduling::Toleration;
+use crate::session::settings::{Expose, Layer, PullPolicy, SecretKey, Settings, Source};
+use crate::session::spec::{InvalidSpec, parse_setting};
+use crate::session::{FlinkVersion, SessionName, SessionSpec};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -20,11 +27,31 @@ Examples:
   # Flink 1.20, bigger TaskManagers, in a namespace of its own
   kubectl flink create roc --flink-version 1.20 --taskmanager-memory 4g --slots 4 -n team-a --create-namespace
 
-  # An image of your own, and any setting of Flink's
-  kubectl flink create roc --image registry.example/flink:mine -Dstate.savepoints.dir=s3://bucket/savepoints")]
+  # Jobs that outlive their JobManager, with credentials that stay in a Secret
+  kubectl flink create roc --ha s3://bucket/ha --plugin s3-fs-presto --secret-env AWS_SECRET_ACCESS_KEY=s3:secret
+
+  # In a namespace that enforces the Pod Security level \"restricted\"
+  kubectl flink create roc --restricted
+
+  # From a manifest of the Flink operator, with one thing changed
+  kubectl flink create -f roc.yaml --slots 4
+
+  # What would be written, for kubectl apply -f -
+  kubectl flink create roc --dry-run=client -o yaml
+
+docs/create.md goes through them by task, with the table of flags and Flink's own keys.")]
 pub struct Args {
     /// Name of the session (Flink's kubernetes.cluster-id): lower-case letters, digits and '-', at most 45
-    pub name: String,
+    #[arg(required_unless_present = "filename")]
+    pub name: Option<String>,
+
+    /// FlinkDeployment manifest to start from, without spec.job; - is stdin. Flags win over it
+    #[arg(short, long, value_name = "FILE")]
+    filename: Option<PathBuf>,
+
+    /// Profile of the config file to start from: see kubectl flink config
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 
     /// Image to run; must hold Flink 1.10 or later. The settings follow the Flink that is in it, whatever its tag says
     /// [default: flink:2.3.0, or flink:VERSION with --flink-version]
@@ -39,6 +66,61 @@ pub struct Args {
     #[arg(short = 'D', value_name = "KEY=VALUE")]
     define: Vec<String>,
 
+    /// Take every -D as it is: no check of its name and value
+    #[arg(long)]
+    unchecked_config: bool,
+
+    #[command(flatten)]
+    sizes: Sizes,
+
+    #[command(flatten)]
+    availability: Availability,
+
+    #[command(flatten)]
+    pods: Pods,
+
+    /// ServiceAccount of the session's pods [default: flink]
+    #[arg(long, value_name = "NAME")]
+    service_account: Option<String>,
+
+    /// Permissions to give to the ServiceAccount where it lacks them [default: role]
+    #[arg(long, value_enum)]
+    rbac: Option<Rbac>,
+
+    /// Create the namespace if it does not exist
+    #[arg(long)]
+    pub create_namespace: bool,
+
+    /// Type of the Service in front of REST [default: ClusterIP]. REST has no login: anyone who reaches it can run code
+    #[arg(long, value_enum, value_name = "TYPE")]
+    expose: Option<ServiceType>,
+
+    /// Go on although the checks of the cluster say that the session will not start
+    #[arg(long)]
+    pub ignore_preflight: bool,
+
+    /// Write nothing: print what would be written (client), or let the API server check it too (server)
+    #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, require_equals = true, default_value = "none",
+          default_missing_value = "client", hide_default_value = true)]
+    pub dry_run: DryRun,
+
+    /// Form of the objects of a dry run: json, name or yaml
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<ObjectFormat>,
+
+    /// Wait until REST answers
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub wait: bool,
+
+    /// Longest wait, such as 90s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    pub timeout: Duration,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Sizes")]
+struct Sizes {
     /// Memory of the JobManager's container, such as 1600m or 2g [default: 1600m]
     #[arg(long, value_name = "SIZE")]
     jobmanager_memory: Option<Memory>,
@@ -59,30 +141,89 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     slots: Option<u16>,
 
-    /// ServiceAccount of the session's pods
-    #[arg(long, value_name = "NAME", default_value = "flink")]
-    pub service_account: String,
+    /// Slots that are there before a job asks for them (Flink 1.19 and later)
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    min_slots: Option<u32>,
 
-    /// Permissions to give to the ServiceAccount where it lacks them
-    #[arg(long, value_enum, default_value = "role")]
-    rbac: Rbac,
+    /// How long a TaskManager without work is kept [default: Flink's, 30s]
+    #[arg(long, value_name = "DURATION")]
+    keep_idle_taskmanagers: Option<Period>,
+}
 
-    /// Create the namespace if it does not exist
+#[derive(clap::Args)]
+#[command(next_help_heading = "High availability")]
+struct Availability {
+    /// Keep jobs when the JobManager is lost: directory for their state that all pods reach, such as s3://bucket/ha (1.12)
+    #[arg(long, value_name = "DIR")]
+    ha: Option<String>,
+
+    /// DIR of --ha is a volume that every pod mounts
     #[arg(long)]
-    pub create_namespace: bool,
+    ha_dir_is_shared: bool,
 
-    /// Type of the Service in front of REST. REST has no login: anyone who reaches it can run code
-    #[arg(long, value_enum, value_name = "TYPE", default_value = "ClusterIP")]
-    expose: ServiceType,
+    /// JobManagers that run; more than one needs --ha (1.14)
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    jobmanager_replicas: Option<u16>,
 
-    /// Wait until REST answers
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = clap::ArgAction::Set)]
-    pub wait: bool,
+    /// Bring the jobs back that an earlier session of this name left behind
+    #[arg(long)]
+    reuse_ha: bool,
+}
 
-    /// Longest wait, such as 90s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
-    pub timeout: Duration,
+#[derive(clap::Args)]
+#[command(next_help_heading = "Pods")]
+struct Pods {
+    /// Meet the Pod Security level "restricted" (1.13)
+    #[arg(long)]
+    restricted: bool,
+
+    /// Environment variable of JobManager and TaskManagers; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
+
+    /// Environment variable with the value of a Secret's key; may be repeated (1.12)
+    #[arg(long, value_name = "NAME=SECRET:KEY", value_parser = secret_key)]
+    secret_env: Vec<(String, SecretKey)>,
+
+    /// Plugin of the image, such as s3-fs-hadoop, for both roles; may be repeated (1.12)
+    #[arg(long, value_name = "NAME")]
+    plugin: Vec<String>,
+
+    /// Secret with the credentials for the image's registry; may be repeated (1.11)
+    #[arg(long, value_name = "SECRET")]
+    image_pull_secret: Vec<String>,
+
+    /// When to pull the image [default: Kubernetes']
+    #[arg(long, value_name = "POLICY", value_parser = pull_policy)]
+    image_pull_policy: Option<PullPolicy>,
+
+    /// Label that nodes must have; may be repeated (1.11)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    node_selector: Vec<(String, String)>,
+
+    /// Taint that is tolerated, as kubectl taint writes it; may be repeated (1.11)
+    #[arg(long, value_name = "KEY[=VALUE][:EFFECT]")]
+    toleration: Vec<Toleration>,
+
+    /// Label of Deployment and pods; may be repeated (1.11)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    label: Vec<(String, String)>,
+
+    /// Annotation of Deployment and pods; may be repeated (1.11)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    annotation: Vec<(String, String)>,
+
+    /// Pod manifest to start from, for both roles; Flink's container in it is flink-main-container (1.13)
+    #[arg(long, value_name = "FILE")]
+    pod_template: Option<PathBuf>,
+
+    /// The same for the JobManager alone, over --pod-template
+    #[arg(long, value_name = "FILE")]
+    jobmanager_pod_template: Option<PathBuf>,
+
+    /// The same for the TaskManagers alone, over --pod-template
+    #[arg(long, value_name = "FILE")]
+    taskmanager_pod_template: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -107,40 +248,43 @@ enum ServiceType {
     LoadBalancer,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+/// What was asked for, wherever it was said.
+pub struct Request {
+    pub spec: SessionSpec,
+    pub reuse_ha: bool,
+}
+
 impl Args {
-    /// The session that was asked for; refuses what cannot be right before anything is asked of a
-    /// cluster.
-    pub fn spec(&self) -> Result<SessionSpec, CommandError> {
-        let name: SessionName = self.name.parse()?;
-        let config = self.define.iter().map(|text| parse_setting(text)).collect::<Result<Vec<_>, _>>()?;
-        let image = match (&self.image, self.flink_version) {
-            (Some(image), _) if image.trim().is_empty() => {
-                return Err(
-                    CommandError::new(Exit::Error, "--image is empty").hint("kubectl flink create --help")
-                );
-            }
-            (Some(image), _) => image.clone(),
-            (None, Some(version)) => format!("flink:{version}"),
-            (None, None) => version::DEFAULT_IMAGE.to_owned(),
+    /// Puts together what flags, manifest and config file say; refuses what cannot be right before
+    /// anything is asked of a cluster. The manifest's namespace counts unless `-n` names one.
+    pub fn request(&self, app: &App) -> Result<Request, CommandError> {
+        if self.output.is_some() && self.dry_run == DryRun::None {
+            let error = CommandError::new(Exit::Error, "-o prints the objects of a dry run");
+            return Err(
+                error.hint("kubectl flink create --dry-run=client -o yaml, or kubectl flink ls -o json")
+            );
+        }
+        let given: Option<SessionName> = self.name.as_deref().map(str::parse).transpose()?;
+        let mut layers = crate::cmd::config::layers(app, self.profile.as_deref())?;
+        let mut named = None;
+        if let Some(file) = &self.filename {
+            let manifest = self.manifest(app, file)?;
+            named = manifest.0;
+            layers.push(manifest.1);
+        }
+        layers.push(Layer { source: Source::Flags, settings: self.settings(app)? });
+        let Some(name) = given.or(named) else {
+            let error = CommandError::new(Exit::Error, "the manifest has no metadata.name");
+            return Err(error.hint("kubectl flink create NAME -f FILE"));
         };
-        let spec = SessionSpec {
-            name,
-            image,
-            expected_version: self.flink_version,
-            jobmanager_memory: self.jobmanager_memory,
-            jobmanager_cpu: self.jobmanager_cpu,
-            taskmanager_memory: self.taskmanager_memory,
-            taskmanager_cpu: self.taskmanager_cpu,
-            slots: self.slots,
-            service_account: self.service_account.clone(),
-            expose: match self.expose {
-                ServiceType::ClusterIp => Expose::ClusterIp,
-                ServiceType::NodePort => Expose::NodePort,
-                ServiceType::LoadBalancer => Expose::LoadBalancer,
-            },
-            config,
-        };
-        spec.check()?;
+        let spec = SessionSpec::resolve(name, layers, !self.unchecked_config)?;
         if !self.wait && spec.expose != Expose::ClusterIp {
             return Err(CommandError::new(
                 Exit::Error,
@@ -148,15 +292,126 @@ impl Args {
             )
             .hint("kubectl flink create --help"));
         }
-        Ok(spec)
+        if self.availability.reuse_ha && !spec.has_high_availability() {
+            let error = CommandError::new(
+                Exit::Error,
+                "--reuse-ha needs --ha DIR: without it no session looks for old jobs",
+            );
+            return Err(error.hint("kubectl flink create --help"));
+        }
+        Ok(Request { spec, reuse_ha: self.availability.reuse_ha })
     }
 
-    pub fn grant(&self) -> Grant {
-        match self.rbac {
-            Rbac::Role => Grant::Role,
-            Rbac::Edit => Grant::Edit,
-            Rbac::EditCluster => Grant::EditCluster,
-            Rbac::None => Grant::None,
+    /// The name and the settings of the manifest, whose notes are told.
+    fn manifest(
+        &self,
+        app: &App,
+        file: &std::path::Path,
+    ) -> Result<(Option<SessionName>, Layer), CommandError> {
+        let shown = if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() };
+        let text = app.read(file)?;
+        let manifest = flinkdeployment::read(&text).map_err(|error| {
+            let told = CommandError::new(Exit::Error, format!("{shown}: {error}"));
+            match error {
+                InvalidManifest::Application { .. } => told.hint(
+                    "a session is one without spec.job, for jobs that are submitted to it; the Flink operator makes the other kind",
+                ),
+                _ => told.hint("docs/create.md lists the fields that are understood"),
+            }
+        })?;
+        for note in &manifest.notes {
+            app.ui.status(&format!("{shown}: {note}"));
+        }
+        if let Some(namespace) = &manifest.namespace {
+            app.use_namespace(namespace);
+        }
+        let name = manifest.name.as_deref().filter(|_| self.name.is_none()).map(str::parse).transpose()?;
+        Ok((name, Layer { source: Source::Manifest(shown), settings: manifest.settings }))
+    }
+
+    /// What the flags alone say.
+    fn settings(&self, app: &App) -> Result<Settings, CommandError> {
+        let Self { sizes, availability, pods, .. } = self;
+        let template = |file: &Option<PathBuf>| -> Result<Option<PodTemplate>, CommandError> {
+            let Some(file) = file else { return Ok(None) };
+            let text = app.read(file)?;
+            PodTemplate::parse(&text).map(Some).map_err(|error| {
+                CommandError::new(Exit::Error, format!("{}: {error}", file.display()))
+                    .hint("kubectl explain pod.spec")
+            })
+        };
+        let pairs = |flag, pairs: &[(String, String)]| once(flag, pairs.iter().cloned());
+        let define = self.define.iter().map(|text| parse_setting(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Settings {
+            image: self.image.clone(),
+            flink_version: self.flink_version,
+            jobmanager_memory: sizes.jobmanager_memory,
+            jobmanager_cpu: sizes.jobmanager_cpu,
+            jobmanager_replicas: availability.jobmanager_replicas,
+            taskmanager_memory: sizes.taskmanager_memory,
+            taskmanager_cpu: sizes.taskmanager_cpu,
+            slots: sizes.slots,
+            min_slots: sizes.min_slots,
+            keep_idle_taskmanagers: sizes.keep_idle_taskmanagers,
+            service_account: self.service_account.clone(),
+            rbac: self.rbac.map(|rbac| match rbac {
+                Rbac::Role => Grant::Role,
+                Rbac::Edit => Grant::Edit,
+                Rbac::EditCluster => Grant::EditCluster,
+                Rbac::None => Grant::None,
+            }),
+            expose: self.expose.map(|expose| match expose {
+                ServiceType::ClusterIp => Expose::ClusterIp,
+                ServiceType::NodePort => Expose::NodePort,
+                ServiceType::LoadBalancer => Expose::LoadBalancer,
+            }),
+            ha: availability.ha.clone(),
+            ha_dir_is_shared: availability.ha_dir_is_shared.then_some(true),
+            pod_template: template(&pods.pod_template)?,
+            jobmanager_pod_template: template(&pods.jobmanager_pod_template)?,
+            taskmanager_pod_template: template(&pods.taskmanager_pod_template)?,
+            restricted: pods.restricted.then_some(true),
+            env: pairs("--env", &pods.env)?,
+            secret_env: once("--secret-env", pods.secret_env.iter().cloned())?,
+            image_pull_policy: pods.image_pull_policy,
+            image_pull_secrets: pods.image_pull_secret.clone(),
+            node_selector: pairs("--node-selector", &pods.node_selector)?,
+            tolerations: pods.toleration.clone(),
+            labels: pairs("--label", &pods.label)?,
+            annotations: pairs("--annotation", &pods.annotation)?,
+            plugins: pods.plugin.clone(),
+            log_configuration: Default::default(),
+            config: once("-D", define.into_iter())?,
+        })
+    }
+}
+
+/// A map of pairs with different keys.
+fn once<V>(
+    what: &'static str,
+    pairs: impl Iterator<Item = (String, V)>,
+) -> Result<std::collections::BTreeMap<String, V>, InvalidSpec> {
+    let mut map = std::collections::BTreeMap::new();
+    for (key, value) in pairs {
+        if map.insert(key.clone(), value).is_some() {
+            return Err(InvalidSpec::Twice { what, key });
         }
     }
+    Ok(map)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("say it as KEY=VALUE".to_owned()),
+    }
+}
+
+fn secret_key(text: &str) -> Result<(String, SecretKey), String> {
+    let (name, of) = pair(text).map_err(|_| "say it as NAME=SECRET:KEY".to_owned())?;
+    SecretKey::from_str(&of).map(|of| (name, of))
+}
+
+fn pull_policy(text: &str) -> Result<PullPolicy, String> {
+    PullPolicy::from_str(text)
 }

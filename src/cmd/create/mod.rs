@@ -1,7 +1,9 @@
 //! `kubectl flink create NAME`: makes a session and waits until its REST answers.
 
 mod args;
+mod dry_run;
 mod permissions;
+mod preflight;
 mod wait;
 
 use std::time::Duration;
@@ -15,36 +17,57 @@ use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::exit::Exit;
 use crate::model::Evidence;
 use crate::model::evidence::Rest;
-use crate::session::preflight::{self, Clear, Refusal};
-use crate::session::spec::Expose;
-use crate::session::{FlinkVersion, SessionName, SessionSpec, bootstrap, labels, version};
+use crate::session::manifest::Manifest;
+use crate::session::preflight::Clear;
+use crate::session::settings::Expose;
+use crate::session::{FlinkVersion, SessionSpec, bootstrap, labels, rbac, version};
+use args::{DryRun, Request};
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    let spec = args.spec()?;
-    let cluster = app.cluster().await?;
-    let namespace = cluster.namespace();
+    let request = args.request(app)?;
+    let spec = &request.spec;
     warn_if_newer(app, spec.version_hint());
-
-    let has_namespace = check_namespace(&cluster, &args, app).await?;
+    spec.warnings().iter().for_each(|warning| app.ui.warn(warning));
+    tell_translations(app, spec, spec.version_hint());
+    if args.dry_run == DryRun::Client {
+        return dry_run::client(&args, &request, app);
+    }
+    let cluster = app.cluster().await?;
+    let has_namespace = preflight::check_namespace(&cluster, &spec.name, args.create_namespace, app).await?;
     let clear = match has_namespace {
-        true => check_name(&cluster, &spec.name, app).await?,
+        true => preflight::check_name(&cluster, &request, app).await?,
         false => Clear::Start,
     };
-    let permissions =
-        permissions::plan(&cluster, namespace, has_namespace, &spec.service_account, args.grant()).await?;
-
-    if !has_namespace {
-        permissions::create_namespace(&cluster, namespace, app).await?;
-    }
-    permissions.grant(&cluster, app).await?;
-    let started = start_bootstrap(&cluster, &spec, clear, args.timeout, app).await?;
+    let started = match clear {
+        Clear::Resume { uid } => resume(spec, uid, app),
+        clear => {
+            let plan = permissions::plan(&cluster, spec, has_namespace).await?;
+            if has_namespace {
+                preflight::check_place(&cluster, &request, &plan, args.ignore_preflight, app).await?;
+            }
+            if args.dry_run == DryRun::Server {
+                return dry_run::server(&args, &request, &plan, has_namespace, &cluster, app).await;
+            }
+            if !has_namespace {
+                let namespace = rbac::namespace(cluster.namespace());
+                make(&cluster, &Manifest::Namespace(namespace), app).await?;
+            }
+            if let Some(warning) = &plan.warning {
+                app.ui.warn(warning);
+            }
+            for manifest in plan.manifests() {
+                make(&cluster, &manifest, app).await?;
+            }
+            start_bootstrap(&cluster, spec, clear, args.timeout, app).await?
+        }
+    };
     if !args.wait {
-        app.ui.hint(&format!("kubectl flink status {}{}", spec.name, app.scope_flags()));
+        app.ui.hint(&format!("kubectl flink status {}{} --wait", spec.name, app.scope_flags()));
         return Ok(Exit::Done);
     }
-    let evidence = wait::until_ready(&cluster, &spec, &started, args.timeout, app).await?;
-    finish(&cluster, &spec, &evidence, app).await?;
-    present(&cluster, &spec, &evidence, app).await
+    let evidence = wait::until_ready(&cluster, spec, &started, args.timeout, app).await?;
+    finish(&cluster, &request, &evidence, app).await?;
+    present(&cluster, spec, &evidence, app).await
 }
 
 fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
@@ -56,41 +79,34 @@ fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
     }
 }
 
-/// True when the namespace is there, or may be: not everybody can look.
-async fn check_namespace(cluster: &Cluster, args: &Args, app: &App) -> Result<bool, CommandError> {
-    let namespace = cluster.namespace();
-    match cluster.namespace_exists(namespace).await? {
-        Some(false) if !args.create_namespace => {
-            Err(CommandError::new(Exit::Error, format!("namespace {namespace:?} does not exist"))
-                .hint(format!("kubectl flink create {}{} --create-namespace", args.name, app.scope_flags())))
-        }
-        Some(exists) => Ok(exists),
-        None => Ok(true),
+/// Says what the settings are called by the Flink that runs.
+fn tell_translations(app: &App, spec: &SessionSpec, version: Option<FlinkVersion>) {
+    let Some(version) = version else { return };
+    for (typed, name) in spec.translated(version.minor()) {
+        app.ui.status(&format!("-D {typed} is {name} in Flink {version}"));
     }
 }
 
-async fn check_name(cluster: &Cluster, name: &SessionName, app: &App) -> Result<Clear, CommandError> {
-    let namespace = cluster.namespace();
-    let found = cluster.found(namespace, name).await?;
-    preflight::check(name, namespace, &found).map_err(|refusal| {
-        let flags = app.scope_flags();
-        let refused = |exit| CommandError::new(exit, refusal.to_string());
-        match &refusal {
-            Refusal::SessionExists { .. } | Refusal::BeingCreated { .. } => refused(Exit::Error)
-                .hint(format!("kubectl flink status {name}{flags}, or choose another name")),
-            Refusal::LeftOver { .. } => {
-                refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
-            }
-            Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } | Refusal::ForeignJob { .. } => {
-                refused(Exit::Refused).hint("choose another name")
-            }
-            Refusal::OldJobs { objects, .. } => refused(Exit::Refused).hint(format!(
-                "choose another name, or, if those jobs are not needed: kubectl delete{} {}",
-                cluster.full_scope(),
-                objects.join(" ")
-            )),
+/// Creates what the bootstrap needs. Somebody else may have made it meanwhile: that is as good.
+async fn make(cluster: &Cluster, manifest: &Manifest, app: &App) -> Result<(), CommandError> {
+    match cluster.make(cluster.namespace(), manifest).await {
+        Ok(_) => app.ui.status(&format!("{} created", manifest.object())),
+        Err(error) if error.is_already_exists() => {}
+        Err(error) => {
+            let what = format!("cannot create {} in namespace {}", manifest.object(), cluster.namespace());
+            return Err(CommandError::from(error)
+                .while_doing(what)
+                .hint("ask an administrator for it, then use --rbac=none"));
         }
-    })
+    }
+    Ok(())
+}
+
+/// Takes up the wait of a `create` that did not see its end.
+fn resume(spec: &SessionSpec, uid: String, app: &App) -> Started {
+    let job = ObjectRef { kind: Kind::Job, name: spec.name.bootstrap_job(), uid };
+    app.ui.status(&format!("{job} makes this session already: waiting for it"));
+    Started { job, server_ahead: SignedDuration::ZERO }
 }
 
 /// A bootstrap that has been started.
@@ -144,10 +160,11 @@ async fn start_bootstrap(
 /// session works without the marks, so a missing permission is a warning.
 async fn finish(
     cluster: &Cluster,
-    spec: &SessionSpec,
+    request: &Request,
     evidence: &Evidence,
     app: &App,
 ) -> Result<(), CommandError> {
+    let spec = &request.spec;
     let Some(deployment) = evidence.deployment.as_ref() else { return Ok(()) };
     let deployment =
         ObjectRef { kind: Kind::Deployment, name: spec.name.to_string(), uid: deployment.uid.clone() };
@@ -155,10 +172,13 @@ async fn finish(
     if let Rest::Up(overview) = &evidence.rest {
         marks.push((labels::VERSION, &overview.version));
         let hinted = spec.version_hint().is_some_and(|hint| version::NEWEST.is_before(hint));
-        warn_if_newer(app, overview.version.parse().ok().filter(|_| !hinted));
+        let version = overview.version.parse().ok();
+        warn_if_newer(app, version.filter(|_| !hinted));
+        tell_translations(app, spec, version.filter(|_| spec.version_hint().is_none()));
     }
-    if let Err(error) = cluster.label(cluster.namespace(), &deployment, &marks).await {
-        app.ui.warn(&format!("cannot label {deployment}: {error}"));
+    let (key, record) = preflight::record(request, cluster.namespace());
+    if let Err(error) = cluster.mark(cluster.namespace(), &deployment, &marks, &[(key, &record)]).await {
+        app.ui.warn(&format!("cannot mark {deployment}: {error}"));
     }
     if spec.expose == Expose::ClusterIp {
         return Ok(());

@@ -1,8 +1,10 @@
 //! The permissions of a session, made where they are missing. Nothing that exists is changed.
 
-use crate::app::{App, CommandError};
-use crate::cluster::{Cluster, Result, Rights};
+use crate::app::CommandError;
+use crate::cluster::{Cluster, Result, Right, Rights};
 use crate::exit::Exit;
+use crate::session::SessionSpec;
+use crate::session::manifest::Manifest;
 use crate::session::rbac::{self, Grant};
 
 const ASK: &str =
@@ -16,7 +18,9 @@ pub struct Plan {
     missing: Missing,
     /// The user can grant the right to set finalizers.
     with_finalizers: bool,
-    warning: Option<String>,
+    /// The ServiceAccount is there already.
+    pub has_account: bool,
+    pub warning: Option<String>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -26,23 +30,41 @@ struct Missing {
     binding: bool,
 }
 
+/// Everything that `spec` may need, without a look at what there is.
+pub fn whole(spec: &SessionSpec, namespace: &str) -> Plan {
+    let all = Missing { account: true, role: spec.grant == Grant::Role, binding: true };
+    Plan {
+        missing: if spec.grant == Grant::None { Missing::default() } else { all },
+        ..nothing(spec, namespace)
+    }
+}
+
+fn nothing(spec: &SessionSpec, namespace: &str) -> Plan {
+    Plan {
+        namespace: namespace.to_owned(),
+        account: spec.service_account.clone(),
+        grant: spec.grant,
+        missing: Missing::default(),
+        with_finalizers: false,
+        has_account: false,
+        warning: None,
+    }
+}
+
 /// Reads what there is, and refuses when something is missing that this user may not make.
 pub async fn plan(
     cluster: &Cluster,
-    namespace: &str,
+    spec: &SessionSpec,
     has_namespace: bool,
-    account: &str,
-    grant: Grant,
 ) -> std::result::Result<Plan, CommandError> {
-    let mut plan = Plan {
-        namespace: namespace.to_owned(),
-        account: account.to_owned(),
-        grant,
-        missing: Missing::default(),
-        with_finalizers: false,
-        warning: None,
-    };
+    let (namespace, account, grant) = (cluster.namespace(), &spec.service_account, spec.grant);
+    let mut plan = nothing(spec, namespace);
     if grant == Grant::None {
+        // Where it may not be looked at, the pods tell.
+        match cluster.has_service_account(namespace, account).await {
+            Ok(false) => return Err(no_account(namespace, account)),
+            found => plan.has_account = found.is_ok(),
+        }
         return Ok(plan);
     }
     let rights = match has_namespace {
@@ -55,13 +77,9 @@ pub async fn plan(
         // for the default; whoever asks for more wants to know.
         Err(error) if error.is_forbidden() && grant == Grant::Role => {
             if !cluster.has_service_account(namespace, account).await? {
-                return Err(CommandError::new(
-                    Exit::Error,
-                    format!("serviceaccount/{account} does not exist in namespace {namespace}"),
-                )
-                .because(error.to_string())
-                .hint(ASK));
+                return Err(no_account(namespace, account).because(error.to_string()));
             }
+            plan.has_account = true;
             plan.warning = Some(format!("serviceaccount/{account} is used as it is: {error}"));
             return Ok(plan);
         }
@@ -72,12 +90,21 @@ pub async fn plan(
             return Err(CommandError::from(error).while_doing(what).hint(ASK));
         }
     };
+    plan.has_account = rights.service_account;
     plan.missing = Missing {
         account: !rights.service_account,
         role: !rights.role && grant == Grant::Role,
         binding: !rights.binding,
     };
     plan.may_be_made(cluster).await
+}
+
+fn no_account(namespace: &str, account: &str) -> CommandError {
+    CommandError::new(
+        Exit::Error,
+        format!("serviceaccount/{account} does not exist in namespace {namespace}"),
+    )
+    .hint(ASK)
 }
 
 impl Plan {
@@ -122,58 +149,46 @@ impl Plan {
         Ok(self)
     }
 
-    /// Makes what is missing. Somebody else may have made it meanwhile: that is as good.
-    pub async fn grant(&self, cluster: &Cluster, app: &App) -> std::result::Result<(), CommandError> {
-        let Self { namespace, account, missing, .. } = self;
-        if let Some(warning) = &self.warning {
-            app.ui.warn(warning);
+    /// What Flink's client and JobManager must be allowed to do; nothing where the plan gives it.
+    pub fn rights_to_check(&self, spec: &SessionSpec) -> Vec<Right> {
+        if self.missing.role || self.missing.binding || !self.has_account {
+            return Vec::new();
         }
+        let mut rights = vec![
+            ("get", "", "services", ""),
+            ("create", "", "services", ""),
+            ("create", "", "configmaps", ""),
+            ("get", "apps", "deployments", ""),
+            ("create", "apps", "deployments", ""),
+            ("list", "", "pods", ""),
+            ("watch", "", "pods", ""),
+            ("create", "", "pods", ""),
+            ("delete", "", "pods", ""),
+        ];
+        if spec.has_high_availability() {
+            rights.extend(["get", "watch", "update"].map(|verb| (verb, "", "configmaps", "")));
+        }
+        rights
+    }
+
+    /// The objects that are missing, in the order in which they are made.
+    pub fn manifests(&self) -> Vec<Manifest> {
+        let Self { namespace, account, missing, .. } = self;
+        let mut manifests = Vec::new();
         if missing.account {
-            let made = cluster.create(namespace, &rbac::service_account(namespace, account)).await;
-            self.told(made, &format!("serviceaccount/{account}"), app)?;
+            manifests.push(Manifest::ServiceAccount(rbac::service_account(namespace, account)));
         }
         if missing.role {
-            let made = cluster.create(namespace, &rbac::role(namespace, self.with_finalizers)).await;
-            self.told(made, &format!("role.rbac.authorization.k8s.io/{}", rbac::ROLE), app)?;
+            manifests.push(Manifest::Role(rbac::role(namespace, self.with_finalizers)));
         }
-        if missing.binding && self.grant == Grant::EditCluster {
-            let made = cluster.create_global(&rbac::cluster_role_binding(namespace, account)).await;
-            let name = rbac::cluster_binding_name(namespace, account);
-            self.told(made, &format!("clusterrolebinding.rbac.authorization.k8s.io/{name}"), app)?;
-        } else if missing.binding {
-            let made = cluster.create(namespace, &rbac::role_binding(self.grant, namespace, account)).await;
-            let name = rbac::binding_name(self.grant, account);
-            self.told(made, &format!("rolebinding.rbac.authorization.k8s.io/{name}"), app)?;
+        if missing.binding {
+            manifests.push(match self.grant {
+                Grant::EditCluster => {
+                    Manifest::ClusterRoleBinding(rbac::cluster_role_binding(namespace, account))
+                }
+                _ => Manifest::RoleBinding(rbac::role_binding(self.grant, namespace, account)),
+            });
         }
-        Ok(())
+        manifests
     }
-
-    fn told<T>(&self, made: Result<T>, object: &str, app: &App) -> std::result::Result<(), CommandError> {
-        match made {
-            Ok(_) => app.ui.status(&format!("{object} created")),
-            Err(error) if error.is_already_exists() => {}
-            Err(error) => {
-                let what = format!("cannot create {object} in namespace {}", self.namespace);
-                return Err(CommandError::from(error)
-                    .while_doing(what)
-                    .hint("ask an administrator for it, then use --rbac=none"));
-            }
-        }
-        Ok(())
-    }
-}
-
-pub async fn create_namespace(
-    cluster: &Cluster,
-    namespace: &str,
-    app: &App,
-) -> std::result::Result<(), CommandError> {
-    match cluster.create_global(&rbac::namespace(namespace)).await {
-        Ok(_) => app.ui.status(&format!("namespace/{namespace} created")),
-        Err(error) if error.is_already_exists() => {}
-        Err(error) => {
-            return Err(CommandError::from(error).while_doing(format!("cannot create namespace/{namespace}")));
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,388 @@
+//! Reads the place where a session is to be made: what is allowed, what there is room for.
+//!
+//! Nothing here is needed to make a session. What may not be read is named, and the rest goes on.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::authorization::v1::{
+    LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
+};
+use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::Api;
+use kube::api::{ListParams, PostParams};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::small::List;
+use super::{Cluster, ClusterError, Result};
+use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
+use crate::session::SessionSpec;
+use crate::session::manifest::sample_pods;
+use crate::session::quantity;
+
+/// More nodes than this are not looked at one by one.
+const NODES: u32 = 500;
+
+/// Nodes whose pods are counted: each costs a list.
+const COUNTED_NODES: usize = 8;
+
+/// A right that somebody must have: verb, group, resource, sub-resource.
+pub type Right = (&'static str, &'static str, &'static str, &'static str);
+
+/// What is asked about the place.
+pub struct Question<'a> {
+    pub spec: &'a SessionSpec,
+    /// What this user must be allowed to do.
+    pub of_user: &'a [Right],
+    /// What the session's ServiceAccount must be allowed to do; nothing where it gets its rights now.
+    pub of_account: &'a [Right],
+    /// The ServiceAccount is there.
+    pub has_account: bool,
+}
+
+impl Cluster {
+    /// Reads everything that a check before the first write looks at, in the namespace of the client.
+    pub async fn surroundings(&self, question: &Question<'_>) -> Result<Surroundings> {
+        let namespace = self.namespace();
+        let mut unreadable = Vec::new();
+        let (policy, quotas, limits, nodes, secrets, pods, user_lacks, account_lacks) = tokio::join!(
+            self.namespace_policy(namespace),
+            self.quotas(namespace),
+            self.limits(namespace),
+            self.nodes(),
+            self.secrets(namespace, question.spec),
+            self.refused_pods(namespace, question),
+            self.lacking(namespace, question.of_user),
+            self.account_lacks(namespace, question),
+        );
+        let around = Surroundings {
+            namespace: namespace.to_owned(),
+            scope: self.full_scope(),
+            quotas: readable(quotas, "resource quotas", &mut unreadable)?,
+            limits: readable(limits, "limit ranges", &mut unreadable)?,
+            nodes: readable(nodes, "nodes", &mut unreadable)?,
+            secrets: readable(secrets, "secrets", &mut unreadable)?,
+            refused_pods: readable(pods, "pods", &mut unreadable)?,
+            user_lacks: user_lacks?,
+            account_lacks: readable(account_lacks, "the ServiceAccount's permissions", &mut unreadable)?,
+            ..Surroundings::default()
+        };
+        let (terminating, pod_security) = readable(policy, "the namespace", &mut unreadable)?;
+        Ok(Surroundings { terminating, pod_security, unreadable, ..around })
+    }
+
+    /// Whether the namespace is going, and the Pod Security level that it enforces.
+    async fn namespace_policy(&self, name: &str) -> Result<(bool, Option<String>)> {
+        let namespace = self.get_global::<k8s_openapi::api::core::v1::Namespace>(name).await?;
+        let metadata = namespace.map(|namespace| namespace.metadata).unwrap_or_default();
+        let level =
+            metadata.labels.and_then(|mut labels| labels.remove("pod-security.kubernetes.io/enforce"));
+        Ok((metadata.deletion_timestamp.is_some(), level))
+    }
+
+    /// The quotas that count pods which run until they are deleted and ask for CPU and memory.
+    async fn quotas(&self, namespace: &str) -> Result<Vec<Quota>> {
+        const COUNTING: [&str; 2] = ["NotTerminating", "NotBestEffort"];
+        let api = Api::<ResourceQuota>::namespaced(self.client.clone(), namespace);
+        let list = self.unary(api.list(&ListParams::default())).await?;
+        let counts = |quota: &ResourceQuota| {
+            let spec = quota.spec.as_ref();
+            let scopes = spec.and_then(|spec| spec.scopes.as_ref()).into_iter().flatten();
+            scopes.into_iter().all(|scope| COUNTING.contains(&scope.as_str()))
+                && spec.is_none_or(|spec| spec.scope_selector.is_none())
+        };
+        let quotas = list.items.into_iter().filter(counts).map(|quota| {
+            let status = quota.status.unwrap_or_default();
+            let hard = status.hard.or_else(|| quota.spec.and_then(|spec| spec.hard));
+            Quota {
+                name: quota.metadata.name.unwrap_or_default(),
+                hard: amounts(hard),
+                used: amounts(status.used),
+            }
+        });
+        Ok(quotas.collect())
+    }
+
+    async fn limits(&self, namespace: &str) -> Result<Vec<Limit>> {
+        let api = Api::<LimitRange>::namespaced(self.client.clone(), namespace);
+        let list = self.unary(api.list(&ListParams::default())).await?;
+        let rules = list.items.into_iter().flat_map(|range| {
+            let name = range.metadata.name.unwrap_or_default();
+            range.spec.unwrap_or_default().limits.into_iter().map(move |rule| Limit {
+                name: name.clone(),
+                kind: rule.type_,
+                most: amounts(rule.max),
+                least: amounts(rule.min),
+            })
+        });
+        Ok(rules.collect())
+    }
+
+    /// The nodes with what they have; with what is asked of them where they are few. None at all when
+    /// there are more than can be looked at.
+    async fn nodes(&self) -> Result<Vec<Node>> {
+        let list: NodeList = self.read(&format!("/api/v1/nodes?limit={NODES}"), "application/json").await?;
+        if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let mut nodes: Vec<Node> = list.items.into_iter().map(Node::from).collect();
+        if nodes.len() <= COUNTED_NODES {
+            for node in &mut nodes {
+                // Without the pods, what is free is not known, and nothing is said of it.
+                node.asked = self.asked_of(&node.name).await.ok();
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// What the pods on a node ask for.
+    async fn asked_of(&self, node: &str) -> Result<Amounts> {
+        let selector = format!("spec.nodeName%3D{node},status.phase!%3DSucceeded,status.phase!%3DFailed");
+        let path = format!("/api/v1/pods?fieldSelector={selector}");
+        let pods: List<PodRequests> = self.read(&path, "application/json").await?;
+        let mut asked = Amounts::new();
+        let containers = pods.items.into_iter().flat_map(|pod| pod.spec.containers);
+        for (name, amount) in containers.flat_map(|container| amounts(container.resources.requests)) {
+            *asked.entry(name).or_default() += amount;
+        }
+        Ok(asked)
+    }
+
+    /// The Secrets that the session names. Of pull secrets only the type is read.
+    async fn secrets(&self, namespace: &str, spec: &SessionSpec) -> Result<Vec<Secret>> {
+        let of_pull = spec.settings.image_pull_secrets.iter().map(|name| (name, false));
+        let of_env = spec.settings.secret_env.values().map(|of| (&of.secret, true));
+        let mut names: BTreeMap<&String, bool> = of_pull.collect();
+        names.extend(of_env);
+        let mut secrets = Vec::new();
+        for (name, with_keys) in names {
+            secrets.push(self.secret(namespace, name, with_keys).await?);
+        }
+        Ok(secrets)
+    }
+
+    async fn secret(&self, namespace: &str, name: &str, with_keys: bool) -> Result<Secret> {
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+        let absent = Secret { name: name.to_owned(), ..Secret::default() };
+        let answer = match with_keys {
+            true => self
+                .read::<SecretKeys>(&path, "application/json")
+                .await
+                .map(|secret| (secret.type_, Some(secret.data.into_keys().collect::<Vec<_>>()))),
+            // A table tells the type without the contents.
+            false => {
+                self.read::<SecretTable>(&format!("{path}?includeObject=None"), table).await.map(|table| {
+                    (
+                        table
+                            .rows
+                            .into_iter()
+                            .next()
+                            .and_then(|row| row.cells.get(1)?.as_str().map(str::to_owned)),
+                        None,
+                    )
+                })
+            }
+        };
+        match answer {
+            Ok((kind, keys)) => {
+                Ok(Secret { kind: Some(kind.unwrap_or_else(|| "Opaque".to_owned())), keys, ..absent })
+            }
+            Err(error) if error.is_not_found() => Ok(absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Shows the API server pods like the session's, without making them, and collects its refusals.
+    async fn refused_pods(
+        &self,
+        namespace: &str,
+        question: &Question<'_>,
+    ) -> Result<Vec<(&'static str, String)>> {
+        let account = if question.has_account { question.spec.service_account.as_str() } else { "default" };
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let mut refused = Vec::new();
+        for (role, pod) in sample_pods(question.spec, namespace, account) {
+            let Some(pod) = pod else { continue };
+            match self.unary(api.create(&parameters, &pod)).await {
+                Ok(_) => {}
+                Err(ClusterError::Api(status)) => {
+                    let message = &status.message;
+                    let refuses = match status.code {
+                        // Two refusals have this code: of the right to ask, and of what was asked.
+                        403 => !message.contains("cannot create resource"),
+                        // A webhook's own code, if it names none.
+                        400 => message.contains("denied the request"),
+                        code => code == 422,
+                    };
+                    if !refuses {
+                        return Err(ClusterError::Api(status));
+                    }
+                    // In a namespace that is just made, the account comes a moment later.
+                    if !message.contains("service account") {
+                        refused.push((role, message.clone()));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// The rights that this user lacks, in words.
+    async fn lacking(&self, namespace: &str, rights: &[Right]) -> Result<Vec<String>> {
+        let mut lacking = Vec::new();
+        for right @ (verb, group, resource, sub) in rights {
+            if !self.may(namespace, verb, group, resource, sub).await? {
+                lacking.push(in_words(right));
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// The rights that the session's ServiceAccount lacks, asked of the API server.
+    async fn account_lacks(&self, namespace: &str, question: &Question<'_>) -> Result<Vec<String>> {
+        let user = format!("system:serviceaccount:{namespace}:{}", question.spec.service_account);
+        let groups = [
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{namespace}"),
+            "system:authenticated".to_owned(),
+        ];
+        let mut lacking = Vec::new();
+        for right @ (verb, group, resource, sub) in question.of_account {
+            let review = LocalSubjectAccessReview {
+                metadata: kube::core::ObjectMeta {
+                    namespace: Some(namespace.to_owned()),
+                    ..Default::default()
+                },
+                spec: SubjectAccessReviewSpec {
+                    user: Some(user.clone()),
+                    groups: Some(groups.to_vec()),
+                    resource_attributes: Some(ResourceAttributes {
+                        namespace: Some(namespace.to_owned()),
+                        verb: Some((*verb).to_owned()),
+                        group: Some((*group).to_owned()),
+                        resource: Some((*resource).to_owned()),
+                        subresource: (!sub.is_empty()).then(|| (*sub).to_owned()),
+                        ..ResourceAttributes::default()
+                    }),
+                    ..SubjectAccessReviewSpec::default()
+                },
+                status: None,
+            };
+            let api = Api::<LocalSubjectAccessReview>::namespaced(self.client.clone(), namespace);
+            let answer = self.unary(api.create(&PostParams::default(), &review)).await?;
+            if !answer.status.is_some_and(|status| status.allowed) {
+                lacking.push(in_words(right));
+            }
+        }
+        Ok(lacking)
+    }
+}
+
+/// `create pods`, `get deployments.apps`.
+fn in_words((verb, group, resource, sub): &Right) -> String {
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    let sub = if sub.is_empty() { String::new() } else { format!("/{sub}") };
+    format!("{verb} {resource}{group}{sub}")
+}
+
+/// A part that this user may not read is named and left out. Other errors are errors.
+fn readable<T: Default>(answer: Result<T>, what: &str, unreadable: &mut Vec<String>) -> Result<T> {
+    match answer {
+        Ok(value) => Ok(value),
+        // A webhook that cannot be asked for a trial says so with a bad request.
+        Err(ClusterError::Api(status)) if matches!(status.code, 400 | 403 | 404 | 405) => {
+            tracing::info!(%what, message = status.message, "not readable");
+            unreadable.push(what.to_owned());
+            Ok(T::default())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn amounts(of: Option<BTreeMap<String, Quantity>>) -> Amounts {
+    let read =
+        of.unwrap_or_default().into_iter().map(|(name, Quantity(text))| (name, quantity::kubernetes(&text)));
+    read.filter_map(|(name, amount)| Some((name, amount?))).collect()
+}
+
+#[derive(Debug, Deserialize)]
+struct NodeList {
+    #[serde(default)]
+    metadata: ListMetadata,
+    items: Vec<k8s_openapi::api::core::v1::Node>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ListMetadata {
+    #[serde(rename = "continue")]
+    continue_: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PodRequests {
+    spec: Containers,
+}
+
+#[derive(Debug, Deserialize)]
+struct Containers {
+    containers: Vec<Requesting>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Requesting {
+    #[serde(default)]
+    resources: Requests,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Requests {
+    requests: Option<BTreeMap<String, Quantity>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SecretKeys {
+    #[serde(rename = "type")]
+    type_: Option<String>,
+    /// The values are not read.
+    #[serde(default)]
+    data: BTreeMap<String, IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SecretTable {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    cells: Vec<serde_json::Value>,
+}
+
+impl From<k8s_openapi::api::core::v1::Node> for Node {
+    fn from(node: k8s_openapi::api::core::v1::Node) -> Self {
+        // Labels of those who make nodes on demand.
+        const POOLS: [&str; 5] = [
+            "karpenter.sh/nodepool",
+            "cloud.google.com/gke-nodepool",
+            "eks.amazonaws.com/nodegroup",
+            "kubernetes.azure.com/agentpool",
+            "node.cluster.x-k8s.io/",
+        ];
+        let spec = node.spec.unwrap_or_default();
+        let labels = node.metadata.labels.unwrap_or_default();
+        let taints = spec.taints.into_iter().flatten();
+        Self {
+            name: node.metadata.name.unwrap_or_default(),
+            is_of_a_pool: labels.keys().any(|key| POOLS.iter().any(|pool| key.starts_with(pool))),
+            taints: taints.map(|taint| [taint.key, taint.value.unwrap_or_default(), taint.effect]).collect(),
+            unschedulable: spec.unschedulable.unwrap_or_default(),
+            allocatable: amounts(node.status.and_then(|status| status.allocatable)),
+            labels,
+            asked: None,
+        }
+    }
+}

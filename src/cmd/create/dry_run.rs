@@ -1,0 +1,83 @@
+//! `create --dry-run`: what would be written, and nothing written.
+
+use super::args::{Args, DryRun, Request};
+use super::permissions::{self, Plan};
+use crate::app::{App, CommandError};
+use crate::cluster::Cluster;
+use crate::exit::Exit;
+use crate::output::format::ObjectFormat;
+use crate::output::objects;
+use crate::session::manifest::Manifest;
+use crate::session::{bootstrap, rbac};
+
+/// Prints all that a session may need in a namespace that has nothing. No cluster is asked.
+pub fn client(args: &Args, request: &Request, app: &App) -> Result<Exit, CommandError> {
+    let namespace = app.namespace()?;
+    let plan = permissions::whole(&request.spec, &namespace);
+    let manifests = manifests(args, request, &plan, &namespace, args.create_namespace);
+    print(args, &manifests, " (dry run)", app)
+}
+
+/// Shows the API server what is missing, which checks it as if it were to be kept, and prints it.
+pub async fn server(
+    args: &Args,
+    request: &Request,
+    plan: &Plan,
+    has_namespace: bool,
+    cluster: &Cluster,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    // From here on no request can write.
+    let cluster = cluster.dry_run();
+    let namespace = cluster.namespace();
+    let manifests = manifests(args, request, plan, namespace, !has_namespace);
+    for manifest in &manifests {
+        if !has_namespace && !matches!(manifest, Manifest::Namespace(_) | Manifest::ClusterRoleBinding(_)) {
+            // Nothing can be tried in a namespace that does not exist.
+            continue;
+        }
+        match cluster.make(namespace, manifest).await {
+            Ok(_) => {}
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => {
+                let what = format!("the API server would not create {}", manifest.object());
+                return Err(CommandError::from(error).while_doing(what));
+            }
+        }
+    }
+    if !has_namespace {
+        app.ui
+            .warn(&format!("namespace {namespace} does not exist yet: what goes into it could not be tried"));
+    }
+    print(args, &manifests, " (server dry run)", app)
+}
+
+/// Everything that this `create` would write, in that order.
+fn manifests(args: &Args, request: &Request, plan: &Plan, namespace: &str, makes_it: bool) -> Vec<Manifest> {
+    let mut manifests = Vec::new();
+    if makes_it {
+        manifests.push(Manifest::Namespace(rbac::namespace(namespace)));
+    }
+    manifests.extend(plan.manifests());
+    manifests.push(Manifest::Job(Box::new(bootstrap::job(&request.spec, namespace, args.timeout))));
+    manifests
+}
+
+fn print(args: &Args, manifests: &[Manifest], suffix: &str, app: &App) -> Result<Exit, CommandError> {
+    debug_assert_ne!(args.dry_run, DryRun::None);
+    let lines = |suffix: &str| -> String {
+        manifests.iter().map(|manifest| format!("{}{suffix}\n", manifest.object())).collect()
+    };
+    let text = match args.output {
+        None => lines(&format!(" created{suffix}")),
+        Some(ObjectFormat::Name) => lines(""),
+        Some(format) => {
+            let values: Vec<_> = manifests.iter().map(Manifest::to_json).collect();
+            objects::render(&values, format).map_err(|error| {
+                CommandError::new(Exit::Error, format!("cannot print the objects: {error}"))
+            })?
+        }
+    };
+    app.ui.data(&text)?;
+    Ok(Exit::Done)
+}

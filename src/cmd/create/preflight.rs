@@ -1,0 +1,105 @@
+//! What `create` makes sure of before its first write.
+
+use super::args::Request;
+use super::permissions::Plan;
+use crate::app::{App, CommandError};
+use crate::cluster::{Cluster, Question};
+use crate::diagnosis::before;
+use crate::exit::Exit;
+use crate::session::labels;
+use crate::session::preflight::{self, Clear, Refusal};
+use crate::session::{SessionName, flinkdeployment};
+
+/// True when the namespace is there, or may be: not everybody can look.
+pub async fn check_namespace(
+    cluster: &Cluster,
+    name: &SessionName,
+    creates_it: bool,
+    app: &App,
+) -> Result<bool, CommandError> {
+    let namespace = cluster.namespace();
+    match cluster.namespace_exists(namespace).await? {
+        Some(false) if !creates_it => {
+            Err(CommandError::new(Exit::Error, format!("namespace {namespace:?} does not exist"))
+                .hint(format!("kubectl flink create {name}{} --create-namespace", app.scope_flags())))
+        }
+        Some(exists) => Ok(exists),
+        None => Ok(true),
+    }
+}
+
+/// Refuses a name that is in use, or whose state would bring old jobs back.
+pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Clear, CommandError> {
+    let (namespace, name) = (cluster.namespace(), &request.spec.name);
+    let found = cluster.found(namespace, name).await?;
+    let record = flinkdeployment::of_spec(&request.spec, namespace).to_string();
+    preflight::check(name, namespace, &found, &record, request.reuse_ha).map_err(|refusal| {
+        let flags = app.scope_flags();
+        let refused = |exit| CommandError::new(exit, refusal.to_string());
+        match &refusal {
+            Refusal::SessionExists { .. } | Refusal::BeingCreated { .. } => refused(Exit::Error)
+                .hint(format!("kubectl flink status {name}{flags}, or choose another name")),
+            Refusal::LeftOver { .. } => {
+                refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
+            }
+            Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } | Refusal::ForeignJob { .. } => {
+                refused(Exit::Refused).hint("choose another name")
+            }
+            Refusal::OldJobs { objects, .. } => refused(Exit::Refused)
+                .hint("--reuse-ha brings those jobs back, with the --ha DIR that they had")
+                .hint(format!(
+                    "choose another name, or, if those jobs are not needed: kubectl delete{} {}",
+                    cluster.full_scope(),
+                    objects.join(" ")
+                )),
+        }
+    })
+}
+
+/// Refuses a place where the session would not start, with every reason at once.
+pub async fn check_place(
+    cluster: &Cluster,
+    request: &Request,
+    plan: &Plan,
+    ignores: bool,
+    app: &App,
+) -> Result<(), CommandError> {
+    let spec = &request.spec;
+    let question = Question {
+        spec,
+        of_user: &[("create", "batch", "jobs", "")],
+        of_account: &plan.rights_to_check(spec),
+        has_account: plan.has_account,
+    };
+    let around = cluster.surroundings(&question).await?;
+    if !around.unreadable.is_empty() {
+        app.ui.status(&format!(
+            "not checked beforehand, since you may not read it: {}",
+            around.unreadable.join(", ")
+        ));
+    }
+    let (fatal, rest): (Vec<_>, Vec<_>) =
+        before::findings(spec, &around).into_iter().partition(|finding| finding.cannot_heal && !ignores);
+    if fatal.is_empty() {
+        for finding in rest {
+            app.ui.warn(&finding.summary);
+        }
+        return Ok(());
+    }
+    let name = &spec.name;
+    let error = CommandError::new(
+        Exit::Error,
+        format!("session {name} would not start in namespace {}", cluster.namespace()),
+    );
+    let error = fatal.iter().fold(error, |error, finding| {
+        let error = error.because(&finding.summary);
+        finding.evidence.iter().fold(error, |error, evidence| error.because(evidence))
+    });
+    let error = fatal.iter().fold(error, |error, finding| error.hint(&finding.fix));
+    Err(error.hint("nothing was written; --ignore-preflight tries all the same"))
+}
+
+/// The key under which the settings of a session are kept, with what is kept.
+pub fn record(request: &Request, namespace: &str) -> (&'static str, String) {
+    (labels::SETTINGS, flinkdeployment::of_spec(&request.spec, namespace).to_string())
+}

@@ -1,0 +1,470 @@
+//! The rules that look at the cluster before anything is written: would the session start?
+//!
+//! A finding that `cannot_heal` is a refusal; another is a warning.
+
+use crate::model::Finding;
+use crate::model::surroundings::{Amounts, Node, Surroundings};
+use crate::session::SessionSpec;
+use crate::session::bootstrap;
+use crate::session::dialect::Dialect;
+use crate::session::quantity;
+use crate::session::settings::Expose;
+use crate::session::spec::{Demand, PodSize};
+
+type Rule = fn(&SessionSpec, &Surroundings) -> Vec<Finding>;
+
+const RULES: [Rule; 9] =
+    [terminating, user, account, pull_secrets, secret_variables, quotas, limits, nodes, refused_pods];
+
+/// All that stands in the way of `spec`, refusals first.
+pub fn findings(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let mut found: Vec<Finding> = RULES.iter().flat_map(|rule| rule(spec, around)).collect();
+    // The server refuses with one word what a rule has told with numbers.
+    let told: Vec<&str> = found.iter().map(|finding| finding.id).filter(|id| *id != "pod-refused").collect();
+    let repeats = |words: &str| {
+        (words.contains("quota") && told.contains(&"quota"))
+            || (words.contains(" per Container is") && told.contains(&"limit-range"))
+    };
+    found.retain(|finding| finding.id != "pod-refused" || !finding.evidence.as_deref().is_some_and(repeats));
+    found.sort_by_key(|finding| !finding.cannot_heal);
+    found
+}
+
+fn refusal(id: &'static str, summary: String, fix: String) -> Finding {
+    Finding { id, summary, evidence: None, fix, cannot_heal: true }
+}
+
+fn terminating(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Surroundings { namespace, terminating, .. } = around;
+    let told = || {
+        refusal(
+            "namespace-terminating",
+            format!("namespace {namespace} is being deleted: nothing can be made in it"),
+            format!(
+                "wait for it to go (kubectl wait --for=delete namespace/{namespace}), or use another one (-n)"
+            ),
+        )
+    };
+    terminating.then(told).into_iter().collect()
+}
+
+fn user(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Surroundings { namespace, user_lacks, .. } = around;
+    let told = || {
+        refusal(
+            "user-rights",
+            format!("you may not {} in namespace {namespace}", user_lacks.join(", ")),
+            "ask an administrator for it: docs/permissions.md lists what create needs".to_owned(),
+        )
+    };
+    (!user_lacks.is_empty()).then(told).into_iter().collect()
+}
+
+fn account(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Surroundings { namespace, account_lacks, .. } = around;
+    let told = || {
+        refusal(
+            "account-rights",
+            format!(
+                "serviceaccount/{} in namespace {namespace} may not {}",
+                spec.service_account,
+                account_lacks.join(", ")
+            ),
+            "--rbac=role grants the least that Flink needs, or name an account that has it (--service-account)".to_owned(),
+        )
+    };
+    (!account_lacks.is_empty()).then(told).into_iter().collect()
+}
+
+/// The types that the kubelet takes credentials for a registry from.
+const PULL_SECRETS: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
+
+fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Surroundings { namespace, scope, secrets, .. } = around;
+    let told = |name: &String| {
+        let secret = secrets.iter().find(|secret| secret.name == *name)?;
+        let make = format!(
+            "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=..."
+        );
+        match &secret.kind {
+            None => Some(refusal(
+                "pull-secret",
+                format!("secret/{name} (--image-pull-secret) does not exist in namespace {namespace}"),
+                make,
+            )),
+            Some(kind) if !PULL_SECRETS.contains(&kind.as_str()) => Some(refusal(
+                "pull-secret",
+                format!(
+                    "secret/{name} (--image-pull-secret) is of type {kind}: the kubelet needs {}",
+                    PULL_SECRETS[0]
+                ),
+                make,
+            )),
+            Some(_) => None,
+        }
+    };
+    spec.settings.image_pull_secrets.iter().filter_map(told).collect()
+}
+
+fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Surroundings { namespace, scope, secrets, .. } = around;
+    let told = |(variable, of): (&String, &crate::session::settings::SecretKey)| {
+        let secret = secrets.iter().find(|secret| secret.name == of.secret)?;
+        let (name, key) = (&of.secret, &of.key);
+        let what = match (&secret.kind, &secret.keys) {
+            (None, _) => {
+                format!("secret/{name} (--secret-env {variable}) does not exist in namespace {namespace}")
+            }
+            (Some(_), Some(keys)) if !keys.contains(key) => {
+                let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+                format!("secret/{name} (--secret-env {variable}) has no key {key}: it has {has}")
+            }
+            _ => return None,
+        };
+        Some(refusal(
+            "secret-env",
+            what,
+            format!("kubectl create secret generic{scope} {name} --from-literal={key}=..."),
+        ))
+    };
+    spec.settings.secret_env.iter().filter_map(told).collect()
+}
+
+/// One thing that is asked for, and what decides how much.
+struct Ask {
+    what: &'static str,
+    flags: &'static str,
+    /// By the names that quotas have for it.
+    amounts: Amounts,
+}
+
+/// What has to fit, in the order in which it comes: the bootstrap pod has ended when the first
+/// TaskManager comes.
+fn asks(spec: &SessionSpec) -> Vec<Ask> {
+    let Demand { jobmanager, jobmanagers, taskmanager } = spec.demand();
+    let jobmanager = times(pod(jobmanager), jobmanagers.into());
+    let both = sum(jobmanager.clone(), &pod(taskmanager));
+    let (what, whole) = match jobmanagers {
+        1 => ("the JobManager asks for", "JobManager and one TaskManager ask for"),
+        _ => ("the JobManagers ask for", "JobManagers and one TaskManager ask for"),
+    };
+    vec![
+        Ask { what: "the bootstrap pod asks for", flags: "", amounts: pod(bootstrap::demand()) },
+        Ask { what, flags: "--jobmanager-cpu, --jobmanager-memory", amounts: jobmanager },
+        Ask {
+            what: "one TaskManager asks for",
+            flags: "--taskmanager-cpu, --taskmanager-memory, --slots",
+            amounts: pod(taskmanager),
+        },
+        Ask {
+            what: whole,
+            flags: "--jobmanager-cpu, --jobmanager-memory, --taskmanager-cpu, --taskmanager-memory",
+            amounts: both,
+        },
+        Ask { what: "a session makes", flags: "", amounts: objects(spec) },
+    ]
+}
+
+fn pod(size: PodSize) -> Amounts {
+    let bytes = |mebibytes: u64| i128::from(mebibytes) * 1024 * 1024 * 1000;
+    let mut amounts: Amounts = [
+        ("cpu", size.cpu_request.into()),
+        ("requests.cpu", size.cpu_request.into()),
+        ("limits.cpu", size.cpu_limit.into()),
+        ("pods", 1000),
+        ("count/pods", 1000),
+    ]
+    .map(|(name, amount)| (name.to_owned(), amount))
+    .into();
+    for name in ["memory", "requests.memory"] {
+        amounts.extend(size.memory_request.map(|memory| (name.to_owned(), bytes(memory))));
+    }
+    amounts.extend(size.memory_limit.map(|memory| ("limits.memory".to_owned(), bytes(memory))));
+    amounts
+}
+
+/// The objects that a session is made of, besides pods.
+fn objects(spec: &SessionSpec) -> Amounts {
+    let services = if spec.has_high_availability() { 1000 } else { 2000 };
+    let mut amounts: Amounts = [
+        ("services", services),
+        ("count/services", services),
+        ("configmaps", 1000),
+        ("count/configmaps", 1000),
+        ("count/deployments.apps", 1000),
+        ("count/jobs.batch", 1000),
+    ]
+    .map(|(name, amount)| (name.to_owned(), amount))
+    .into();
+    if spec.expose == Expose::LoadBalancer {
+        amounts.insert("services.loadbalancers".to_owned(), 1000);
+    }
+    if spec.expose != Expose::ClusterIp {
+        amounts.insert("services.nodeports".to_owned(), 1000);
+    }
+    amounts
+}
+
+fn times(mut amounts: Amounts, count: i128) -> Amounts {
+    amounts.values_mut().for_each(|amount| *amount *= count);
+    amounts
+}
+
+fn sum(mut amounts: Amounts, more: &Amounts) -> Amounts {
+    for (name, amount) in more {
+        *amounts.entry(name.clone()).or_default() += amount;
+    }
+    amounts
+}
+
+/// What is asked for beyond what a quota leaves; for each resource, the first thing that does not fit.
+fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let asks = asks(spec);
+    let mut found = Vec::new();
+    for quota in &around.quotas {
+        for (resource, hard) in &quota.hard {
+            let used = quota.used.get(resource).copied().unwrap_or(0);
+            let left = (hard - used).max(0);
+            let too_much =
+                asks.iter().find(|ask| ask.amounts.get(resource).is_some_and(|asked| *asked > left));
+            let Some((ask, asked)) = too_much.and_then(|ask| Some((ask, ask.amounts.get(resource)?))) else {
+                continue;
+            };
+            let describe = format!("kubectl describe quota{} {}", around.scope, quota.name);
+            let sized = resource.ends_with("cpu") || resource.ends_with("memory");
+            let fix = match ask.flags {
+                _ if !sized => format!("ask for a larger quota: {describe}"),
+                "" => describe,
+                flags => format!("ask for less ({flags}), or for a larger quota: {describe}"),
+            };
+            let summary = format!(
+                "quota {} leaves {} ({resource}: {} of {} used), and {} {}",
+                quota.name,
+                amount(resource, left),
+                plain(resource, used),
+                plain(resource, *hard),
+                ask.what,
+                amount(resource, *asked),
+            );
+            // Requests and limits are often the same thing twice.
+            let same = |finding: &Finding| finding.summary.split(" (").next() == summary.split(" (").next();
+            if !found.iter().any(same) {
+                found.push(refusal("quota", summary, fix));
+            }
+        }
+    }
+    found
+}
+
+fn limits(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let Demand { jobmanager, taskmanager, .. } = spec.demand();
+    let roles = [
+        ("the bootstrap pod", bootstrap::demand(), ""),
+        ("the JobManager", jobmanager, "--jobmanager-cpu, --jobmanager-memory"),
+        ("one TaskManager", taskmanager, "--taskmanager-cpu, --taskmanager-memory"),
+    ];
+    let mut found = Vec::new();
+    for limit in around.limits.iter().filter(|limit| ["Container", "Pod"].contains(&limit.kind.as_str())) {
+        for (role, size, flags) in roles {
+            let asked = pod(size);
+            for (resource, most, bound) in [
+                ("limits.cpu", limit.most.get("cpu"), "at most"),
+                ("limits.memory", limit.most.get("memory"), "at most"),
+                ("requests.cpu", limit.least.get("cpu"), "at least"),
+                ("requests.memory", limit.least.get("memory"), "at least"),
+            ] {
+                let (Some(bounded), Some(asked)) = (most, asked.get(resource)) else { continue };
+                let breaks = if bound == "at most" { asked > bounded } else { asked < bounded };
+                if !breaks {
+                    continue;
+                }
+                let describe = format!("kubectl describe limitrange{} {}", around.scope, limit.name);
+                let fix = match flags {
+                    "" => format!(
+                        "the bootstrap's size is fixed: an administrator changes the limit ({describe})"
+                    ),
+                    flags => format!("ask for something else ({flags}): {describe}"),
+                };
+                let summary = format!(
+                    "limit range {} allows {bound} {} a {}, and {role} asks for {}",
+                    limit.name,
+                    amount(resource, *bounded),
+                    limit.kind.to_lowercase(),
+                    amount(resource, *asked),
+                );
+                found.push(refusal("limit-range", summary, fix));
+            }
+        }
+    }
+    found
+}
+
+fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    if around.nodes.is_empty() {
+        return Vec::new();
+    }
+    let fits: Vec<&Node> = around.nodes.iter().filter(|node| takes(spec, node)).collect();
+    let grows = around.nodes.iter().any(|node| node.is_of_a_pool);
+    if fits.is_empty() {
+        let count = around.nodes.len();
+        let nodes = if count == 1 { "the only node".to_owned() } else { format!("any of the {count} nodes") };
+        return vec![Finding {
+            cannot_heal: !grows,
+            ..refusal(
+                "no-node",
+                format!(
+                    "the session's pods may not run on {nodes}: taints, cordons or --node-selector keep them away"
+                ),
+                "kubectl describe nodes; --toleration and --node-selector decide where they may run"
+                    .to_owned(),
+            )
+        }];
+    }
+    let Demand { jobmanager, taskmanager, .. } = spec.demand();
+    let roles = [
+        ("the JobManager", jobmanager, "--jobmanager-cpu, --jobmanager-memory"),
+        ("one TaskManager", taskmanager, "--taskmanager-cpu, --taskmanager-memory, --slots"),
+    ];
+    let mut found = Vec::new();
+    for (role, size, flags) in roles {
+        for resource in ["cpu", "memory"] {
+            let Some(asked) = pod(size).get(resource).copied() else { continue };
+            let in_all = |node: &&&Node| node.allocatable.get(resource).copied().unwrap_or(i128::MAX);
+            let free = |node: &&&Node| {
+                let asked = node.asked.as_ref().map(|asked| asked.get(resource).copied().unwrap_or(0));
+                in_all(node).saturating_sub(asked.unwrap_or(0))
+            };
+            let largest = fits.iter().max_by_key(in_all).filter(|node| in_all(node) < asked);
+            let freest = fits.iter().max_by_key(free).filter(|node| free(node) < asked);
+            let (node, has, never) = match (largest, freest) {
+                (Some(node), _) => (node, in_all(&node), !grows),
+                (None, Some(node)) => (node, free(&node), false),
+                (None, None) => continue,
+            };
+            let now = if largest.is_some() { "in all" } else { "free" };
+            found.push(Finding {
+                cannot_heal: never,
+                ..refusal(
+                    "node-room",
+                    format!(
+                        "no node has room for {role}, which asks for {}: the largest, {}, has {} {now}",
+                        amount(resource, asked),
+                        node.name,
+                        amount(resource, has),
+                    ),
+                    format!("ask for less ({flags}) or add a node"),
+                )
+            });
+        }
+    }
+    found
+}
+
+/// True when the scheduler may put the session's pods there, room aside.
+fn takes(spec: &SessionSpec, node: &Node) -> bool {
+    let selector = &spec.settings.node_selector;
+    let tolerated = |[key, value, effect]: &[String; 3]| {
+        let own = spec.settings.tolerations.iter().any(|toleration| toleration.tolerates(key, value, effect));
+        own || effect == "PreferNoSchedule" || in_template(spec, key)
+    };
+    !node.unschedulable
+        && node.taints.iter().all(tolerated)
+        && selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+}
+
+/// A template of the user's own names the taint: whether it tolerates it is the scheduler's to say.
+fn in_template(spec: &SessionSpec, taint: &str) -> bool {
+    spec.templates().iter().flatten().any(|template| {
+        let tolerations = template.as_json().pointer("/spec/tolerations").and_then(|list| list.as_array());
+        tolerations
+            .into_iter()
+            .flatten()
+            .any(|toleration| toleration["key"].as_str().is_none_or(|key| key == taint))
+    })
+}
+
+fn refused_pods(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for (role, words) in &around.refused_pods {
+        let security = words.contains("violates PodSecurity");
+        if security && found.iter().any(|finding| finding.id == "pod-security") {
+            continue;
+        }
+        // `violates PodSecurity "restricted:latest": ...`
+        let level = words.split('"').find_map(|word| word.split_once(':').map(|(level, _)| level));
+        found.push(Finding {
+            evidence: Some(words.clone()),
+            ..match security {
+                true => pod_security(
+                    spec,
+                    around,
+                    level.filter(|level| ["baseline", "restricted"].contains(level)),
+                ),
+                false => refusal(
+                    "pod-refused",
+                    format!(
+                        "the API server refuses a pod like the {role}'s in namespace {}",
+                        around.namespace
+                    ),
+                    "change what it names, or ask an administrator".to_owned(),
+                ),
+            }
+        });
+    }
+    // The label tells what the server was not asked.
+    let enforced = around.pod_security.as_deref() == Some("restricted");
+    let asked = around.unreadable.iter().all(|part| !part.starts_with("pods"));
+    if found.is_empty()
+        && enforced
+        && !asked
+        && spec.settings.restricted != Some(true)
+        && spec.templates() == [None, None]
+    {
+        found.push(pod_security(spec, around, None));
+    }
+    found
+}
+
+fn pod_security(spec: &SessionSpec, around: &Surroundings, level: Option<&str>) -> Finding {
+    let level = level.or(around.pod_security.as_deref()).unwrap_or("of the cluster");
+    let old = spec
+        .version_hint()
+        .and_then(Dialect::of)
+        .is_some_and(|dialect| dialect.keys("--restricted").is_err());
+    let fix = match (spec.settings.restricted, old) {
+        (Some(true), _) => "change the pod template: --restricted leaves alone what it says".to_owned(),
+        (_, true) => "--restricted makes the pods fit, from Flink 1.13 on".to_owned(),
+        _ => "--restricted makes the session's pods fit".to_owned(),
+    };
+    refusal(
+        "pod-security",
+        format!(
+            "namespace {} enforces the Pod Security level {level}, and the session's pods do not meet it",
+            around.namespace
+        ),
+        fix,
+    )
+}
+
+/// An amount with its unit, as people say it: `2 CPU`, `1600 MiB`, `3 pods`.
+fn amount(resource: &str, thousandths: i128) -> String {
+    let unit = match resource {
+        name if name.ends_with("cpu") => " CPU".to_owned(),
+        name if name.ends_with("memory") => String::new(),
+        "pods" | "count/pods" if thousandths == 1000 => " pod".to_owned(),
+        name => format!(" {}", name.trim_start_matches("count/")),
+    };
+    format!("{}{unit}", plain(resource, thousandths))
+}
+
+fn plain(resource: &str, thousandths: i128) -> String {
+    if resource.ends_with("memory") {
+        let mebibytes = thousandths / 1000 / (1 << 20);
+        return format!("{mebibytes} MiB");
+    }
+    let millicores = u64::try_from(thousandths.max(0)).unwrap_or(u64::MAX);
+    quantity::decimal(millicores)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! A session written down as a FlinkDeployment, the manifest of Flink's Kubernetes operator.
+//!
+//! Owns what each field of it means for a session, both ways. Pure: text and values in, values out; no
+//! operator is ever asked. Fields as in `FlinkDeploymentSpec` of the operator's 1.x releases.
+
+mod config;
+mod live;
+mod read;
+mod structured;
+mod write;
+
+pub use live::{Live, flat, of_live};
+pub use read::read;
+pub use write::of_spec;
+
+use super::settings::Settings;
+use super::yaml::YamlError;
+
+const API_VERSION: &str = "flink.apache.org/v1beta1";
+const KIND: &str = "FlinkDeployment";
+
+/// Annotations below this are the plugin's own.
+const OWN_ANNOTATIONS: &str = "kubectl-flink/";
+/// Annotation with the plugins of the image, where the names of their jars are not known.
+const PLUGINS: &str = "kubectl-flink/plugins";
+/// The variable with which the official images are told which of their plugins to turn on.
+const ENABLE_PLUGINS: &str = "ENABLE_BUILT_IN_PLUGINS";
+
+/// What a manifest says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    pub name: Option<String>,
+    pub namespace: Option<String>,
+    pub settings: Settings,
+    /// What the manifest says and a session has no use for, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Why a text is no manifest of a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidManifest {
+    #[error("there is nothing in it: a FlinkDeployment should be")]
+    Empty,
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// With the place of `spec.job`.
+    #[error(transparent)]
+    Application(YamlError),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! A session as a manifest.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::session::SessionSpec;
+use crate::session::dialect::{self, ATTACHED};
+use crate::session::quantity::{Cpu, Memory};
+use crate::session::settings::{Expose, PullPolicy};
+use crate::session::version::FlinkVersion;
+
+use super::{API_VERSION, ENABLE_PLUGINS, KIND, PLUGINS, structured};
+
+/// The manifest of a session that is to be. The same session gives the same manifest.
+pub fn of_spec(spec: &SessionSpec, namespace: &str) -> Value {
+    // A version that cannot do what the session asks for was refused when the session was resolved.
+    let mut config = spec.flink_settings(spec.expected_dialect(), namespace).unwrap_or_default();
+    // Where Flink itself is told otherwise, the Service is changed afterwards.
+    config.insert(EXPOSE.to_owned(), spec.expose.as_str().to_owned());
+    let mut annotations = BTreeMap::new();
+    match (&spec.settings.plugins[..], exact_version(spec)) {
+        ([], _) => {}
+        (plugins, Some(version)) => {
+            let jars = structured::jars(plugins, version);
+            config.extend(dialect::env_keys(ENABLE_PLUGINS).map(|key| (key, jars.clone())));
+        }
+        (plugins, None) => {
+            annotations.insert(PLUGINS.to_owned(), plugins.join(","));
+        }
+    }
+    let templates = spec.templates().map(|template| template.map(|template| template.as_json().clone()));
+    Parts {
+        name: spec.name.as_str(),
+        namespace,
+        version: spec.version_hint(),
+        annotations,
+        templates: Templates::of_roles(templates),
+        log_configuration: json!(spec.settings.log_configuration),
+        config,
+    }
+    .manifest()
+}
+
+pub(super) const EXPOSE: &str = "kubernetes.rest-service.exposed.type";
+
+/// The version with its patch number, by the flag or by the image's tag.
+fn exact_version(spec: &SessionSpec) -> Option<FlinkVersion> {
+    let known = [spec.settings.flink_version, FlinkVersion::from_image_tag(&spec.image)];
+    known.into_iter().flatten().find(|version| version.patch.is_some())
+}
+
+/// The pod templates of a manifest, as they stand in it.
+#[derive(Default)]
+pub(super) struct Templates {
+    pub both: Option<Value>,
+    pub jobmanager: Option<Value>,
+    pub taskmanager: Option<Value>,
+}
+
+impl Templates {
+    fn of_roles([jobmanager, taskmanager]: [Option<Value>; 2]) -> Self {
+        match jobmanager == taskmanager {
+            true => Self { both: jobmanager, ..Self::default() },
+            false => Self { both: None, jobmanager, taskmanager },
+        }
+    }
+}
+
+/// What a manifest is written from; `config` is everything that Flink is told.
+pub(super) struct Parts<'a> {
+    pub name: &'a str,
+    pub namespace: &'a str,
+    pub version: Option<FlinkVersion>,
+    pub annotations: BTreeMap<String, String>,
+    pub templates: Templates,
+    pub log_configuration: Value,
+    pub config: BTreeMap<String, String>,
+}
+
+impl Parts<'_> {
+    pub fn manifest(mut self) -> Value {
+        let labels = of_both_roles(&self.config, "labels");
+        self.annotations.extend(of_both_roles(&self.config, "annotations"));
+        let spec = self.spec();
+        let mut metadata = Map::new();
+        put(&mut metadata, "name", json!(self.name));
+        put(&mut metadata, "namespace", json!(self.namespace));
+        put(&mut metadata, "labels", json!(labels));
+        put(&mut metadata, "annotations", json!(self.annotations));
+        json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
+    }
+
+    /// Takes out of `config` what has a field of its own; the rest is `flinkConfiguration`.
+    fn spec(&mut self) -> Map<String, Value> {
+        let config = &mut self.config;
+        config.retain(|key, value| {
+            !(is_the_plugins(key) || key == EXPOSE && value == Expose::ClusterIp.as_str())
+        });
+        let text = Value::String;
+        let policy =
+            |word: String| PullPolicy::ALL.iter().any(|policy| policy.as_str() == word).then_some(text(word));
+        let mut spec = Map::new();
+        put_taken(&mut spec, "image", config, "--image", |image| Some(text(image)));
+        put_taken(&mut spec, "imagePullPolicy", config, "--image-pull-policy", policy);
+        put_taken(&mut spec, "serviceAccount", config, "--service-account", |name| Some(text(name)));
+        let version = self.version.map(|version| format!("v{}_{}", version.major, version.minor));
+        put(&mut spec, "flinkVersion", json!(version));
+
+        let mut jobmanager = Map::new();
+        put_taken(&mut jobmanager, "replicas", config, "--jobmanager-replicas", |count| {
+            count.parse::<u16>().ok().filter(|count| *count > 0).map(Value::from)
+        });
+        put(&mut jobmanager, "resource", resource(config, ["--jobmanager-memory", "--jobmanager-cpu"]));
+        put(&mut jobmanager, "podTemplate", json!(self.templates.jobmanager));
+        let mut taskmanager = Map::new();
+        put(&mut taskmanager, "resource", resource(config, ["--taskmanager-memory", "--taskmanager-cpu"]));
+        put(&mut taskmanager, "podTemplate", json!(self.templates.taskmanager));
+
+        put(&mut spec, "jobManager", Value::Object(jobmanager));
+        put(&mut spec, "taskManager", Value::Object(taskmanager));
+        put(&mut spec, "podTemplate", json!(self.templates.both));
+        put(&mut spec, "logConfiguration", self.log_configuration.clone());
+        put(&mut spec, "flinkConfiguration", json!(config));
+        spec
+    }
+}
+
+/// Sets a field, unless there is nothing to say.
+fn put(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    let empty = match &value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    if !empty {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+/// Of the sizes that Flink can be told, those of the whole container.
+const CONTAINER_SIZES: [&str; 3] =
+    ["jobmanager.heap.size", "jobmanager.memory.process.size", "taskmanager.memory.process.size"];
+
+/// Moves the setting of `flag` to a field, where the field can say it and nothing else says it too.
+fn put_taken(
+    fields: &mut Map<String, Value>,
+    name: &str,
+    config: &mut BTreeMap<String, String>,
+    flag: &str,
+    read: impl Fn(String) -> Option<Value>,
+) {
+    let mut keys = config.keys().filter(|key| dialect::flag_of(key) == Some(flag));
+    let (Some(key), None) = (keys.next().cloned(), keys.next()) else { return };
+    if flag.ends_with("-memory") && !CONTAINER_SIZES.contains(&key.as_str()) {
+        return;
+    }
+    if let Some(value) = config.get(&key).cloned().and_then(read) {
+        config.remove(&key);
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn resource(config: &mut BTreeMap<String, String>, [memory, cpu]: [&str; 2]) -> Value {
+    let mut fields = Map::new();
+    let size = |size: String| size.parse::<Memory>().ok().map(|_| Value::String(size));
+    put_taken(&mut fields, "memory", config, memory, size);
+    put_taken(&mut fields, "cpu", config, cpu, |cores| number(cores.parse().ok()?));
+    Value::Object(fields)
+}
+
+/// The operator wants a number.
+fn number(cores: Cpu) -> Option<Value> {
+    let text = cores.to_string();
+    text.parse::<u64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).ok()
+}
+
+/// What the plugin tells Flink of every session, or what a manifest says in its own way.
+fn is_the_plugins(key: &str) -> bool {
+    const FLAGS: [&str; 5] =
+        ["NAME", "--namespace", "--pod-template", "--jobmanager-pod-template", "--taskmanager-pod-template"];
+    key == ATTACHED || dialect::flag_of(key).is_some_and(|flag| FLAGS.contains(&flag))
+}
+
+/// Labels or annotations that the pods of both roles get. The operator reads them in the configuration,
+/// where they stay.
+fn of_both_roles(config: &BTreeMap<String, String>, name: &str) -> BTreeMap<String, String> {
+    let of = |role: &str| config.get(&format!("kubernetes.{role}.{name}"));
+    match (of("jobmanager"), of("taskmanager")) {
+        (Some(one), Some(other)) if one == other => structured::map(one).unwrap_or_default(),
+        _ => BTreeMap::new(),
+    }
+}

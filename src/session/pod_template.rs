@@ -1,0 +1,281 @@
+//! Pod templates: read, checked, laid over each other, and made fit for a restricted namespace.
+//!
+//! Flink reads a template as a Pod and puts its own things over it; its container is the one called
+//! [`MAIN_CONTAINER`] (FLINK-15656, 1.13).
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Map, Value, json};
+
+use super::yaml::{self, Node, YamlError};
+
+/// Flink's container in a template (`Constants#MAIN_CONTAINER_NAME`).
+pub const MAIN_CONTAINER: &str = "flink-main-container";
+
+/// User and group `flink` of the official images. Images up to 2.1 start as root, which the Pod
+/// Security level "restricted" forbids.
+pub const FLINK_USER: i64 = 9999;
+
+/// A Pod of which any part may be missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate(Value);
+
+impl PodTemplate {
+    pub fn parse(text: &str) -> Result<Self, YamlError> {
+        let node = yaml::parse(text)?;
+        node.pairs("a pod template")?;
+        // Tells the place of a value of the wrong type.
+        yaml::check_type::<Pod>(text, "this is no pod template")?;
+        Self::read(&node, "")
+    }
+
+    /// Reads a template that stands at `path` of a larger document.
+    pub fn read(node: &Node, path: &str) -> Result<Self, YamlError> {
+        node.pairs(if path.is_empty() { "a pod template" } else { path })?;
+        let value = node.to_json();
+        let pod: Pod = serde_json::from_value(value.clone())
+            .map_err(|error| node.error(format!("this is no pod template: {error}")))?;
+        let understood = serde_json::to_value(pod).unwrap_or_default();
+        match node.unknown_field(&understood, path) {
+            Some(error) => Err(error),
+            None => Ok(Self(value)),
+        }
+    }
+
+    /// A template that a live session was made from.
+    pub fn from_json(value: Value) -> Self {
+        Self(value)
+    }
+
+    pub fn as_json(&self) -> &Value {
+        &self.0
+    }
+
+    /// This template with `other` over it: mappings merge, and so do lists of named things such as
+    /// containers, volumes and variables; other lists are replaced.
+    pub fn under(self, other: Option<&PodTemplate>) -> Self {
+        match other {
+            Some(other) => Self(merge(self.0, &other.0)),
+            None => self,
+        }
+    }
+
+    pub fn empty() -> Self {
+        Self(
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod-template"}, "spec": {"containers": []}}),
+        )
+    }
+
+    /// Meets the Pod Security level "restricted", unless the template itself says otherwise
+    /// (kubernetes.io/docs/concepts/security/pod-security-standards).
+    pub fn restricted(self) -> Self {
+        let floor = json!({"spec": {
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": FLINK_USER, "runAsGroup": FLINK_USER, "fsGroup": FLINK_USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{"name": MAIN_CONTAINER}],
+        }});
+        let Self(mut value) = Self(floor).under(Some(&self));
+        for list in ["containers", "initContainers"] {
+            for container in value
+                .pointer_mut(&format!("/spec/{list}"))
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
+                let floor = json!({"securityContext": {
+                    "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+                }});
+                *container = merge(floor, container);
+            }
+        }
+        Self(value)
+    }
+
+    /// Asks for `size` of the node's own disk for Flink's container.
+    pub fn with_ephemeral_storage(self, size: &str) -> Self {
+        let amount = json!({"ephemeral-storage": size});
+        let container = json!({"name": MAIN_CONTAINER, "resources": {"requests": amount, "limits": amount}});
+        Self(merge(self.0, &json!({"spec": {"containers": [container]}})))
+    }
+
+    /// What stands in here and has no effect, since Flink puts its own value there.
+    pub fn overwritten(&self) -> Vec<String> {
+        let main = self.main_container();
+        let in_main = [
+            ("/image", "--image"),
+            ("/imagePullPolicy", "--image-pull-policy"),
+            ("/command", ""),
+            ("/args", ""),
+            ("/resources/requests/cpu", "--jobmanager-cpu, --taskmanager-cpu"),
+            ("/resources/limits/cpu", "--jobmanager-cpu, --taskmanager-cpu"),
+            ("/resources/requests/memory", "--jobmanager-memory, --taskmanager-memory"),
+            ("/resources/limits/memory", "--jobmanager-memory, --taskmanager-memory"),
+        ];
+        let in_pod = [("/spec/restartPolicy", ""), ("/spec/serviceAccountName", "--service-account")];
+        let told = |path: &str, flag: &str| {
+            let name = path.trim_start_matches('/').replace('/', ".");
+            if flag.is_empty() { name } else { format!("{name} ({flag})") }
+        };
+        let pod = in_pod.iter().filter(|(path, _)| self.0.pointer(path).is_some());
+        let container =
+            in_main.iter().filter(|(path, _)| main.is_some_and(|main| main.pointer(path).is_some()));
+        pod.chain(container).map(|(path, flag)| told(path, flag)).collect()
+    }
+
+    /// The containers, none of which is Flink's: all of them are side-cars then, which few mean.
+    pub fn only_sidecars(&self) -> Option<Vec<&str>> {
+        let containers = self.0.pointer("/spec/containers")?.as_array()?;
+        let names: Vec<&str> = containers.iter().filter_map(|container| container["name"].as_str()).collect();
+        (!names.is_empty() && !names.contains(&MAIN_CONTAINER)).then_some(names)
+    }
+
+    /// True when a volume that outlives its pod is mounted into Flink's container at `directory` or above.
+    pub fn mounts_lasting_volume_at(&self, directory: &str) -> bool {
+        let lasting = |name: &str| {
+            const OF_THE_POD: [&str; 5] = ["emptyDir", "configMap", "secret", "downwardAPI", "projected"];
+            let volumes = self.0.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+            volumes.into_iter().any(|volume| {
+                volume["name"] == name && !OF_THE_POD.iter().any(|kind| volume.get(kind).is_some())
+            })
+        };
+        let mounts =
+            self.main_container().and_then(|main| main["volumeMounts"].as_array()).into_iter().flatten();
+        mounts.into_iter().any(|mount| {
+            let (path, name) = (mount["mountPath"].as_str(), mount["name"].as_str());
+            path.is_some_and(|path| is_below(directory, path)) && name.is_some_and(lasting)
+        })
+    }
+
+    pub fn main_container(&self) -> Option<&Value> {
+        let containers = self.0.pointer("/spec/containers")?.as_array()?;
+        containers.iter().find(|container| container["name"] == MAIN_CONTAINER)
+    }
+
+    /// For Flink, which reads YAML, of which JSON is a part.
+    pub fn to_json_text(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+fn is_below(path: &str, directory: &str) -> bool {
+    let directory = directory.trim_end_matches('/');
+    path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// `over` laid over `under`.
+fn merge(under: Value, over: &Value) -> Value {
+    match (under, over) {
+        (Value::Object(mut under), Value::Object(over)) => {
+            for (key, value) in over {
+                let below = under.remove(key).unwrap_or(Value::Null);
+                under.insert(key.clone(), merge(below, value));
+            }
+            Value::Object(under)
+        }
+        (Value::Array(under), Value::Array(over)) if is_named(&under) && is_named(over) => {
+            let mut merged = under;
+            for item in over {
+                match merged.iter_mut().find(|below| identity(below) == identity(item)) {
+                    Some(below) => *below = merge(below.take(), item),
+                    None => merged.push(item.clone()),
+                }
+            }
+            Value::Array(merged)
+        }
+        (under, Value::Null) => under,
+        (_, over) => over.clone(),
+    }
+}
+
+/// What tells the things of a list apart: a mount by its path, most by their names.
+fn identity(item: &Value) -> Option<&Value> {
+    item.get("mountPath").or_else(|| item.get("name"))
+}
+
+fn is_named(list: &[Value]) -> bool {
+    list.iter()
+        .all(|item| item.as_object().is_some_and(|item: &Map<String, Value>| item.contains_key("name")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(text: &str) -> PodTemplate {
+        PodTemplate::parse(text).expect("template")
+    }
+
+    #[test]
+    fn a_template_that_kubernetes_would_not_read_is_refused_with_the_place() {
+        let told = |text: &str| PodTemplate::parse(text).expect_err(text).to_string();
+        insta::assert_snapshot!(
+            [
+                told("spec:\n  container:\n  - name: a\n"),
+                told("spec:\n  containers:\n  - name: a\n    resources: {limit: {cpu: 1}}\n"),
+                told("kind: Deployment\nspec: {}\n"),
+                told("spec:\n  containers: none\n"),
+                told("- a\n"),
+            ]
+            .join("\n")
+        );
+    }
+
+    #[test]
+    fn what_is_named_merges_and_the_rest_is_replaced() {
+        let common = template(
+            "spec:\n  containers:\n  - name: flink-main-container\n    env: [{name: A, value: '1'}]\n  - name: side\n  tolerations: [{key: a}]\n",
+        );
+        let role = template(
+            "spec:\n  containers:\n  - name: flink-main-container\n    env: [{name: B, value: '2'}, {name: A, value: '3'}]\n  tolerations: [{key: b}]\n",
+        );
+        assert_eq!(
+            common.under(Some(&role)).as_json(),
+            &json!({"spec": {
+                "containers": [
+                    {"name": "flink-main-container", "env": [{"name": "A", "value": "3"}, {"name": "B", "value": "2"}]},
+                    {"name": "side"},
+                ],
+                "tolerations": [{"key": "b"}],
+            }})
+        );
+    }
+
+    #[test]
+    fn restricted_is_a_floor_under_what_the_template_says() {
+        let own = template(
+            "spec:\n  securityContext: {runAsUser: 1000}\n  containers:\n  - name: side\n    securityContext: {readOnlyRootFilesystem: true}\n",
+        );
+        insta::assert_snapshot!(serde_json::to_string_pretty(own.restricted().as_json()).expect("json"));
+    }
+
+    #[test]
+    fn what_flink_overwrites_is_known() {
+        let own = template(
+            "spec:\n  restartPolicy: Never\n  containers:\n  - name: flink-main-container\n    image: mine\n    resources: {limits: {memory: 1Gi}}\n",
+        );
+        assert_eq!(
+            own.overwritten(),
+            [
+                "spec.restartPolicy",
+                "image (--image)",
+                "resources.limits.memory (--jobmanager-memory, --taskmanager-memory)"
+            ]
+        );
+        assert_eq!(own.only_sidecars(), None);
+        assert_eq!(template("spec:\n  containers: [{name: main}]\n").only_sidecars(), Some(vec!["main"]));
+    }
+
+    #[test]
+    fn a_volume_that_outlives_its_pod_is_told_from_one_that_does_not() {
+        let mounted = |volume: &str| {
+            template(&format!(
+                "spec:\n  volumes: [{{name: v, {volume}}}]\n  containers:\n  - name: flink-main-container\n    volumeMounts: [{{name: v, mountPath: /state/}}]\n",
+            ))
+        };
+        let shared = mounted("persistentVolumeClaim: {claimName: c}");
+        assert!(shared.mounts_lasting_volume_at("/state") && shared.mounts_lasting_volume_at("/state/ha"));
+        assert!(!shared.mounts_lasting_volume_at("/states"));
+        assert!(!mounted("emptyDir: {}").mounts_lasting_volume_at("/state"));
+    }
+}

@@ -1,0 +1,421 @@
+//! The settings of a session as one place says them, and how the places are laid over each other.
+//!
+//! Flags lie over a manifest, a manifest over a profile, a profile over the user's defaults. What a
+//! higher layer says replaces what a lower one says about the same thing, whether with a flag's name
+//! or with a key of Flink's; within one layer, saying a thing twice is an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::dialect;
+use super::name::is_dns_subdomain;
+use super::pod_template::PodTemplate;
+use super::quantity::{Cpu, Memory, Period};
+use super::rbac::Grant;
+use super::scheduling::Toleration;
+use super::spec::InvalidSpec;
+use super::version::FlinkVersion;
+
+/// How REST is reachable from outside the cluster; the type of the Service in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expose {
+    ClusterIp,
+    NodePort,
+    LoadBalancer,
+}
+
+impl Expose {
+    pub const ALL: [Self; 3] = [Self::ClusterIp, Self::NodePort, Self::LoadBalancer];
+
+    /// The word that Kubernetes and Flink both use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
+/// When the kubelet pulls an image; Kubernetes' own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullPolicy {
+    IfNotPresent,
+    Always,
+    Never,
+}
+
+impl PullPolicy {
+    pub const ALL: [Self; 3] = [Self::IfNotPresent, Self::Always, Self::Never];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Always => "Always",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// A key of a Secret, as the value of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    pub secret: String,
+    pub key: String,
+}
+
+impl fmt::Display for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.secret, self.key)
+    }
+}
+
+impl FromStr for SecretKey {
+    type Err = String;
+
+    /// `SECRET:KEY`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let legal = |key: &str| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        match text.split_once(':') {
+            Some((secret, key)) if is_dns_subdomain(secret) && legal(key) => {
+                Ok(Self { secret: secret.to_owned(), key: key.to_owned() })
+            }
+            _ => Err(format!("{text:?} is no key of a Secret: say SECRET:KEY")),
+        }
+    }
+}
+
+impl FromStr for PullPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is no pull policy: say IfNotPresent, Always or Never"))
+    }
+}
+
+impl FromStr for Expose {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|expose| expose.as_str() == text);
+        found.ok_or_else(|| {
+            format!("{text:?} is no type of Service for REST: say ClusterIP, NodePort or LoadBalancer")
+        })
+    }
+}
+
+/// What one place says. Unset is "says nothing".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    pub image: Option<String>,
+    /// The version that the image must have.
+    pub flink_version: Option<FlinkVersion>,
+    pub jobmanager_memory: Option<Memory>,
+    pub jobmanager_cpu: Option<Cpu>,
+    pub jobmanager_replicas: Option<u16>,
+    pub taskmanager_memory: Option<Memory>,
+    pub taskmanager_cpu: Option<Cpu>,
+    /// Task slots of each TaskManager.
+    pub slots: Option<u16>,
+    /// Task slots that are there before a job asks for them.
+    pub min_slots: Option<u32>,
+    /// How long a TaskManager without work is kept.
+    pub keep_idle_taskmanagers: Option<Period>,
+    pub service_account: Option<String>,
+    pub rbac: Option<Grant>,
+    pub expose: Option<Expose>,
+    /// Directory for the state of high availability; set is on.
+    pub ha: Option<String>,
+    pub ha_dir_is_shared: Option<bool>,
+    /// Of both roles, and what one role has besides.
+    pub pod_template: Option<PodTemplate>,
+    pub jobmanager_pod_template: Option<PodTemplate>,
+    pub taskmanager_pod_template: Option<PodTemplate>,
+    pub restricted: Option<bool>,
+    pub env: BTreeMap<String, String>,
+    pub secret_env: BTreeMap<String, SecretKey>,
+    pub image_pull_policy: Option<PullPolicy>,
+    pub image_pull_secrets: Vec<String>,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Vec<Toleration>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    /// Plugins of the image, such as `s3-fs-hadoop`.
+    pub plugins: Vec<String>,
+    /// Files for Flink's configuration directory, such as `log4j-console.properties`.
+    pub log_configuration: BTreeMap<String, String>,
+    /// Settings by Flink's own keys.
+    pub config: BTreeMap<String, String>,
+}
+
+/// Where something was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// On the command line.
+    #[default]
+    Flags,
+    /// In a manifest, by the name of its file.
+    Manifest(String),
+    /// In a profile of the user's config file.
+    Profile(String),
+    /// In the config file, for one context.
+    Context(String),
+    /// In the config file, for all contexts.
+    Defaults,
+}
+
+/// In brackets after the thing that was said; nothing for what was just typed.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flags => Ok(()),
+            Self::Manifest(file) => write!(f, " (in {file})"),
+            Self::Profile(name) => write!(f, " (in profile {name} of the config file)"),
+            Self::Context(name) => write!(f, " (for context {name} in the config file)"),
+            Self::Defaults => f.write_str(" (in the defaults of the config file)"),
+        }
+    }
+}
+
+/// The settings of one place.
+#[derive(Clone, Debug, Default)]
+pub struct Layer {
+    pub source: Source,
+    pub settings: Settings,
+}
+
+/// Where each setting came from, by flag (`--image`) or key of Flink's.
+pub type Origins = BTreeMap<String, Source>;
+
+/// Every setting that is one value, with the name of its flag.
+macro_rules! for_each_value {
+    ($action:ident) => {
+        $action! {
+            image "--image", flink_version "--flink-version", jobmanager_memory "--jobmanager-memory",
+            jobmanager_cpu "--jobmanager-cpu", jobmanager_replicas "--jobmanager-replicas",
+            taskmanager_memory "--taskmanager-memory", taskmanager_cpu "--taskmanager-cpu", slots "--slots",
+            min_slots "--min-slots", keep_idle_taskmanagers "--keep-idle-taskmanagers",
+            service_account "--service-account", rbac "--rbac", expose "--expose", ha "--ha",
+            ha_dir_is_shared "--ha-dir-is-shared", pod_template "--pod-template",
+            jobmanager_pod_template "--jobmanager-pod-template",
+            taskmanager_pod_template "--taskmanager-pod-template", restricted "--restricted",
+            image_pull_policy "--image-pull-policy"
+        }
+    };
+}
+
+/// Every setting that is a map or a list, whose entries of all layers come together.
+macro_rules! for_each_collection {
+    ($action:ident) => {
+        $action! {
+            env "--env", secret_env "--secret-env", node_selector "--node-selector", labels "--label",
+            annotations "--annotation", image_pull_secrets "--image-pull-secret",
+            tolerations "--toleration", plugins "--plugin", log_configuration "logConfiguration"
+        }
+    };
+}
+
+impl Settings {
+    /// True when something is said with `flag`.
+    pub fn says(&self, flag: &str) -> bool {
+        self.flags().contains(&flag)
+    }
+
+    /// The flags with which something is said.
+    pub fn flags(&self) -> Vec<&'static str> {
+        let mut said = Vec::new();
+        macro_rules! values {
+            ($($field:ident $flag:literal),*) => { $(if self.$field.is_some() { said.push($flag); })* };
+        }
+        macro_rules! collections {
+            ($($field:ident $flag:literal),*) => { $(if !self.$field.is_empty() { said.push($flag); })* };
+        }
+        for_each_value!(values);
+        for_each_collection!(collections);
+        said
+    }
+
+    fn unsay(&mut self, flag: &str) {
+        macro_rules! values {
+            ($($field:ident $name:literal),*) => { $(if flag == $name { self.$field = None; })* };
+        }
+        macro_rules! collections {
+            ($($field:ident $name:literal),*) => { $(if flag == $name { self.$field = Default::default(); })* };
+        }
+        for_each_value!(values);
+        for_each_collection!(collections);
+    }
+
+    /// Lays `higher` over these settings.
+    fn overlay(&mut self, higher: Settings, source: &Source, origins: &mut Origins) {
+        for key in higher.config.keys() {
+            if let Some(flag) = dialect::flag_of(key) {
+                self.unsay(flag);
+            }
+            let names = dialect::synonyms(key);
+            self.config.retain(|own, _| own != key && !names.contains(&own.as_str()));
+            origins.insert(key.clone(), source.clone());
+        }
+        for flag in higher.flags() {
+            self.config.retain(|key, _| dialect::flag_of(key) != Some(flag));
+            origins.insert(flag.to_owned(), source.clone());
+        }
+        // A version is that of an image: one that is named anew brings no older claim with it.
+        if higher.image.is_some() && higher.flink_version.is_none() {
+            self.flink_version = None;
+        }
+        if higher.flink_version.is_some() && higher.image.is_none() {
+            self.image = None;
+        }
+        let Settings { config, .. } = &higher;
+        self.config.extend(config.clone());
+        macro_rules! values {
+            ($($field:ident $flag:literal),*) => { $(if higher.$field.is_some() { self.$field = higher.$field; })* };
+        }
+        macro_rules! collections {
+            ($($field:ident $flag:literal),*) => { $(Collection::add(&mut self.$field, higher.$field);)* };
+        }
+        for_each_value!(values);
+        for_each_collection!(collections);
+    }
+
+    /// Refuses a layer that says the same thing twice.
+    fn contradiction(&self) -> Option<(String, &'static str)> {
+        let by_flag = self.config.keys().find_map(|key| {
+            let flag = dialect::flag_of(key).filter(|flag| self.says(flag))?;
+            Some((key.clone(), flag))
+        });
+        let by_variable = || {
+            self.env
+                .keys()
+                .flat_map(|name| dialect::env_keys(name))
+                .find_map(|key| self.config.contains_key(&key).then_some((key, "--env")))
+        };
+        by_flag.or_else(by_variable)
+    }
+}
+
+/// Lays `layers` over each other, the lowest first.
+pub fn resolve(layers: Vec<Layer>) -> Result<(Settings, Origins), InvalidSpec> {
+    let mut settings = Settings::default();
+    let mut origins = Origins::new();
+    for layer in layers {
+        if let Some((key, flag)) = layer.settings.contradiction() {
+            return Err(InvalidSpec::Contradiction { key, flag, source_: layer.source });
+        }
+        settings.overlay(layer.settings, &layer.source, &mut origins);
+    }
+    Ok((settings, origins))
+}
+
+/// A map, where the later entry of a key counts, or a list without repeats.
+trait Collection {
+    fn add(&mut self, more: Self);
+}
+
+impl<V> Collection for BTreeMap<String, V> {
+    fn add(&mut self, more: Self) {
+        self.extend(more);
+    }
+}
+
+impl<T: PartialEq> Collection for Vec<T> {
+    fn add(&mut self, more: Self) {
+        for item in more {
+            if !self.contains(&item) {
+                self.push(item);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    fn layer(source: Source, settings: Settings) -> Layer {
+        Layer { source, settings }
+    }
+
+    #[test]
+    fn a_higher_layer_replaces_what_a_lower_one_says_about_the_same_thing() {
+        let manifest = Source::Manifest("roc.yaml".to_owned());
+        let low = Settings {
+            slots: Some(2),
+            config: config(&[("jobmanager.memory.flink.size", "1g"), ("state.savepoints.dir", "s3://b")]),
+            ..Settings::default()
+        };
+        let high = Settings {
+            jobmanager_memory: "2g".parse().ok(),
+            config: config(&[("taskmanager.numberOfTaskSlots", "4")]),
+            ..Settings::default()
+        };
+        let (resolved, origins) =
+            resolve(vec![layer(manifest.clone(), low), layer(Source::Flags, high)]).expect("settings");
+        assert_eq!(resolved.slots, None);
+        assert_eq!(resolved.jobmanager_memory, "2g".parse().ok());
+        assert_eq!(
+            resolved.config,
+            config(&[("state.savepoints.dir", "s3://b"), ("taskmanager.numberOfTaskSlots", "4")])
+        );
+        assert_eq!(origins["state.savepoints.dir"], manifest);
+        assert_eq!(origins["--jobmanager-memory"], Source::Flags);
+    }
+
+    #[test]
+    fn maps_and_lists_of_all_layers_come_together() {
+        let of = |name: &str, value: &str| Settings {
+            labels: config(&[(name, value)]),
+            plugins: vec!["s3-fs-hadoop".to_owned()],
+            ..Settings::default()
+        };
+        let layers = vec![
+            layer(Source::Defaults, of("team", "a")),
+            layer(Source::Profile("big".to_owned()), of("size", "big")),
+            layer(Source::Flags, of("team", "b")),
+        ];
+        let (resolved, _) = resolve(layers).expect("settings");
+        assert_eq!(resolved.labels, config(&[("size", "big"), ("team", "b")]));
+        assert_eq!(resolved.plugins, ["s3-fs-hadoop"]);
+    }
+
+    #[test]
+    fn an_image_that_is_named_anew_brings_no_older_claim_with_it() {
+        let low = Settings { flink_version: "1.20".parse().ok(), ..Settings::default() };
+        let high = Settings { image: Some("mine:1".to_owned()), ..Settings::default() };
+        let layers = vec![layer(Source::Defaults, low), layer(Source::Flags, high)];
+        let (resolved, _) = resolve(layers).expect("settings");
+        assert_eq!((resolved.image.as_deref(), resolved.flink_version), (Some("mine:1"), None));
+    }
+
+    #[test]
+    fn one_layer_says_a_thing_once() {
+        let twice = |settings: Settings| {
+            resolve(vec![layer(Source::Profile("big".to_owned()), settings)])
+                .expect_err("refused")
+                .to_string()
+        };
+        let slots = Settings {
+            slots: Some(2),
+            config: config(&[("taskmanager.numberOfTaskSlots", "4")]),
+            ..Settings::default()
+        };
+        let env = Settings {
+            env: config(&[("A", "1")]),
+            config: config(&[("containerized.master.env.A", "2")]),
+            ..Settings::default()
+        };
+        insta::assert_snapshot!([twice(slots), twice(env)].join("\n"), @"
+        -D taskmanager.numberOfTaskSlots and --slots set the same thing (in profile big of the config file)
+        -D containerized.master.env.A and --env set the same thing (in profile big of the config file)
+        ");
+    }
+}

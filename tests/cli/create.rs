@@ -1,0 +1,209 @@
+//! `create` against a server that the test plays: what it says, and what it writes.
+
+use serde_json::{Value, json};
+
+use crate::process::{flink, flink_at};
+use crate::server::{Answer, Server, failure};
+
+/// An object that was made or tried, as the server would give it back.
+fn made(version: &str, kind: &str) -> Answer {
+    (201, json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x", "uid": "u1"}}))
+}
+
+/// A server that lets everything be made, and whose rights are all there.
+fn willing(line: &str) -> Option<Answer> {
+    for (path, kind) in [
+        ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+        ("localsubjectaccessreviews", "LocalSubjectAccessReview"),
+    ] {
+        if line.ends_with(path) {
+            let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": kind, "metadata": {},
+                "spec": {}, "status": {"allowed": true}});
+            return Some((201, review));
+        }
+    }
+    let kind = line.strip_prefix("POST ")?.rsplit('/').next()?;
+    let rbac = json!({"kind": "Role", "name": "x", "apiGroup": "rbac.authorization.k8s.io"});
+    Some(match kind {
+        "serviceaccounts" => made("v1", "ServiceAccount"),
+        "pods" => made("v1", "Pod"),
+        "roles" => made("rbac.authorization.k8s.io/v1", "Role"),
+        "rolebindings" => {
+            let (code, mut binding) = made("rbac.authorization.k8s.io/v1", "RoleBinding");
+            binding["roleRef"] = rbac;
+            (code, binding)
+        }
+        "jobs" => made("batch/v1", "Job"),
+        _ => return None,
+    })
+}
+
+#[test]
+fn a_dry_run_by_the_client_asks_nothing() {
+    let server = Server::answering(willing);
+    for format in ["name", "json", "yaml"] {
+        let ended = server.flink(&["create", "roc", "--dry-run=client", "-o", format]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{format}");
+    }
+    let ended = server.flink(&["create", "roc", "--dry-run", "--create-namespace", "--rbac=edit-cluster"]);
+    insta::assert_snapshot!(ended);
+    assert_eq!(server.asked(), Vec::<String>::new());
+    // Not even a kubeconfig is needed.
+    assert_eq!(flink(&["create", "roc", "--dry-run=client", "-o", "name"]).code, 0);
+}
+
+#[test]
+fn the_objects_of_a_dry_run() {
+    let server = Server::answering(|_| None);
+    let ended = server.flink(&["create", "roc", "--dry-run=client", "-o", "yaml", "--slots", "2"]);
+    // The script has a test of its own.
+    let script = ended.stdout.find("# Runs Flink's own client").expect("script");
+    let end = ended.stdout[script..].find("- bootstrap\n").expect("end") + script;
+    insta::assert_snapshot!(format!(
+        "{}(the script)\n        {}",
+        &ended.stdout[..script],
+        &ended.stdout[end..]
+    ));
+    let json: Value = serde_json::from_str(
+        &server.flink(&["create", "roc", "--dry-run=client", "-o", "json", "--slots", "2"]).stdout,
+    )
+    .expect("json");
+    assert_eq!((&json["kind"], json["items"].as_array().map(Vec::len)), (&json!("List"), Some(4)));
+}
+
+#[test]
+fn a_dry_run_by_the_server_tries_and_keeps_nothing() {
+    let server = Server::answering(willing);
+    let ended = server.flink(&["create", "roc", "--dry-run=server"]);
+    insta::assert_snapshot!(ended);
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    let tried =
+        server.asked().into_iter().filter(|line| line == "POST /apis/batch/v1/namespaces/team-a/jobs");
+    assert_eq!(tried.count(), 1);
+}
+
+#[test]
+fn what_the_server_would_not_take_fails_the_dry_run() {
+    let server = Server::answering(|line| match line {
+        "POST /apis/batch/v1/namespaces/team-a/jobs" => Some(failure(422, "Invalid", "Job.batch is invalid")),
+        line => willing(line),
+    });
+    insta::assert_snapshot!(server.flink(&["create", "roc", "--dry-run=server", "-o", "yaml"]));
+}
+
+#[test]
+fn every_reason_is_told_at_once_and_nothing_is_written() {
+    let quota = json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": [{
+        "metadata": {"name": "team-a"},
+        "status": {"hard": {"limits.cpu": "10", "pods": "50"}, "used": {"limits.cpu": "8", "pods": "2"}},
+    }]});
+    let server = Server::answering(move |line| match line {
+        "GET /api/v1/namespaces/team-a/resourcequotas" => Some((200, quota.clone())),
+        "GET /api/v1/nodes" => Some(failure(403, "Forbidden", "nodes is forbidden")),
+        "POST /api/v1/namespaces/team-a/pods" => Some(failure(
+            403,
+            "Forbidden",
+            "pods \"roc-x\" is forbidden: violates PodSecurity \"restricted:latest\": x",
+        )),
+        line => willing(line),
+    });
+    let words = ["create", "roc", "--slots", "4", "--image-pull-secret", "regcred"];
+    insta::assert_snapshot!(server.flink(&words));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    // All of it becomes a warning for who goes on, and what may not be read is said.
+    let words = [&words[..], &["--ignore-preflight", "--wait=false"]].concat();
+    insta::assert_snapshot!(server.flink(&words));
+    assert_eq!(server.writes().len(), 4, "{:?}", server.writes());
+}
+
+#[test]
+fn a_namespace_that_is_going_is_told() {
+    let server = Server::answering(|line| match line {
+        "GET /api/v1/namespaces/team-a" => Some((
+            200,
+            json!({"apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": "team-a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+        )),
+        line => willing(line),
+    });
+    insta::assert_snapshot!(server.flink(&["create", "roc"]));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+fn what_is_said_in_files_is_checked_with_its_place() {
+    let home = tempfile::tempdir().expect("scratch directory");
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("directory")).expect("directory");
+        std::fs::write(&path, text).expect("file");
+        path.to_string_lossy().into_owned()
+    };
+    let manifest = |spec: &str| {
+        format!(
+            "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {{name: roc}}\nspec:\n{spec}"
+        )
+    };
+    let unknown = write("unknown.yaml", &manifest("  image: flink:2.3.0\n  jobmanager: {}\n"));
+    let job = write("job.yaml", &manifest("  job: {jarURI: local:///a.jar}\n"));
+    let nameless = write(
+        "nameless.yaml",
+        "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nspec: {image: 'flink:2.3.0'}\n",
+    );
+    let owned = write("owned.yaml", &manifest("  flinkConfiguration: {execution.target: local}\n"));
+    let template = write("template.yaml", "spec:\n  container: []\n");
+    let config = |text: &str| write(".config/kubectl-flink/config.yaml", text);
+    let run = |words: &[&str]| {
+        let ended = flink_at(home.path(), &[words, &["--dry-run=client"]].concat());
+        format!("$ kubectl flink {}\n{ended}", words.join(" "))
+    };
+    let mut told = vec![
+        run(&["create", "-f", "/no/such/file"]),
+        run(&["create", "-f", &unknown]),
+        run(&["create", "-f", &job]),
+        run(&["create", "-f", &nameless]),
+        run(&["create", "-f", &owned]),
+        run(&["create", "roc", "--pod-template", &template]),
+        run(&["create", "roc", "--profile", "big"]),
+    ];
+    config("profiles:\n  big: {slots: 4}\n  small: {slots: 1}\n");
+    told.push(run(&["create", "roc", "--profile", "bug"]));
+    config("profiles:\n  big: {slots: 4, config: {taskmanager.numberOfTaskSlots: 2}}\n");
+    told.push(run(&["create", "roc", "--profile", "big"]));
+    config("defaults:\n  slot: 4\n");
+    told.push(run(&["create", "roc"]));
+    told.push(flink_at(home.path(), &["config"]).to_string());
+    let told = told.join("\n").replace(&*home.path().to_string_lossy(), "HOME");
+    insta::assert_snapshot!(told);
+    // A broken file is the business of those who use it.
+    assert_eq!(flink_at(home.path(), &["create", "--help"]).code, 0);
+    assert_eq!(flink_at(home.path(), &["version", "--client"]).code, 0);
+}
+
+#[test]
+fn flags_win_over_the_manifest_and_the_manifest_over_the_config_file() {
+    let home = tempfile::tempdir().expect("scratch directory");
+    let directory = home.path().join(".config/kubectl-flink");
+    std::fs::create_dir_all(&directory).expect("directory");
+    let config = "defaults: {slots: 1, min-slots: 4, jobmanager-cpu: 0.5, label: {from: config}}\n";
+    std::fs::write(directory.join("config.yaml"), config).expect("config");
+    let manifest = home.path().join("roc.yaml");
+    std::fs::write(
+        &manifest,
+        "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: roc, namespace: team-b}\nspec:\n  image: flink:2.3.0\n  flinkConfiguration: {taskmanager.numberOfTaskSlots: 2}\n  jobManager: {resource: {cpu: 0.7}}\n",
+    )
+    .expect("manifest");
+    let manifest = manifest.to_string_lossy().into_owned();
+    let words = ["create", "-f", &manifest, "--slots", "4", "--dry-run=client", "-o", "yaml"];
+    let yaml = flink_at(home.path(), &words).stdout;
+    for part in [
+        "-Dtaskmanager.numberOfTaskSlots=4\n",
+        "-Dslotmanager.number-of-slots.min=4\n",
+        "-Dkubernetes.jobmanager.cpu.amount=0.7\n",
+        "-Dkubernetes.jobmanager.labels=from:config\n",
+        "namespace: team-b\n",
+    ] {
+        assert!(yaml.contains(part), "{part} in {yaml}");
+    }
+    assert!(!yaml.contains("numberOfTaskSlots=2"), "{yaml}");
+}
