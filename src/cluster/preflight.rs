@@ -54,6 +54,8 @@ impl Cluster {
             self.get::<Job>(namespace, &job),
         )?;
         let mut objects = Vec::new();
+        let annotations = deployment.as_ref().and_then(|deployment| deployment.metadata.annotations.as_ref());
+        let record = annotations.and_then(|annotations| annotations.get(labels::SETTINGS)).cloned();
         let is_finished = deployment
             .as_ref()
             .is_some_and(|deployment| owner(&(&deployment.metadata).into()) == Owner::Plugin);
@@ -82,7 +84,7 @@ impl Cluster {
                 kind: ExistingKind::HighAvailability,
             }
         }));
-        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_finished })
+        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_finished, record })
     }
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {

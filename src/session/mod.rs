@@ -4,10 +4,12 @@
 
 pub mod bootstrap;
 mod checks;
+mod choices;
 pub mod config_file;
 pub mod dialect;
 pub mod flink_text;
 pub mod flinkdeployment;
+pub mod invalid;
 pub mod keys;
 pub mod labels;
 pub mod manifest;

@@ -4,6 +4,10 @@
 //! success without making anything, and when the Deployment `NAME` exists it deletes it, whoever
 //! made it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
 use super::name::SessionName;
 
 /// An object that is there already under a name that the session needs.
@@ -64,6 +68,8 @@ pub struct Found {
     pub bootstrap: Option<EarlierBootstrap>,
     /// The session's Deployment has the plugin's marks: its `create` came to its end.
     pub is_finished: bool,
+    /// What the session was made from, where the plugin made it.
+    pub record: Option<String>,
 }
 
 /// What `create` has to do before it can start a bootstrap.
@@ -84,7 +90,7 @@ pub enum Clear {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("session {name} exists already in namespace {namespace}")]
-    SessionExists { name: SessionName, namespace: String },
+    SessionExists { name: SessionName, namespace: String, differences: Vec<String> },
     #[error("{name} is a Flink application cluster in namespace {namespace}")]
     ApplicationExists { name: SessionName, namespace: String },
     #[error("session {name} is being created in namespace {namespace} since {seconds} s")]
@@ -97,6 +103,40 @@ pub enum Refusal {
     LeftOver { name: SessionName, namespace: String, objects: Vec<String> },
     #[error("high-availability state of an earlier session {name} would bring its jobs back: {}", .objects.join(", "))]
     OldJobs { name: SessionName, namespace: String, objects: Vec<String> },
+}
+
+/// What `asked` says otherwise than `made`, both records of a session's settings; a sentence for each
+/// setting.
+fn differences(made: &str, asked: &str) -> Vec<String> {
+    let leaves = |text: &str| {
+        let mut leaves = BTreeMap::new();
+        collect("", &serde_json::from_str(text).unwrap_or_default(), &mut leaves);
+        leaves
+    };
+    let (made, asked) = (leaves(made), leaves(asked));
+    let names: BTreeSet<&String> = made.keys().chain(asked.keys()).collect();
+    let said = |value: Option<&String>| value.cloned().unwrap_or_else(|| "nothing".to_owned());
+    names
+        .into_iter()
+        .filter(|name| made.get(*name) != asked.get(*name))
+        .map(|name| {
+            let short = name.trim_start_matches("spec.").trim_start_matches("flinkConfiguration.");
+            format!("{short} is {} there, and {} was asked for", said(made.get(name)), said(asked.get(name)))
+        })
+        .collect()
+}
+
+fn collect(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(&path, value, leaves);
+            }
+        }
+        Value::String(text) => drop(leaves.insert(path.to_owned(), text.clone())),
+        other => drop(leaves.insert(path.to_owned(), other.to_string())),
+    }
 }
 
 fn is_or_are(objects: &[String]) -> &'static str {
@@ -134,7 +174,8 @@ pub fn check(
         return Ok(Clear::Resume { uid: own.uid.clone() });
     }
     if has_deployment {
-        return Err(Refusal::SessionExists { name, namespace });
+        let differences = found.record.as_deref().map(|made| differences(made, record)).unwrap_or_default();
+        return Err(Refusal::SessionExists { name, namespace, differences });
     }
     match &found.bootstrap {
         Some(
@@ -172,7 +213,7 @@ mod tests {
 
     fn decide(objects: Vec<Existing>, bootstrap: Option<EarlierBootstrap>) -> Result<Clear, String> {
         let name = "roc".parse().expect("name");
-        let found = Found { objects, bootstrap, is_finished: false };
+        let found = Found { objects, bootstrap, ..Found::default() };
         check(&name, "team-a", &found, "asked", false).map_err(|refusal| refusal.to_string())
     }
 
@@ -216,10 +257,26 @@ mod tests {
         }
         let foreign = vec![existing("service/roc", ExistingKind::Foreign)];
         assert!(decide(foreign, Some(made_from(Running, "asked"))).is_err());
-        let finished =
-            Found { objects: session(), bootstrap: Some(made_from(Succeeded, "asked")), is_finished: true };
+        let finished = Found {
+            objects: session(),
+            bootstrap: Some(made_from(Succeeded, "asked")),
+            is_finished: true,
+            record: None,
+        };
         let name = "roc".parse().expect("name");
         assert!(check(&name, "team-a", &finished, "asked", false).is_err());
+    }
+
+    #[test]
+    fn what_is_asked_for_otherwise_than_what_is_there_is_named() {
+        let made = r#"{"spec":{"image":"a","flinkConfiguration":{"slots":"1","x":"y"},"jobManager":{"resource":{"cpu":0.5}}}}"#;
+        let asked = r#"{"spec":{"image":"a","flinkConfiguration":{"slots":"2"},"jobManager":{"resource":{"cpu":1}}}}"#;
+        insta::assert_snapshot!(differences(made, asked).join("\n"), @"
+        slots is 1 there, and 2 was asked for
+        x is y there, and nothing was asked for
+        jobManager.resource.cpu is 0.5 there, and 1 was asked for
+        ");
+        assert_eq!(differences(made, made), Vec::<String>::new());
     }
 
     #[test]

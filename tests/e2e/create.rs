@@ -265,7 +265,7 @@ fn who_may_do_little_is_told_what_is_missing() {
         &[
             ("get,list,watch", "deployments.apps,services,configmaps,pods,serviceaccounts,jobs.batch,events"),
             ("create", "jobs.batch"),
-            ("get", "pods/log,services/proxy"),
+            ("get", "pods/log,pods/proxy"),
         ],
     );
     let made = lab.flink_as(&starter, &create(FLINK_2_3.0, &[]));

@@ -39,7 +39,7 @@ Examples:
   # What would be written, for kubectl apply -f -
   kubectl flink create roc --dry-run=client -o yaml
 
-docs/create.md goes through them by task, with the table of flags and Flink's own keys.")]
+A version in brackets is the first Flink that can do it. docs/create.md goes through all of it by task, with the table of flags and Flink's own keys.")]
 pub struct Args {
     /// Name of the session (Flink's kubernetes.cluster-id): lower-case letters, digits and '-', at most 45
     #[arg(required_unless_present = "filename")]
@@ -70,30 +70,9 @@ pub struct Args {
     #[arg(long)]
     unchecked_config: bool,
 
-    #[command(flatten)]
-    sizes: Sizes,
-
-    #[command(flatten)]
-    availability: Availability,
-
-    #[command(flatten)]
-    pods: Pods,
-
-    /// ServiceAccount of the session's pods [default: flink]
-    #[arg(long, value_name = "NAME")]
-    service_account: Option<String>,
-
-    /// Permissions to give to the ServiceAccount where it lacks them [default: role]
-    #[arg(long, value_enum)]
-    rbac: Option<Rbac>,
-
     /// Create the namespace if it does not exist
     #[arg(long)]
     pub create_namespace: bool,
-
-    /// Type of the Service in front of REST [default: ClusterIP]. REST has no login: anyone who reaches it can run code
-    #[arg(long, value_enum, value_name = "TYPE")]
-    expose: Option<ServiceType>,
 
     /// Go on although the checks of the cluster say that the session will not start
     #[arg(long)]
@@ -116,6 +95,18 @@ pub struct Args {
     /// Longest wait, such as 90s or 5m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
     pub timeout: Duration,
+
+    #[command(flatten)]
+    sizes: Sizes,
+
+    #[command(flatten)]
+    availability: Availability,
+
+    #[command(flatten)]
+    pods: Pods,
+
+    #[command(flatten)]
+    access: Access,
 }
 
 #[derive(clap::Args)]
@@ -226,6 +217,22 @@ struct Pods {
     taskmanager_pod_template: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+#[command(next_help_heading = "Access")]
+struct Access {
+    /// ServiceAccount of the session's pods [default: flink]
+    #[arg(long, value_name = "NAME")]
+    service_account: Option<String>,
+
+    /// Permissions to give to the ServiceAccount where it lacks them [default: role]
+    #[arg(long, value_enum)]
+    rbac: Option<Rbac>,
+
+    /// Type of the Service in front of REST [default: ClusterIP]. REST has no login: anyone who reaches it can run code
+    #[arg(long, value_enum, value_name = "TYPE")]
+    expose: Option<ServiceType>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Rbac {
     /// A Role with the least rights, in the namespace
@@ -331,7 +338,7 @@ impl Args {
 
     /// What the flags alone say.
     fn settings(&self, app: &App) -> Result<Settings, CommandError> {
-        let Self { sizes, availability, pods, .. } = self;
+        let Self { sizes, availability, pods, access, .. } = self;
         let template = |file: &Option<PathBuf>| -> Result<Option<PodTemplate>, CommandError> {
             let Some(file) = file else { return Ok(None) };
             let text = app.read(file)?;
@@ -353,14 +360,14 @@ impl Args {
             slots: sizes.slots,
             min_slots: sizes.min_slots,
             keep_idle_taskmanagers: sizes.keep_idle_taskmanagers,
-            service_account: self.service_account.clone(),
-            rbac: self.rbac.map(|rbac| match rbac {
+            service_account: access.service_account.clone(),
+            rbac: access.rbac.map(|rbac| match rbac {
                 Rbac::Role => Grant::Role,
                 Rbac::Edit => Grant::Edit,
                 Rbac::EditCluster => Grant::EditCluster,
                 Rbac::None => Grant::None,
             }),
-            expose: self.expose.map(|expose| match expose {
+            expose: access.expose.map(|expose| match expose {
                 ServiceType::ClusterIp => Expose::ClusterIp,
                 ServiceType::NodePort => Expose::NodePort,
                 ServiceType::LoadBalancer => Expose::LoadBalancer,

@@ -28,6 +28,9 @@ pub async fn check_namespace(
     }
 }
 
+/// Settings that are told of a session that is there with others.
+const DIFFERENCES: usize = 5;
+
 /// Refuses a name that is in use, or whose state would bring old jobs back.
 pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Clear, CommandError> {
     let (namespace, name) = (cluster.namespace(), &request.spec.name);
@@ -37,8 +40,13 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
         let flags = app.scope_flags();
         let refused = |exit| CommandError::new(exit, refusal.to_string());
         match &refusal {
-            Refusal::SessionExists { .. } | Refusal::BeingCreated { .. } => refused(Exit::Error)
-                .hint(format!("kubectl flink status {name}{flags}, or choose another name")),
+            Refusal::SessionExists { differences, .. } => {
+                let told = differences.iter().take(DIFFERENCES);
+                told.fold(refused(Exit::Error), |error, difference| error.because(difference))
+                    .hint(format!("kubectl flink status {name}{flags}, or choose another name"))
+            }
+            Refusal::BeingCreated { .. } => refused(Exit::Error)
+                .hint(format!("kubectl flink status {name}{flags} --wait, or choose another name")),
             Refusal::LeftOver { .. } => {
                 refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
             }

@@ -1,8 +1,9 @@
 //! Every finding before the first write, in its exact words.
 
 use super::*;
-use crate::model::surroundings::{Limit, Quota, Secret};
-use crate::session::settings::{Layer, Settings, Source};
+use crate::model::surroundings::{Amounts, Limit, Quota, Secret};
+use crate::session::quantity;
+use crate::session::settings::{Expose, Layer, Settings, Source};
 
 fn asked(settings: Settings) -> SessionSpec {
     let layer = Layer { source: Source::Flags, settings };
