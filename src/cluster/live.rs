@@ -6,8 +6,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
+use super::preflight::{is_application, kind_of};
 use super::{Cluster, Result};
 use crate::session::flinkdeployment::{self, Live};
+use crate::session::preflight::ExistingKind;
 use crate::session::{FlinkVersion, SessionName, labels, yaml};
 
 impl Cluster {
@@ -19,7 +21,11 @@ impl Cluster {
             self.get::<ConfigMap>(namespace, &config),
             self.get::<ConfigMap>(namespace, &template),
         )?;
-        let Some(deployment) = deployment else { return Ok(None) };
+        let is_session = |deployment: &Deployment| {
+            kind_of(name, &(&deployment.metadata).into()) == ExistingKind::OfSession
+                && !is_application(deployment)
+        };
+        let Some(deployment) = deployment.filter(is_session) else { return Ok(None) };
         let metadata = deployment.metadata;
         let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key));
         let record = metadata.annotations.as_ref().and_then(|annotations| annotations.get(labels::SETTINGS));

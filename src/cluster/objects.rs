@@ -33,6 +33,15 @@ impl Cluster {
         found(self.unary(Api::<K>::namespaced(self.client.clone(), namespace).get(name)).await)
     }
 
+    /// True while there is exactly this object.
+    pub async fn is_there(&self, namespace: &str, object: &ObjectRef) -> Result<bool> {
+        let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
+            .get(&object.name, &kube::api::GetParams::default())
+            .map_err(|error| ClusterError::Answer(error.to_string()))?;
+        let answer = found(self.unary(self.client.request::<serde_json::Value>(request)).await)?;
+        Ok(answer.is_some_and(|value| value["metadata"]["uid"] == object.uid.as_str()))
+    }
+
     /// Reads one object that belongs to no namespace.
     pub async fn get_global<K>(&self, name: &str) -> Result<Option<K>>
     where

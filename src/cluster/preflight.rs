@@ -8,6 +8,7 @@ use k8s_openapi::api::authorization::v1::{
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::small::{Metadata, is_high_availability, owner, runs_application};
 use super::{Cluster, Kind, Result};
@@ -56,9 +57,9 @@ impl Cluster {
         let mut objects = Vec::new();
         let annotations = deployment.as_ref().and_then(|deployment| deployment.metadata.annotations.as_ref());
         let record = annotations.and_then(|annotations| annotations.get(labels::SETTINGS)).cloned();
-        let is_finished = deployment
-            .as_ref()
-            .is_some_and(|deployment| owner(&(&deployment.metadata).into()) == Owner::Plugin);
+        let is_unfinished = deployment.as_ref().zip(job.as_ref()).is_some_and(|(deployment, job)| {
+            owner(&(&deployment.metadata).into()) == Owner::Other && made_by(job, deployment)
+        });
         if let Some(deployment) = deployment {
             objects.push(Existing {
                 object: format!("{}/{name}", Kind::Deployment.resource()),
@@ -84,7 +85,7 @@ impl Cluster {
                 kind: ExistingKind::HighAvailability,
             }
         }));
-        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_finished, record })
+        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_unfinished, record })
     }
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
@@ -180,6 +181,22 @@ fn is_own(job: &Job, name: &SessionName) -> bool {
     label(labels::MANAGED_BY) == Some(labels::PLUGIN) && label(labels::APP) == Some(name.as_str())
 }
 
+/// True when `job` may have made `deployment`: it was at work when the Deployment came.
+fn made_by(job: &Job, deployment: &Deployment) -> bool {
+    let created = |metadata: &ObjectMeta| metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let status = job.status.as_ref();
+    let ended = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let ended = ended
+        .filter(|condition| {
+            ["Complete", "Failed"].contains(&condition.type_.as_str()) && condition.status == "True"
+        })
+        .find_map(|condition| condition.last_transition_time.as_ref().map(|time| time.0));
+    match (created(&job.metadata), created(&deployment.metadata)) {
+        (Some(started), Some(made)) => made >= started && ended.is_none_or(|ended| made <= ended),
+        _ => false,
+    }
+}
+
 fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
     let uid = job.metadata.uid.clone().unwrap_or_default();
     let is = |condition: &str| {
@@ -198,6 +215,7 @@ fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
             uid,
             seconds: age,
             state: match () {
+                () if job.metadata.deletion_timestamp.is_some() => BootstrapState::Deleting,
                 () if is("Failed") => BootstrapState::Failed,
                 () if ended => BootstrapState::Succeeded,
                 () => BootstrapState::Running,

@@ -18,7 +18,7 @@ use super::small::List;
 use super::{Cluster, ClusterError, Result};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
-use crate::session::manifest::sample_pods;
+use crate::session::manifest::{Manifest, sample_pods};
 use crate::session::quantity;
 
 /// More nodes than this are not looked at one by one.
@@ -39,6 +39,10 @@ pub struct Question<'a> {
     pub of_account: &'a [Right],
     /// The ServiceAccount is there.
     pub has_account: bool,
+    /// The namespace is there; nothing can be tried in one that is not.
+    pub has_namespace: bool,
+    /// What is to be written.
+    pub manifests: &'a [Manifest],
 }
 
 impl Cluster {
@@ -46,13 +50,14 @@ impl Cluster {
     pub async fn surroundings(&self, question: &Question<'_>) -> Result<Surroundings> {
         let namespace = self.namespace();
         let mut unreadable = Vec::new();
-        let (policy, quotas, limits, nodes, secrets, pods, user_lacks, account_lacks) = tokio::join!(
+        let (policy, quotas, limits, nodes, secrets, pods, manifests, user_lacks, account_lacks) = tokio::join!(
             self.namespace_policy(namespace),
             self.quotas(namespace),
             self.limits(namespace),
             self.nodes(),
             self.secrets(namespace, question.spec),
             self.refused_pods(namespace, question),
+            self.refused_manifests(namespace, question),
             self.lacking(namespace, question.of_user),
             self.account_lacks(namespace, question),
         );
@@ -64,6 +69,7 @@ impl Cluster {
             nodes: readable(nodes, "nodes", &mut unreadable)?,
             secrets: readable(secrets, "secrets", &mut unreadable)?,
             refused_pods: readable(pods, "pods", &mut unreadable)?,
+            refused_manifests: readable(manifests, "what is to be made", &mut unreadable)?,
             user_lacks: user_lacks?,
             account_lacks: readable(account_lacks, "the ServiceAccount's permissions", &mut unreadable)?,
             ..Surroundings::default()
@@ -200,6 +206,9 @@ impl Cluster {
         namespace: &str,
         question: &Question<'_>,
     ) -> Result<Vec<(&'static str, String)>> {
+        if !question.has_namespace {
+            return Ok(Vec::new());
+        }
         let account = if question.has_account { question.spec.service_account.as_str() } else { "default" };
         let parameters = PostParams { dry_run: true, ..PostParams::default() };
         let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
@@ -226,6 +235,32 @@ impl Cluster {
                     }
                 }
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Shows the API server what is to be written, without writing it, and collects its refusals.
+    async fn refused_manifests(
+        &self,
+        namespace: &str,
+        question: &Question<'_>,
+    ) -> Result<Vec<(String, String)>> {
+        let trial = self.dry_run();
+        let mut refused = Vec::new();
+        for manifest in question.manifests {
+            // A binding cannot be tried before its Role is there, nor anything before its namespace.
+            let makes_role = question.manifests.iter().any(|other| matches!(other, Manifest::Role(_)));
+            let waits = matches!(manifest, Manifest::RoleBinding(_)) && makes_role;
+            if waits || !(question.has_namespace || matches!(manifest, Manifest::ClusterRoleBinding(_))) {
+                continue;
+            }
+            match trial.make(namespace, manifest).await {
+                Err(ClusterError::Api(status)) if matches!(status.code, 403 | 422) => {
+                    refused.push((manifest.object(), status.message.clone()));
+                }
+                Err(error) if !error.is_already_exists() => return Err(error),
+                _ => {}
             }
         }
         Ok(refused)
@@ -364,20 +399,17 @@ struct Row {
 
 impl From<k8s_openapi::api::core::v1::Node> for Node {
     fn from(node: k8s_openapi::api::core::v1::Node) -> Self {
-        // Labels of those who make nodes on demand.
-        const POOLS: [&str; 5] = [
-            "karpenter.sh/nodepool",
-            "cloud.google.com/gke-nodepool",
-            "eks.amazonaws.com/nodegroup",
-            "kubernetes.azure.com/agentpool",
-            "node.cluster.x-k8s.io/",
-        ];
+        // Clusters on one machine, whose nodes are all there will be.
+        const ON_ONE_MACHINE: [&str; 3] = ["kind://", "k3s://", "minikube://"];
         let spec = node.spec.unwrap_or_default();
         let labels = node.metadata.labels.unwrap_or_default();
         let taints = spec.taints.into_iter().flatten();
         Self {
             name: node.metadata.name.unwrap_or_default(),
-            is_of_a_pool: labels.keys().any(|key| POOLS.iter().any(|pool| key.starts_with(pool))),
+            // Whoever makes nodes tells Kubernetes by what name they know them.
+            is_provided: spec.provider_id.is_some_and(|id| {
+                !id.is_empty() && !ON_ONE_MACHINE.iter().any(|scheme| id.starts_with(scheme))
+            }),
             taints: taints.map(|taint| [taint.key, taint.value.unwrap_or_default(), taint.effect]).collect(),
             unschedulable: spec.unschedulable.unwrap_or_default(),
             allocatable: amounts(node.status.and_then(|status| status.allocatable)),

@@ -122,7 +122,7 @@ fn verdict(session: &SessionView, evidence: &Evidence, findings: &[Finding]) -> 
         (Rest::Up(overview), "Running") => format!(
             "Session {name} is Running: Flink {}, JobManager {ready}/{desired}, {}, {}",
             overview.version,
-            taskmanagers(overview),
+            taskmanagers(overview, session.taskmanagers),
             counted(overview.jobs_running, "running job"),
         ),
         (Rest::Forbidden(why), "Running") => {
@@ -143,8 +143,11 @@ fn verdict(session: &SessionView, evidence: &Evidence, findings: &[Finding]) -> 
 }
 
 /// A session starts with none, and that is no fault.
-fn taskmanagers(overview: &Overview) -> String {
+fn taskmanagers(overview: &Overview, pods: usize) -> String {
     match overview.taskmanagers {
+        0 if pods > 0 => {
+            format!("{} not yet registered", counted(u32::try_from(pods).unwrap_or(u32::MAX), "TaskManager"))
+        }
         0 => "no TaskManagers until a job needs them".to_owned(),
         count => format!(
             "{}, {} of {} slots free",

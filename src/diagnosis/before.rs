@@ -11,12 +11,23 @@ use crate::model::surroundings::{Node, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::bootstrap;
 use crate::session::dialect::Dialect;
+use crate::session::rbac::{self, Grant};
 use crate::session::spec::Demand;
 
 type Rule = fn(&SessionSpec, &Surroundings) -> Vec<Finding>;
 
-const RULES: [Rule; 9] =
-    [terminating, user, account, pull_secrets, secret_variables, quotas, limits, nodes, refused_pods];
+const RULES: [Rule; 10] = [
+    terminating,
+    user,
+    account,
+    pull_secrets,
+    secret_variables,
+    quotas,
+    limits,
+    nodes,
+    refused_manifests,
+    refused_pods,
+];
 
 /// All that stands in the way of `spec`, refusals first.
 pub fn findings(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
@@ -63,7 +74,14 @@ fn user(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 }
 
 fn account(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
-    let Surroundings { namespace, account_lacks, .. } = around;
+    let Surroundings { namespace, account_lacks, scope, .. } = around;
+    let role = rbac::ROLE;
+    let fix = match spec.grant {
+        Grant::Role => format!("role {role} is there and is not changed: kubectl edit role{scope} {role}"),
+        _ => "--rbac=role grants the least that Flink needs, or name an account that has it \
+              (--service-account)"
+            .to_owned(),
+    };
     let told = || {
         refusal(
             "account-rights",
@@ -72,7 +90,7 @@ fn account(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                 spec.service_account,
                 account_lacks.join(", ")
             ),
-            "--rbac=role grants the least that Flink needs, or name an account that has it (--service-account)".to_owned(),
+            fix,
         )
     };
     (!account_lacks.is_empty()).then(told).into_iter().collect()
@@ -85,6 +103,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let Surroundings { namespace, scope, secrets, .. } = around;
     let told = |name: &String| {
         let secret = secrets.iter().find(|secret| secret.name == *name)?;
+        let look = format!("kubectl describe secret{scope} {name}; or name another one");
         let make = format!(
             "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=..."
         );
@@ -100,7 +119,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                     "secret/{name} (--image-pull-secret) is of type {kind}: the kubelet needs {}",
                     PULL_SECRETS[0]
                 ),
-                make,
+                look,
             )),
             Some(_) => None,
         }
@@ -113,21 +132,20 @@ fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let told = |(variable, of): (&String, &crate::session::settings::SecretKey)| {
         let secret = secrets.iter().find(|secret| secret.name == of.secret)?;
         let (name, key) = (&of.secret, &of.key);
-        let what = match (&secret.kind, &secret.keys) {
-            (None, _) => {
-                format!("secret/{name} (--secret-env {variable}) does not exist in namespace {namespace}")
-            }
+        let make = format!("kubectl create secret generic{scope} {name} --from-literal={key}=...");
+        let look = format!("kubectl describe secret{scope} {name}; --secret-env takes NAME=SECRET:KEY");
+        let (what, fix) = match (&secret.kind, &secret.keys) {
+            (None, _) => (
+                format!("secret/{name} (--secret-env {variable}) does not exist in namespace {namespace}"),
+                make,
+            ),
             (Some(_), Some(keys)) if !keys.contains(key) => {
                 let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-                format!("secret/{name} (--secret-env {variable}) has no key {key}: it has {has}")
+                (format!("secret/{name} (--secret-env {variable}) has no key {key}: it has {has}"), look)
             }
             _ => return None,
         };
-        Some(refusal(
-            "secret-env",
-            what,
-            format!("kubectl create secret generic{scope} {name} --from-literal={key}=..."),
-        ))
+        Some(refusal("secret-env", what, fix))
     };
     spec.settings.secret_env.iter().filter_map(told).collect()
 }
@@ -219,7 +237,7 @@ fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
         return Vec::new();
     }
     let fits: Vec<&Node> = around.nodes.iter().filter(|node| takes(spec, node)).collect();
-    let grows = around.nodes.iter().any(|node| node.is_of_a_pool);
+    let grows = around.nodes.iter().any(|node| node.is_provided);
     if fits.is_empty() {
         let count = around.nodes.len();
         let nodes = if count == 1 { "the only node".to_owned() } else { format!("any of the {count} nodes") };
@@ -278,9 +296,12 @@ fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 /// True when the scheduler may put the session's pods there, room aside.
 fn takes(spec: &SessionSpec, node: &Node) -> bool {
     let selector = &spec.settings.node_selector;
+    let by_key = ["jobmanager", "taskmanager"]
+        .iter()
+        .any(|role| spec.settings.config.contains_key(&format!("kubernetes.{role}.tolerations")));
     let tolerated = |[key, value, effect]: &[String; 3]| {
         let own = spec.settings.tolerations.iter().any(|toleration| toleration.tolerates(key, value, effect));
-        own || effect == "PreferNoSchedule" || in_template(spec, key)
+        own || by_key || effect == "PreferNoSchedule" || in_template(spec, key)
     };
     !node.unschedulable
         && node.taints.iter().all(tolerated)
@@ -296,6 +317,20 @@ fn in_template(spec: &SessionSpec, taint: &str) -> bool {
             .flatten()
             .any(|toleration| toleration["key"].as_str().is_none_or(|key| key == taint))
     })
+}
+
+fn refused_manifests(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    let told = |(object, words): &(String, String)| {
+        let fix = match object.starts_with("job.batch/") {
+            true => "ask an administrator: docs/permissions.md lists what create needs",
+            false => "ask an administrator for it, then use --rbac=none",
+        };
+        let summary = format!("the API server would not create {object} in namespace {}", around.namespace);
+        Finding { evidence: Some(words.clone()), ..refusal("refused-object", summary, fix.to_owned()) }
+    };
+    // Without the right to create Jobs at all, that is what is told.
+    let lacks = |object: &str| object.starts_with("job.batch/") && !around.user_lacks.is_empty();
+    around.refused_manifests.iter().filter(|(object, _)| !lacks(object)).map(told).collect()
 }
 
 fn refused_pods(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {

@@ -31,10 +31,13 @@ pub fn for_cause(cause: &str, evidence: &Evidence) -> Option<String> {
         Some(
             "the ServiceAccount lacks a permission: --rbac=role grants the least that Flink needs".to_owned(),
         )
-    } else if cause.contains("exceed configured Total") || cause.contains("IllegalConfigurationException") {
+    } else if cause.contains("exceed configured Total") {
         Some(
-            "change the sizes (--jobmanager-memory, --taskmanager-memory) or the -D that is named".to_owned(),
+            "change the sizes (--jobmanager-memory, --taskmanager-memory), or the -D that is named"
+                .to_owned(),
         )
+    } else if cause.contains("IllegalConfigurationException") {
+        Some("set what is named (-D KEY=VALUE), or change it".to_owned())
     } else {
         None
     }

@@ -161,7 +161,7 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
             },
             evidence: (!message.is_empty()).then(|| message.clone()),
             fix: if is_image {
-                "check the image's name and tag (--image), and the pull secret of the ServiceAccount"
+                "check the image's name and tag (--image), and the Secret for its registry (--image-pull-secret)"
                     .to_owned()
             } else {
                 format!("kubectl describe pod{} {}", evidence.scope, pod.name)

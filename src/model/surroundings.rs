@@ -23,6 +23,8 @@ pub struct Surroundings {
     pub secrets: Vec<Secret>,
     /// What the API server said when it was shown a pod like the session's, by role.
     pub refused_pods: Vec<(&'static str, String)>,
+    /// What the API server said when it was shown what is to be written, by object.
+    pub refused_manifests: Vec<(String, String)>,
     /// What this user may not do and must, such as `create jobs.batch`.
     pub user_lacks: Vec<String>,
     /// What the session's ServiceAccount may not do and must.
@@ -60,8 +62,8 @@ pub struct Node {
     pub allocatable: Amounts,
     /// What the pods on it ask for; none when they could not be listed.
     pub asked: Option<Amounts>,
-    /// Something makes nodes when they are needed: what is there now is not all there can be.
-    pub is_of_a_pool: bool,
+    /// A provider made it, who may make more: what is there now is not all there can be.
+    pub is_provided: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements,
-    SeccompProfile, SecurityContext, Toleration,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec,
+    ResourceRequirements, SeccompProfile, SecurityContext, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,12 +15,14 @@ use super::dialect::Dialect;
 use super::pod_template::FLINK_USER;
 use super::quantity::{Cpu, Memory};
 use super::spec::{FILES, PodSize, SessionSpec};
-use super::{flinkdeployment, labels};
+use super::{flink_text, labels};
 
 /// Picks the settings by the version of the image's `flink-dist` jar and runs the client.
 const SCRIPT: &str = include_str!("bootstrap.sh");
 
 pub const CONTAINER: &str = "bootstrap";
+
+const FILES_VOLUME: &str = "files";
 
 /// What the bootstrap pod asks for. The client ends within seconds; 300 MiB are enough for it.
 pub const CPU_REQUEST: &str = "100m";
@@ -33,16 +35,26 @@ const SHORTEST_DEADLINE: Duration = Duration::from_secs(600);
 
 /// The Job for `spec` in `namespace`. `wait` is how long the caller means to wait; the Job gives up no earlier.
 pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
+    // The user's own come along, for policies that ask for them; the plugin's find the Job.
+    let own = labels::bootstrap(&spec.name);
     let metadata = |name: Option<String>| ObjectMeta {
         name,
-        labels: Some(labels::bootstrap(&spec.name)),
+        labels: Some(spec.settings.labels.clone().into_iter().chain(own.clone()).collect()),
+        annotations: (!spec.settings.annotations.is_empty()).then(|| spec.settings.annotations.clone()),
         ..ObjectMeta::default()
     };
-    let record = flinkdeployment::of_spec(spec, namespace).to_string();
+    let record = spec.record(namespace);
     Job {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
-            annotations: Some([(labels::SETTINGS.to_owned(), record)].into()),
+            annotations: Some(
+                spec.settings
+                    .annotations
+                    .clone()
+                    .into_iter()
+                    .chain([(labels::SETTINGS.to_owned(), record)])
+                    .collect(),
+            ),
             ..metadata(Some(spec.name.bootstrap_job()))
         },
         spec: Some(JobSpec {
@@ -60,20 +72,39 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
 }
 
 fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
-    let settings = &spec.settings;
-    let secrets = settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
-    let tolerations = settings.tolerations.iter().map(|toleration| Toleration {
-        key: Some(toleration.key.clone()),
+    let [template, _] = spec.templates();
+    let of_template = template.map(|template| template.pod_spec()).unwrap_or_default();
+    let settings = spec.flink_settings(spec.expected_dialect(), namespace).unwrap_or_default();
+    let said = |key: &str| settings.get(key).map(String::as_str);
+    let secrets =
+        said("kubernetes.container.image.pull-secrets").and_then(|text| flink_text::split(text, ';'));
+    let secrets = secrets.unwrap_or_default().into_iter().map(|name| LocalObjectReference { name });
+    let selector = said("kubernetes.jobmanager.node-selector").and_then(flink_text::read_map);
+    let tolerations = said("kubernetes.jobmanager.tolerations").and_then(flink_text::tolerations);
+    let tolerations = tolerations.unwrap_or_default().into_iter().map(|toleration| Toleration {
         operator: Some(toleration.operator().to_owned()),
-        value: toleration.value.clone(),
+        key: Some(toleration.key),
+        value: toleration.value,
         effect: toleration.effect.map(|effect| effect.as_str().to_owned()),
         toleration_seconds: None,
     });
+    let selector: BTreeMap<_, _> = of_template.node_selector.into_iter().chain(selector).flatten().collect();
     PodSpec {
-        // The same image on the same kind of node as the session.
-        image_pull_secrets: none_if_empty(secrets.collect()),
-        node_selector: (!settings.node_selector.is_empty()).then(|| settings.node_selector.clone()),
-        tolerations: none_if_empty(tolerations.collect()),
+        // The same image on the same kind of node as the JobManager.
+        image_pull_secrets: none_if_empty(
+            of_template.image_pull_secrets.into_iter().flatten().chain(secrets).collect(),
+        ),
+        node_selector: (!selector.is_empty()).then_some(selector),
+        tolerations: none_if_empty(
+            of_template.tolerations.into_iter().flatten().chain(tolerations).collect(),
+        ),
+        affinity: of_template.affinity,
+        // Written to also where the image's own file system is read-only.
+        volumes: Some(vec![Volume {
+            name: FILES_VOLUME.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        }]),
         service_account_name: Some(spec.service_account.clone()),
         restart_policy: Some("Never".to_owned()),
         // A Service called "flink" would put FLINK_* variables into the environment.
@@ -81,7 +112,12 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
         containers: vec![Container {
             name: CONTAINER.to_owned(),
             image: Some(spec.image.clone()),
-            image_pull_policy: settings.image_pull_policy.map(|policy| policy.as_str().to_owned()),
+            image_pull_policy: said("kubernetes.container.image.pull-policy").map(str::to_owned),
+            volume_mounts: Some(vec![VolumeMount {
+                name: FILES_VOLUME.to_owned(),
+                mount_path: FILES.to_owned(),
+                ..VolumeMount::default()
+            }]),
             command: Some(["/bin/bash", "-c", SCRIPT, "bootstrap"].map(str::to_owned).to_vec()),
             args: Some(arguments(spec, namespace)),
             env: Some(vec![EnvVar {

@@ -61,10 +61,12 @@ while :; do
   plugin:*)
     jar=flink-${1#plugin:}-$version.jar
     if [ ! -e "$home/opt/$jar" ]; then
-      has=("$home"/opt/flink-*-"$version.jar")
-      has=("${has[@]##*/flink-}")
-      has=${has[*]%"-$version.jar"}
-      refuse 69 "the image has no plugin ${1#plugin:}: it has ${has:-none}"
+      has=
+      for jar in "$home"/opt/flink-*-"$version.jar"; do
+        jar=${jar##*/flink-}
+        has+=" ${jar%"-$version.jar"}"
+      done
+      refuse 69 "the image has no plugin ${1#plugin:}; its opt directory has:${has:- nothing}"
     fi
     plugins+=${plugins:+;}$jar
     shift

@@ -3,6 +3,7 @@
 use super::dialect::{self, Dialect};
 use super::keys::{self, Reading};
 use super::memory::{self, Role};
+use super::settings::PLUGINS_VARIABLE;
 use super::spec::{InvalidSpec, SessionSpec, name_in};
 use super::version::{self, FlinkVersion};
 use super::{labels, name};
@@ -81,17 +82,20 @@ fn version(spec: &SessionSpec) -> Result<(), InvalidSpec> {
 
 fn high_availability(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     let settings = &spec.settings;
-    if let Some(replicas) = settings.jobmanager_replicas.filter(|replicas| *replicas > 1)
+    let by_key =
+        || settings.config.get("kubernetes.jobmanager.replicas").and_then(|count| count.parse().ok());
+    if let Some(replicas) = settings.jobmanager_replicas.or_else(by_key).filter(|replicas| *replicas > 1)
         && !spec.has_high_availability()
     {
         return Err(InvalidSpec::ReplicasWithoutHa(replicas));
     }
-    if let (Some(min), Some(slots)) = (settings.min_slots, settings.slots)
-        && !min.is_multiple_of(u32::from(slots.max(1)))
-    {
-        return Err(InvalidSpec::MinSlots { min, slots });
+    let by_kubernetes = spec.has_kubernetes_high_availability();
+    let Some(directory) = settings.ha.as_ref().or_else(|| settings.config.get(dialect::HA_STORAGE)) else {
+        return if by_kubernetes { Err(InvalidSpec::NoHaDirectory) } else { Ok(()) };
+    };
+    if !by_kubernetes {
+        return Ok(());
     }
-    let Some(directory) = &settings.ha else { return Ok(()) };
     let (scheme, path) = directory.split_once(":/").unwrap_or(("file", directory));
     let path = format!("/{}", path.trim_start_matches('/'));
     if scheme == "file" {
@@ -101,12 +105,20 @@ fn high_availability(spec: &SessionSpec) -> Result<(), InvalidSpec> {
             });
         return if shared { Ok(()) } else { Err(InvalidSpec::LocalHa(directory.clone())) };
     }
-    // Only of the official images is it known what they bring along.
-    let official = FlinkVersion::from_image_tag(&spec.image).is_some();
-    let switched_on = !settings.plugins.is_empty() || settings.env.contains_key("ENABLE_BUILT_IN_PLUGINS");
+    let variables = dialect::env_keys(PLUGINS_VARIABLE);
+    let in_templates =
+        spec.templates().iter().flatten().any(|template| template.to_json_text().contains(PLUGINS_VARIABLE));
     let needed = PLUGIN_OF_SCHEME.iter().find(|(schemes, _)| schemes.contains(&scheme));
+    // `s3-fs-presto` and `s3-fs-hadoop` both serve s3.
+    let serves = |plugin: &String| {
+        needed.is_some_and(|(_, needed)| plugin.split('-').next() == needed.split('-').next())
+    };
+    let switched_on = settings.plugins.iter().any(serves)
+        || settings.env.contains_key(PLUGINS_VARIABLE)
+        || variables.iter().any(|key| settings.config.contains_key(key))
+        || in_templates;
     match needed {
-        Some((_, plugin)) if official && !switched_on => {
+        Some((_, plugin)) if version::is_official(&spec.image) && !switched_on => {
             Err(InvalidSpec::NoFileSystem { directory: directory.clone(), image: spec.image.clone(), plugin })
         }
         _ => Ok(()),

@@ -12,6 +12,7 @@ use super::pod_template::PodTemplate;
 use super::quantity::{Memory, Period};
 use super::rbac::Grant;
 use super::settings::{Expose, Layer, PullPolicy, Settings, Source};
+use super::spec::is_secret;
 use super::yaml::{self, Node, YamlError};
 
 /// What the config file says.
@@ -326,7 +327,11 @@ fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 20] {
 fn entries(settings: &Settings) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let pairs = |flag, pairs: &BTreeMap<String, String>| {
-        pairs.iter().map(|(key, value)| (flag, format!("{key}={value}"))).collect::<Vec<_>>()
+        let shown = |key: &String, value: &str| match is_secret(key) {
+            true => format!("{key}=(not shown)"),
+            false => format!("{key}={value}"),
+        };
+        pairs.iter().map(|(key, value)| (flag, shown(key, value))).collect::<Vec<_>>()
     };
     all.extend(pairs("--env", &settings.env));
     all.extend(settings.secret_env.iter().map(|(name, of)| ("--secret-env", format!("{name}={of}"))));

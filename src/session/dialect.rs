@@ -217,33 +217,52 @@ impl Dialect {
     }
 }
 
-/// Keys that set the size of the same container, in any version.
-const SIZES: [(&str, &[&str]); 2] = [
+/// Keys that set the memory of the same container, in any version.
+const CONTAINERS: [(&str, &[&str]); 2] = [
     (
         "--jobmanager-memory",
-        &[
-            "jobmanager.heap.size",
-            "jobmanager.heap.mb",
-            "jobmanager.memory.process.size",
-            "jobmanager.memory.flink.size",
-            "jobmanager.memory.heap.size",
-        ],
+        &["jobmanager.heap.size", "jobmanager.heap.mb", "jobmanager.memory.process.size"],
     ),
     (
         "--taskmanager-memory",
-        &[
-            "taskmanager.heap.size",
-            "taskmanager.heap.mb",
-            "taskmanager.memory.process.size",
-            "taskmanager.memory.flink.size",
-            "taskmanager.memory.task.heap.size",
-        ],
+        &["taskmanager.heap.size", "taskmanager.heap.mb", "taskmanager.memory.process.size"],
     ),
 ];
 
+/// Sets of keys from which Flink computes the memory of a container that nothing else sets.
+pub fn sizes_instead_of(flag: &str) -> &'static [&'static [&'static str]] {
+    match flag {
+        "--jobmanager-memory" => &[&["jobmanager.memory.flink.size"], &["jobmanager.memory.heap.size"]],
+        "--taskmanager-memory" => &[
+            &["taskmanager.memory.flink.size"],
+            &["taskmanager.memory.task.heap.size", "taskmanager.memory.managed.size"],
+        ],
+        _ => &[],
+    }
+}
+
+/// How what a flag says comes together with what a key of the same thing says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// One of them counts.
+    Not,
+    /// Entries of both, Flink's `key:value,key:value`.
+    Map,
+    /// Elements of both, Flink's `a;b`.
+    List,
+}
+
+pub fn joined(flag: &str) -> Joined {
+    match flag {
+        "--label" | "--annotation" | "--node-selector" => Joined::Map,
+        "--toleration" | "--secret-env" | "--image-pull-secret" => Joined::List,
+        _ => Joined::Not,
+    }
+}
+
 /// Keys that say the same thing as `key` in some version, itself included; none when there are no others.
 pub fn synonyms(key: &str) -> Vec<&'static str> {
-    if let Some((_, sizes)) = SIZES.iter().find(|(_, sizes)| sizes.contains(&key)) {
+    if let Some((_, sizes)) = CONTAINERS.iter().find(|(_, sizes)| sizes.contains(&key)) {
         return sizes.to_vec();
     }
     // Of a flag with several keys, each says its own part.
@@ -255,13 +274,18 @@ pub fn synonyms(key: &str) -> Vec<&'static str> {
     of_flag.copied().chain(keys::names_of(key)).collect()
 }
 
-/// The flag that says the same thing as `key`.
+/// The flag that says the same thing as `key`, or a part of it.
 pub fn flag_of(key: &str) -> Option<&'static str> {
-    if let Some((flag, _)) = SIZES.iter().find(|(_, sizes)| sizes.contains(&key)) {
+    if let Some((flag, _)) = CONTAINERS.iter().find(|(_, sizes)| sizes.contains(&key)) {
         return Some(flag);
     }
-    let says = |mapping: &&Mapping| mapping.spellings.iter().any(|spelling| spelling.keys.contains(&key));
-    TABLE.iter().find(says).map(|mapping| mapping.flag)
+    let of = |name: &str| {
+        let says =
+            |mapping: &&Mapping| mapping.spellings.iter().any(|spelling| spelling.keys.contains(&name));
+        TABLE.iter().find(says).map(|mapping| mapping.flag)
+    };
+    // Some keys have older names still.
+    of(key).or_else(|| keys::names_of(key).into_iter().find_map(of))
 }
 
 /// The keys with which both roles get the environment variable `name`.

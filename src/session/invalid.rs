@@ -44,12 +44,12 @@ pub enum InvalidSpec {
         "--jobmanager-replicas {0} needs --ha DIR: without it, each JobManager would be a session of its own"
     )]
     ReplicasWithoutHa(u16),
+    #[error("high availability needs a directory for the state of jobs")]
+    NoHaDirectory,
     #[error("--ha {0} is a directory of each pod's own: nobody else can read it, and it goes with the pod")]
     LocalHa(String),
-    #[error("--ha {directory} needs a file system that image {image} does not have")]
+    #[error("--ha {directory} needs a file system that image {image} brings along and leaves off")]
     NoFileSystem { directory: String, image: String, plugin: &'static str },
-    #[error("--min-slots {min} is not a multiple of --slots {slots}")]
-    MinSlots { min: u32, slots: u16 },
 }
 
 impl InvalidSpec {
@@ -59,9 +59,12 @@ impl InvalidSpec {
             Self::Mistyped { meant, .. } => {
                 format!("did you mean {meant}? --unchecked-config takes a key that this program does not know")
             }
-            Self::Unread { .. } | Self::Value { .. } | Self::Memory(_) => {
-                "--unchecked-config leaves it to Flink".to_owned()
+            Self::Memory(_) => {
+                "--jobmanager-memory, --taskmanager-memory; --unchecked-config leaves it to Flink".to_owned()
             }
+            Self::Unread { .. } | Self::Value { .. } => "--unchecked-config leaves it to Flink".to_owned(),
+            Self::SameThing { .. } | Self::Contradiction { .. } => "leave one of them out".to_owned(),
+            Self::VersionsDiffer { .. } => "leave --flink-version out, or name another image".to_owned(),
             Self::Prefix { longer, .. } => match keys::reading(longer, version::NEWEST.minor()) {
                 Reading::Renamed(name) => format!("newer versions call the longer one {name}"),
                 _ => "leave one of them out".to_owned(),
@@ -70,11 +73,12 @@ impl InvalidSpec {
                 "-Denv.java.opts.jobmanager=... and -Denv.java.opts.taskmanager=... work in every version".to_owned()
             }
             Self::ReplicasWithoutHa(_) => "--ha s3://BUCKET/DIRECTORY, or another directory that all pods reach".to_owned(),
+            Self::NoHaDirectory => "--ha DIR sets it, and turns it on".to_owned(),
             Self::LocalHa(_) => {
                 "name a directory that all pods reach; --ha-dir-is-shared says that this one is a shared volume".to_owned()
             }
             Self::NoFileSystem { plugin, .. } => {
-                format!("--plugin {plugin} turns on what the official images bring along")
+                format!("--plugin {plugin} turns it on")
             }
             Self::Unsupported { unsupported, .. } => {
                 let (major, minor) = unsupported.needs;

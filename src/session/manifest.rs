@@ -1,13 +1,16 @@
 //! Everything that the plugin itself writes for a session, in the order in which it is written.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use serde_json::{Value, json};
 
-use super::labels;
 use super::pod_template::{MAIN_CONTAINER, PodTemplate};
 use super::spec::{PodSize, SessionSpec};
+use super::{bootstrap, labels};
 
 /// One object that is to be created.
 #[derive(Clone, Debug)]
@@ -50,15 +53,29 @@ impl Manifest {
     }
 }
 
-/// A pod like those of each role of the session, to show to an API server that decides what it would
-/// admit. Flink itself makes the real ones.
-pub fn sample_pods(spec: &SessionSpec, namespace: &str, account: &str) -> [(&'static str, Option<Pod>); 2] {
+/// A pod like those of each role of the session, and the bootstrap pod, to show to an API server that
+/// decides what it would admit. Flink itself makes the real ones.
+pub fn sample_pods(spec: &SessionSpec, namespace: &str, account: &str) -> Vec<(&'static str, Option<Pod>)> {
     let [jobmanager, taskmanager] = spec.templates();
     let demand = spec.demand();
-    [
+    vec![
+        ("bootstrap", bootstrap_pod(spec, namespace, account)),
         ("JobManager", sample(spec, namespace, account, jobmanager, demand.jobmanager)),
         ("TaskManager", sample(spec, namespace, account, taskmanager, demand.taskmanager)),
     ]
+}
+
+fn bootstrap_pod(spec: &SessionSpec, namespace: &str, account: &str) -> Option<Pod> {
+    let template = bootstrap::job(spec, namespace, Duration::ZERO).spec?.template;
+    let mut pod = Pod { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };
+    pod.metadata.generate_name = Some(format!("{}-", spec.name.bootstrap_job()));
+    pod.metadata.namespace = Some(namespace.to_owned());
+    // Like the Job's, and found as nobody's.
+    pod.metadata.labels.as_mut().map(|labels| labels.remove(labels::APP));
+    if let Some(spec) = &mut pod.spec {
+        spec.service_account_name = Some(account.to_owned());
+    }
+    Some(pod)
 }
 
 fn sample(
@@ -68,28 +85,62 @@ fn sample(
     template: Option<PodTemplate>,
     size: PodSize,
 ) -> Option<Pod> {
-    let cpu = |millicores: u64| format!("{millicores}m");
-    let memory = |mebibytes: Option<u64>| mebibytes.map(|mebibytes| format!("{mebibytes}Mi"));
-    let requests = json!({"cpu": cpu(size.cpu_request), "memory": memory(size.memory_request)});
-    let limits = json!({"cpu": cpu(size.cpu_limit), "memory": memory(size.memory_limit)});
-    let own: PodTemplate = PodTemplate::from_json(json!({
-        // Without Flink's own labels: no Service must ever select it.
+    let settings = &spec.settings;
+    let resources = |cpu: u64, memory: Option<u64>| {
+        let mut amounts = json!({"cpu": format!("{cpu}m")});
+        if let Some(memory) = memory {
+            amounts["memory"] = format!("{memory}Mi").into();
+        }
+        amounts
+    };
+    let tolerations = settings.tolerations.iter().map(|toleration| {
+        let mut value = json!({"key": toleration.key, "operator": toleration.operator()});
+        if let Some(own) = &toleration.value {
+            value["value"] = own.as_str().into();
+        }
+        if let Some(effect) = toleration.effect {
+            value["effect"] = effect.as_str().into();
+        }
+        value
+    });
+    let secrets = settings.image_pull_secrets.iter().map(|name| json!({"name": name}));
+    // Without Flink's own labels: no Service must ever select it.
+    let labels: BTreeMap<_, _> = settings
+        .labels
+        .clone()
+        .into_iter()
+        .chain([(labels::MANAGED_BY.to_owned(), labels::PLUGIN.to_owned())])
+        .collect();
+    let own = json!({
         "metadata": {
-            "name": null, "generateName": format!("{}-", spec.name), "namespace": namespace,
-            "labels": {labels::MANAGED_BY: labels::PLUGIN},
+            "generateName": format!("{}-", spec.name), "namespace": namespace,
+            "labels": labels, "annotations": settings.annotations,
         },
         "spec": {
             "serviceAccountName": account,
-            "nodeSelector": spec.settings.node_selector,
+            "nodeSelector": settings.node_selector,
             "containers": [{
                 "name": MAIN_CONTAINER, "image": spec.image,
-                "resources": {"requests": requests, "limits": limits},
+                "resources": {
+                    "requests": resources(size.cpu_request, size.memory_request),
+                    "limits": resources(size.cpu_limit, size.memory_limit),
+                },
             }],
         },
-    }));
-    let mut whole = template.unwrap_or_else(PodTemplate::empty).under(Some(&own)).as_json().clone();
+    });
+    let mut whole = template
+        .unwrap_or_else(PodTemplate::empty)
+        .under(Some(&PodTemplate::from_json(own)))
+        .as_json()
+        .clone();
     if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("name");
     }
-    serde_json::from_value(whole).ok()
+    let mut pod: Pod = serde_json::from_value(whole).ok()?;
+    let of_pod = pod.spec.get_or_insert_default();
+    let read = |value: Value| serde_json::from_value(value).ok();
+    of_pod.tolerations.get_or_insert_default().extend(tolerations.filter_map(read));
+    let read = |value: Value| serde_json::from_value(value).ok();
+    of_pod.image_pull_secrets.get_or_insert_default().extend(secrets.filter_map(read));
+    Some(pod)
 }

@@ -87,18 +87,20 @@ pub fn container(role: Role, config: &Config) -> Result<Option<u64>, String> {
                 (given == [true, true]).then_some(needs)
             }
         };
-        let total = flink.map(|flink| flink + jvm.metaspace).map(|rest| rest + jvm.overhead_over(rest));
+        let total = flink
+            .map(|flink| flink.saturating_add(jvm.metaspace))
+            .map(|rest| rest.saturating_add(jvm.overhead_over(rest)));
         return Ok(total.map(|total| total.div_ceil(MIB)));
     };
     let overhead = jvm.overhead_of_process(process);
-    let of_jvm = jvm.metaspace + overhead;
-    if process < of_jvm + needs {
+    let of_jvm = jvm.metaspace.saturating_add(overhead);
+    if process < of_jvm.saturating_add(needs) {
         let parts = format!(
             ": {} for JVM metaspace, {} for JVM overhead, the rest for Flink itself",
             mebibytes(jvm.metaspace),
             mebibytes(overhead)
         );
-        return Err(too_little(role, "process.size", process, of_jvm + needs, &parts));
+        return Err(too_little(role, "process.size", process, of_jvm.saturating_add(needs), &parts));
     }
     Ok(Some(process / MIB))
 }
@@ -120,12 +122,16 @@ fn least_of_flink(role: Role, config: &Config) -> u64 {
         |part: &str, default: u64| size(config, &format!("{}.{part}", role.prefix())).unwrap_or(default);
     match role {
         // The heap must not be empty.
-        Role::JobManager => get("off-heap.size", 128 * MIB) + get("heap.size", MIB),
+        Role::JobManager => get("off-heap.size", 128 * MIB).saturating_add(get("heap.size", MIB)),
         Role::TaskManager => {
-            let fixed = get("framework.heap.size", 128 * MIB)
-                + get("framework.off-heap.size", 128 * MIB)
-                + get("task.off-heap.size", 0)
-                + get("task.heap.size", 0);
+            let fixed = [
+                get("framework.heap.size", 128 * MIB),
+                get("framework.off-heap.size", 128 * MIB),
+                get("task.off-heap.size", 0),
+                get("task.heap.size", 0),
+            ]
+            .into_iter()
+            .fold(0, u64::saturating_add);
             let share_of = |part: &str, default: f64| {
                 fraction(config, &format!("{}.{part}", role.prefix())).unwrap_or(default)
             };
@@ -133,15 +139,19 @@ fn least_of_flink(role: Role, config: &Config) -> u64 {
                 Some(managed) => (managed, 0.0),
                 None => (0, share_of("managed.fraction", 0.4)),
             };
-            // Network memory is a tenth, and at least this.
-            let network = get("network.min", 64 * MIB);
-            let rest = (fixed + managed + network) as f64 / (1.0 - managed_share).max(0.01);
+            let fixed = fixed.saturating_add(managed) as f64;
+            // Network memory is a share of the whole, between two bounds.
             let network_share = share_of("network.fraction", 0.1);
-            let most = get("network.max", u64::MAX);
-            match rest * network_share > network as f64 && most > network {
-                true => ((fixed + managed) as f64 / (1.0 - managed_share - network_share).max(0.01)) as u64,
-                false => rest as u64,
-            }
+            let bounds = (get("network.min", 64 * MIB) as f64, get("network.max", u64::MAX) as f64);
+            let whole =
+                |network: f64, share: f64| (fixed + network) / (1.0 - managed_share - share).max(0.01);
+            let by_share = whole(0.0, network_share);
+            let needed = match by_share * network_share {
+                network if network < bounds.0 => whole(bounds.0, 0.0),
+                network if network > bounds.1 => whole(bounds.1, 0.0),
+                _ => by_share,
+            };
+            needed as u64
         }
     }
 }

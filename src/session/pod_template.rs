@@ -3,7 +3,7 @@
 //! Flink reads a template as a Pod and puts its own things over it; its container is the one called
 //! [`MAIN_CONTAINER`] (FLINK-15656, 1.13).
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use serde_json::{Map, Value, json};
 
 use super::yaml::{self, Node, YamlError};
@@ -130,10 +130,11 @@ impl PodTemplate {
         (!names.is_empty() && !names.contains(&MAIN_CONTAINER)).then_some(names)
     }
 
-    /// True when a volume that outlives its pod is mounted into Flink's container at `directory` or above.
+    /// True when a volume that outlives its pod, and is not one node's alone, is mounted into Flink's container at `directory` or above.
     pub fn mounts_lasting_volume_at(&self, directory: &str) -> bool {
         let lasting = |name: &str| {
-            const OF_THE_POD: [&str; 5] = ["emptyDir", "configMap", "secret", "downwardAPI", "projected"];
+            const OF_THE_POD: [&str; 6] =
+                ["emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"];
             let volumes = self.0.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
             volumes.into_iter().any(|volume| {
                 volume["name"] == name && !OF_THE_POD.iter().any(|kind| volume.get(kind).is_some())
@@ -145,6 +146,12 @@ impl PodTemplate {
             let (path, name) = (mount["mountPath"].as_str(), mount["name"].as_str());
             path.is_some_and(|path| is_below(directory, path)) && name.is_some_and(lasting)
         })
+    }
+
+    /// What it says of the pod as a whole.
+    pub fn pod_spec(&self) -> PodSpec {
+        let pod = serde_json::from_value::<Pod>(self.0.clone()).ok();
+        pod.and_then(|pod| pod.spec).unwrap_or_default()
     }
 
     pub fn main_container(&self) -> Option<&Value> {
@@ -177,7 +184,9 @@ fn merge(under: Value, over: &Value) -> Value {
             let mut merged = under;
             for item in over {
                 match merged.iter_mut().find(|below| identity(below) == identity(item)) {
-                    Some(below) => *below = merge(below.take(), item),
+                    // Of a volume or a variable, half of each makes neither.
+                    Some(below) if is_container(item) => *below = merge(below.take(), item),
+                    Some(below) => *below = item.clone(),
                     None => merged.push(item.clone()),
                 }
             }
@@ -186,6 +195,22 @@ fn merge(under: Value, over: &Value) -> Value {
         (under, Value::Null) => under,
         (_, over) => over.clone(),
     }
+}
+
+/// Containers alone have parts that more than one may say.
+fn is_container(item: &Value) -> bool {
+    const OF_CONTAINERS: [&str; 9] = [
+        "image",
+        "command",
+        "args",
+        "env",
+        "envFrom",
+        "resources",
+        "volumeMounts",
+        "securityContext",
+        "imagePullPolicy",
+    ];
+    item.get("name").is_some() && OF_CONTAINERS.iter().any(|field| item.get(field).is_some())
 }
 
 /// What tells the things of a list apart: a mount by its path, most by their names.
@@ -277,5 +302,6 @@ mod tests {
         assert!(shared.mounts_lasting_volume_at("/state") && shared.mounts_lasting_volume_at("/state/ha"));
         assert!(!shared.mounts_lasting_volume_at("/states"));
         assert!(!mounted("emptyDir: {}").mounts_lasting_volume_at("/state"));
+        assert!(!mounted("hostPath: {path: /state}").mounts_lasting_volume_at("/state"));
     }
 }

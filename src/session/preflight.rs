@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::name::SessionName;
+use super::spec::is_secret;
 
 /// An object that is there already under a name that the session needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub enum BootstrapState {
     Failed,
     /// Ended well. Without a session: the session is gone, and was killed before it could own the Job.
     Succeeded,
+    /// On its way out, whatever it did.
+    Deleting,
 }
 
 /// What was read of the namespace before a `create`.
@@ -66,8 +69,9 @@ pub enum BootstrapState {
 pub struct Found {
     pub objects: Vec<Existing>,
     pub bootstrap: Option<EarlierBootstrap>,
-    /// The session's Deployment has the plugin's marks: its `create` came to its end.
-    pub is_finished: bool,
+    /// The session's Deployment was made by the bootstrap Job that is there, and lacks the plugin's marks:
+    /// its `create` did not come to its end.
+    pub is_unfinished: bool,
     /// What the session was made from, where the plugin made it.
     pub record: Option<String>,
 }
@@ -78,6 +82,10 @@ pub enum Clear {
     Start,
     /// Remove the ended bootstrap Job with this uid first.
     ReplaceBootstrap {
+        uid: String,
+    },
+    /// The bootstrap Job with this uid is being deleted: let it go first.
+    AwaitBootstrapGone {
         uid: String,
     },
     /// Wait for the bootstrap Job with this uid: it makes the very session that is asked for, and whoever
@@ -93,7 +101,7 @@ pub enum Refusal {
     SessionExists { name: SessionName, namespace: String, differences: Vec<String> },
     #[error("{name} is a Flink application cluster in namespace {namespace}")]
     ApplicationExists { name: SessionName, namespace: String },
-    #[error("session {name} is being created in namespace {namespace} since {seconds} s")]
+    #[error("session {name} is being created in namespace {namespace}, for {seconds} s now")]
     BeingCreated { name: SessionName, namespace: String, seconds: u64 },
     #[error("{} in namespace {namespace} would be overwritten or deleted by Flink", .objects.join(", "))]
     Foreign { name: SessionName, namespace: String, objects: Vec<String> },
@@ -105,6 +113,9 @@ pub enum Refusal {
     OldJobs { name: SessionName, namespace: String, objects: Vec<String> },
 }
 
+/// Characters of a value that are told.
+const LONGEST_VALUE: usize = 60;
+
 /// What `asked` says otherwise than `made`, both records of a session's settings; a sentence for each
 /// setting.
 fn differences(made: &str, asked: &str) -> Vec<String> {
@@ -115,12 +126,23 @@ fn differences(made: &str, asked: &str) -> Vec<String> {
     };
     let (made, asked) = (leaves(made), leaves(asked));
     let names: BTreeSet<&String> = made.keys().chain(asked.keys()).collect();
-    let said = |value: Option<&String>| value.cloned().unwrap_or_else(|| "nothing".to_owned());
+    let said = |value: Option<&String>| match value {
+        None => "nothing".to_owned(),
+        Some(text) if text.chars().count() > LONGEST_VALUE => {
+            text.chars().take(LONGEST_VALUE).chain(['…']).collect()
+        }
+        Some(text) => text.clone(),
+    };
     names
         .into_iter()
         .filter(|name| made.get(*name) != asked.get(*name))
+        // Metadata is told by the settings that it becomes.
+        .filter(|name| !name.starts_with("metadata."))
         .map(|name| {
             let short = name.trim_start_matches("spec.").trim_start_matches("flinkConfiguration.");
+            if is_secret(name) {
+                return format!("{short} differs");
+            }
             format!("{short} is {} there, and {} was asked for", said(made.get(name)), said(asked.get(name)))
         })
         .collect()
@@ -168,8 +190,8 @@ pub fn check(
     let has_deployment = of_session.iter().any(|object| object.starts_with("deployment.apps/"));
     if let Some(EarlierBootstrap::Own(own)) = &found.bootstrap
         && own.record.as_deref() == Some(record)
-        && (own.state == BootstrapState::Running || has_deployment)
-        && !found.is_finished
+        && own.state != BootstrapState::Deleting
+        && (found.is_unfinished || (own.state == BootstrapState::Running && !has_deployment))
     {
         return Ok(Clear::Resume { uid: own.uid.clone() });
     }
@@ -198,6 +220,9 @@ pub fn check(
         return Err(Refusal::OldJobs { name, namespace, objects: old_jobs });
     }
     Ok(match &found.bootstrap {
+        Some(EarlierBootstrap::Own(own)) if own.state == BootstrapState::Deleting => {
+            Clear::AwaitBootstrapGone { uid: own.uid.clone() }
+        }
         Some(EarlierBootstrap::Own(own)) => Clear::ReplaceBootstrap { uid: own.uid.clone() },
         _ => Clear::Start,
     })
@@ -252,19 +277,23 @@ mod tests {
         let half = vec![existing("service/roc", ExistingKind::OfSession)];
         assert_eq!(decide(vec![], Some(made_from(Running, "asked"))), resume);
         assert_eq!(decide(half, Some(made_from(Running, "asked"))), resume);
+        let name = "roc".parse().expect("name");
         for state in [Running, Succeeded, Failed] {
-            assert_eq!(decide(session(), Some(made_from(state, "asked"))), resume);
+            let unfinished = Found {
+                objects: session(),
+                bootstrap: Some(made_from(state, "asked")),
+                is_unfinished: true,
+                record: None,
+            };
+            assert_eq!(
+                check(&name, "team-a", &unfinished, "asked", false).map_err(|e| e.to_string()),
+                resume
+            );
+            // A Deployment that this Job has not made, or that is finished.
+            assert!(decide(session(), Some(made_from(state, "asked"))).is_err());
         }
         let foreign = vec![existing("service/roc", ExistingKind::Foreign)];
         assert!(decide(foreign, Some(made_from(Running, "asked"))).is_err());
-        let finished = Found {
-            objects: session(),
-            bootstrap: Some(made_from(Succeeded, "asked")),
-            is_finished: true,
-            record: None,
-        };
-        let name = "roc".parse().expect("name");
-        assert!(check(&name, "team-a", &finished, "asked", false).is_err());
     }
 
     #[test]
@@ -277,6 +306,14 @@ mod tests {
         jobManager.resource.cpu is 0.5 there, and 1 was asked for
         ");
         assert_eq!(differences(made, made), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_bootstrap_on_its_way_out_is_waited_for() {
+        for record in ["asked", "other"] {
+            let leaving = Some(made_from(BootstrapState::Deleting, record));
+            assert_eq!(decide(vec![], leaving), Ok(Clear::AwaitBootstrapGone { uid: "u1".to_owned() }));
+        }
     }
 
     #[test]
@@ -320,7 +357,7 @@ mod tests {
         session roc exists already in namespace team-a
         session roc exists already in namespace team-a
         roc is a Flink application cluster in namespace team-a
-        session roc is being created in namespace team-a since 7 s
+        session roc is being created in namespace team-a, for 7 s now
         deployment.apps/roc in namespace team-a would be overwritten or deleted by Flink
         service/roc-rest in namespace team-a would be overwritten or deleted by Flink
         job.batch/boot-roc in namespace team-a has the name that the bootstrap of roc needs

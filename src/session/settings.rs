@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::dialect;
+use super::dialect::{self, Joined};
 use super::pod_template::PodTemplate;
 use super::quantity::{Cpu, Memory, Period};
 use super::rbac::Grant;
@@ -160,28 +160,16 @@ impl Settings {
     }
 
     /// Lays `higher` over these settings.
-    fn overlay(&mut self, higher: Settings, source: &Source, origins: &mut Origins) {
+    fn overlay(&mut self, mut higher: Settings, source: &Source, origins: &mut Origins) {
         for key in higher.config.keys() {
-            if let Some(flag) = dialect::flag_of(key) {
-                self.unsay(flag);
-            }
-            let names = dialect::synonyms(key);
-            self.config.retain(|own, _| own != key && !names.contains(&own.as_str()));
             origins.insert(key.clone(), source.clone());
         }
         for flag in higher.flags() {
-            self.config.retain(|key, _| dialect::flag_of(key) != Some(flag));
             origins.insert(flag.to_owned(), source.clone());
         }
-        // A version is that of an image: one that is named anew brings no older claim with it.
-        if higher.image.is_some() && higher.flink_version.is_none() {
-            self.flink_version = None;
-        }
-        if higher.flink_version.is_some() && higher.image.is_none() {
-            self.image = None;
-        }
-        let Settings { config, .. } = &higher;
-        self.config.extend(config.clone());
+        self.give_way(&mut higher);
+        self.image_and_version(&mut higher);
+        self.config.append(&mut higher.config);
         macro_rules! values {
             ($($field:ident $flag:literal),*) => { $(if higher.$field.is_some() { self.$field = higher.$field; })* };
         }
@@ -192,21 +180,102 @@ impl Settings {
         for_each_collection!(collections);
     }
 
-    /// Refuses a layer that says the same thing twice.
+    /// Leaves unsaid what `higher` says otherwise, with whatever words.
+    fn give_way(&mut self, higher: &mut Settings) {
+        for (key, value) in std::mem::take(&mut higher.config) {
+            let names = dialect::synonyms(&key);
+            self.config.retain(|own, _| *own != key && !names.contains(&own.as_str()));
+            if self.takes_part_of_ha(&key, &value) {
+                continue;
+            }
+            if let Some(flag) = dialect::flag_of(&key).filter(|flag| dialect::joined(flag) == Joined::Not) {
+                self.unsay(flag);
+            }
+            // The same container in other words.
+            for flag in ["--jobmanager-memory", "--taskmanager-memory"] {
+                if dialect::sizes_instead_of(flag).contains(&&[key.as_str()][..]) && !higher.says(flag) {
+                    self.unsay(flag);
+                }
+            }
+            higher.config.insert(key, value);
+        }
+        for flag in higher.flags().into_iter().filter(|flag| dialect::joined(flag) == Joined::Not) {
+            let instead = dialect::sizes_instead_of(flag);
+            self.config.retain(|key, _| {
+                dialect::flag_of(key) != Some(flag) && !instead.contains(&&[key.as_str()][..])
+            });
+        }
+        let variables: Vec<&String> = higher.env.keys().chain(higher.secret_env.keys()).collect();
+        for name in variables {
+            self.env.remove(name);
+            self.secret_env.remove(name);
+            dialect::env_keys(name).iter().for_each(|key| drop(self.config.remove(key)));
+        }
+        if !higher.plugins.is_empty() {
+            self.env.remove(PLUGINS_VARIABLE);
+            dialect::env_keys(PLUGINS_VARIABLE).iter().for_each(|key| drop(self.config.remove(key)));
+        }
+        if higher.sets_plugins_variable() {
+            self.plugins.clear();
+        }
+    }
+
+    /// Keeps high availability whole where a key replaces a part of what a lower layer's flag says. True
+    /// when the key has nothing left to say.
+    fn takes_part_of_ha(&mut self, key: &str, value: &str) -> bool {
+        if dialect::flag_of(key) != Some("--ha") || self.ha.is_none() {
+            return false;
+        }
+        if key == dialect::HA_STORAGE {
+            self.ha = Some(value.to_owned());
+            return true;
+        }
+        let is_kubernetes = dialect::Dialect::all().any(|dialect| dialect.kubernetes_ha() == value);
+        if !is_kubernetes && let Some(directory) = self.ha.take() {
+            self.config.insert(dialect::HA_STORAGE.to_owned(), directory);
+        }
+        is_kubernetes
+    }
+
+    /// A version is that of an image: an image that is named anew brings no older claim with it, and a
+    /// version that is asked for keeps the image's name, where its tag is one of Flink's.
+    fn image_and_version(&mut self, higher: &mut Settings) {
+        if higher.image.is_some() && higher.flink_version.is_none() {
+            self.flink_version = None;
+        }
+        if let (Some(version), None, Some(image)) = (higher.flink_version, &higher.image, &self.image)
+            && FlinkVersion::from_image_tag(image).is_some_and(|tag| tag.minor() != version.minor())
+            && let Some((name, _)) = image.rsplit_once(':')
+        {
+            self.image = Some(format!("{name}:{version}"));
+        }
+    }
+
+    fn sets_plugins_variable(&self) -> bool {
+        let by_key = dialect::env_keys(PLUGINS_VARIABLE).iter().any(|key| self.config.contains_key(key));
+        by_key || self.env.contains_key(PLUGINS_VARIABLE)
+    }
+
+    /// Finds what a layer says twice.
     fn contradiction(&self) -> Option<(String, &'static str)> {
         let by_flag = self.config.keys().find_map(|key| {
-            let flag = dialect::flag_of(key).filter(|flag| self.says(flag))?;
-            Some((key.clone(), flag))
+            let flag = dialect::flag_of(key).filter(|flag| dialect::joined(flag) == Joined::Not)?;
+            self.says(flag).then(|| (key.clone(), flag))
         });
         let by_variable = || {
-            self.env
-                .keys()
-                .flat_map(|name| dialect::env_keys(name))
-                .find_map(|key| self.config.contains_key(&key).then_some((key, "--env")))
+            let keys = self.env.keys().flat_map(|name| dialect::env_keys(name));
+            keys.into_iter().find_map(|key| self.config.contains_key(&key).then_some((key, "--env")))
         };
-        by_flag.or_else(by_variable)
+        let by_plugin = || {
+            (!self.plugins.is_empty() && self.sets_plugins_variable())
+                .then(|| (PLUGINS_VARIABLE.to_owned(), "--plugin"))
+        };
+        by_flag.or_else(by_variable).or_else(by_plugin)
     }
 }
+
+/// With which the image's entrypoint turns plugins on.
+pub const PLUGINS_VARIABLE: &str = "ENABLE_BUILT_IN_PLUGINS";
 
 /// Lays `layers` over each other, the lowest first.
 pub fn resolve(layers: Vec<Layer>) -> Result<(Settings, Origins), InvalidSpec> {

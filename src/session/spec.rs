@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::dialect::{self, Dialect, Minor, Unsupported};
+use super::dialect::{self, Dialect, Joined, Minor, Unsupported};
 use super::keys::{self, Reading};
 use super::memory::{self, Role};
 use super::name::SessionName;
 use super::pod_template::{MAIN_CONTAINER, PodTemplate};
 use super::quantity::{Cpu, Memory};
 use super::rbac::Grant;
-use super::settings::{self, Expose, Layer, Origins, Settings, Source};
+use super::scheduling::Toleration;
+use super::settings::{self, Expose, Layer, Origins, SecretKey, Settings, Source};
 use super::version::{self, FlinkVersion};
-use super::{checks, flink_text};
+use super::{checks, flink_text, flinkdeployment};
 
 pub use super::invalid::InvalidSpec;
 
@@ -27,6 +28,8 @@ pub struct SessionSpec {
     /// The rest, and the above as it was said.
     pub settings: Settings,
     pub origins: Origins,
+    /// False where the settings by Flink's own keys are taken as they are.
+    pub checked: bool,
 }
 
 /// Flink 1.10's own default; its shipped 1024m leaves the JobManager 424 MiB of heap.
@@ -57,10 +60,16 @@ impl SessionSpec {
             expose: settings.expose.unwrap_or(Expose::ClusterIp),
             settings,
             origins,
+            checked,
         };
         checks::of_flags(&spec)?;
         checks::of_config(&spec, checked)?;
         Ok(spec)
+    }
+
+    /// The settings as they are kept on the bootstrap Job and on the Deployment: a FlinkDeployment.
+    pub fn record(&self, namespace: &str) -> String {
+        flinkdeployment::of_spec(self, namespace).to_string()
     }
 
     pub fn source(&self, flag_or_key: &str) -> Source {
@@ -108,56 +117,13 @@ impl SessionSpec {
         namespace: &str,
     ) -> Result<BTreeMap<String, String>, Unsupported> {
         let mut all = BTreeMap::new();
-        let mut set = |flag: &str, values: &[String]| -> Result<(), Unsupported> {
+        for (flag, values) in self.said_by_flags(dialect, namespace) {
             for (key, value) in dialect.keys(flag)?.iter().zip(values.iter().cycle()) {
                 all.insert((*key).to_owned(), value.clone());
             }
-            Ok(())
-        };
-        let Settings { env, secret_env, node_selector, tolerations, labels, annotations, .. } =
-            &self.settings;
-        for (flag, value) in self.single_values(dialect, namespace) {
-            if let Some(value) = value {
-                set(flag, &[value])?;
-            }
-        }
-        if let Some(directory) = &self.settings.ha {
-            set("--ha", &[dialect.kubernetes_ha().to_owned(), directory.clone()])?;
-        }
-        for (flag, pairs) in
-            [("--node-selector", node_selector), ("--label", labels), ("--annotation", annotations)]
-        {
-            if !pairs.is_empty() {
-                set(flag, &[flink_text::map(pairs)])?;
-            }
-        }
-        if !tolerations.is_empty() {
-            let list: Vec<_> = tolerations.iter().map(|toleration| toleration.as_flink_reads_it()).collect();
-            set("--toleration", &[list.join(";")])?;
-        }
-        if !secret_env.is_empty() {
-            let list: Vec<_> = secret_env
-                .iter()
-                .map(|(name, of)| format!("env:{name},secret:{},key:{}", of.secret, of.key))
-                .collect();
-            set("--secret-env", &[list.join(";")])?;
-        }
-        if !self.settings.plugins.is_empty() {
-            // The bootstrap adds them: the names of the jars have the version.
-            dialect.keys("--plugin")?;
-        }
-        if self.settings.restricted == Some(true) {
-            dialect.keys("--restricted")?;
-        }
-        for (name, _) in self.files() {
-            let flag = ["--pod-template", "--jobmanager-pod-template", "--taskmanager-pod-template"]
-                .into_iter()
-                .zip([TEMPLATE_OF_BOTH, TEMPLATES[0], TEMPLATES[1]])
-                .find_map(|(flag, file)| (file == name).then_some(flag));
-            set(flag.unwrap_or_default(), &[format!("{FILES}/{name}")])?;
         }
         all.insert(dialect::ATTACHED.to_owned(), "false".to_owned());
-        for (name, value) in env {
+        for (name, value) in &self.settings.env {
             all.extend(dialect::env_keys(name).map(|key| (key, value.clone())));
         }
         if self.has_high_availability() && dialect.watches_each_job() {
@@ -165,22 +131,95 @@ impl SessionSpec {
             all.insert(jobmanager, "200".to_owned());
         }
         for (key, value) in &self.settings.config {
+            let name = if self.checked { name_in(key, dialect.minor) } else { key };
+            let below = all.remove(name);
             let synonyms = dialect::synonyms(key);
             all.retain(|own, _| !synonyms.contains(&own.as_str()));
-            all.insert(name_in(key, dialect.minor).to_owned(), value.clone());
+            all.insert(name.to_owned(), self.joined(key, below.as_deref(), value));
         }
         Ok(all)
+    }
+
+    /// What `key` is set to where a flag says a part of it and a setting by its own name the rest.
+    fn joined(&self, key: &str, by_flag: Option<&str>, by_key: &str) -> String {
+        let (Some(flag), Some(by_flag)) = (dialect::flag_of(key), by_flag) else { return by_key.to_owned() };
+        match dialect::joined(flag) {
+            Joined::Not => by_key.to_owned(),
+            Joined::List => format!("{by_flag};{by_key}"),
+            Joined::Map => match (flink_text::read_map(by_flag), flink_text::read_map(by_key)) {
+                (Some(mut flags), Some(mut keys)) => {
+                    // The one that is for one role alone, unless the other was typed over it.
+                    if self.source(flag) == Source::Flags && self.source(key) != Source::Flags {
+                        std::mem::swap(&mut flags, &mut keys);
+                    }
+                    flags.extend(keys);
+                    flink_text::map(&flags)
+                }
+                _ => format!("{by_flag},{by_key}"),
+            },
+        }
+    }
+
+    /// What stands behind each flag, said or by default; a value for each key of the flag, or one for all.
+    fn said_by_flags(&self, dialect: Dialect, namespace: &str) -> Vec<(&'static str, Vec<String>)> {
+        let Settings { secret_env, node_selector, tolerations, labels, annotations, .. } = &self.settings;
+        let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+        for (flag, value) in self.single_values(dialect, namespace) {
+            said.extend(value.map(|value| (flag, vec![value])));
+        }
+        if let Some(directory) = &self.settings.ha {
+            said.push(("--ha", vec![dialect.kubernetes_ha().to_owned(), directory.clone()]));
+        }
+        for (flag, pairs) in
+            [("--node-selector", node_selector), ("--label", labels), ("--annotation", annotations)]
+        {
+            if !pairs.is_empty() {
+                said.push((flag, vec![flink_text::map(pairs)]));
+            }
+        }
+        if !tolerations.is_empty() {
+            let list: Vec<_> = tolerations.iter().map(Toleration::as_flink_reads_it).collect();
+            said.push(("--toleration", vec![list.join(";")]));
+        }
+        if !secret_env.is_empty() {
+            let variable =
+                |(name, of): (&String, &SecretKey)| format!("env:{name},secret:{},key:{}", of.secret, of.key);
+            said.push(("--secret-env", vec![secret_env.iter().map(variable).collect::<Vec<_>>().join(";")]));
+        }
+        // The bootstrap adds plugins, for the names of their jars have the version; and templates make the
+        // pods fit. Both need a version that can.
+        let by_other_means = [
+            ("--plugin", !self.settings.plugins.is_empty()),
+            ("--restricted", self.settings.restricted == Some(true)),
+        ];
+        said.extend(
+            by_other_means.into_iter().filter(|(_, is_said)| *is_said).map(|(flag, _)| (flag, Vec::new())),
+        );
+        for (name, _) in self.files() {
+            let files = [TEMPLATE_OF_BOTH, TEMPLATES[0], TEMPLATES[1]];
+            let flags = ["--pod-template", "--jobmanager-pod-template", "--taskmanager-pod-template"];
+            let flag = flags.into_iter().zip(files).find_map(|(flag, file)| (file == name).then_some(flag));
+            said.extend(flag.map(|flag| (flag, vec![format!("{FILES}/{name}")])));
+        }
+        said
     }
 
     /// The settings that are one value, with the defaults that Flink lacks.
     fn single_values(&self, dialect: Dialect, namespace: &str) -> [(&'static str, Option<String>); 15] {
         let exposed = if dialect.exposes_by_itself() { self.expose } else { Expose::ClusterIp };
         let said = &self.settings;
-        let or = |set: Option<Memory>, default: &str| {
-            Some(set.map_or_else(|| default.to_owned(), |m| m.to_string()))
+        let size = |flag: &str, set: Option<Memory>, default: &str| match set {
+            Some(size) => Some(size.to_string()),
+            None => {
+                let given = |keys: &&[&str]| keys.iter().all(|key| said.config.contains_key(*key));
+                (!dialect::sizes_instead_of(flag).iter().any(given)).then(|| default.to_owned())
+            }
         };
         let cpu = |set: Option<Cpu>| set.map(|cpu| cpu.to_string());
         let secrets = (!said.image_pull_secrets.is_empty()).then(|| said.image_pull_secrets.join(";"));
+        // One is what there is before Flink can count them.
+        let replicas =
+            said.jobmanager_replicas.filter(|n| *n > 1 || dialect.keys("--jobmanager-replicas").is_ok());
         [
             ("NAME", Some(self.name.to_string())),
             ("--namespace", Some(namespace.to_owned())),
@@ -189,10 +228,13 @@ impl SessionSpec {
             ("--image-pull-secret", secrets),
             ("--service-account", Some(self.service_account.clone())),
             ("--expose", Some(exposed.as_str().to_owned())),
-            ("--jobmanager-memory", or(said.jobmanager_memory, JOBMANAGER_MEMORY)),
+            ("--jobmanager-memory", size("--jobmanager-memory", said.jobmanager_memory, JOBMANAGER_MEMORY)),
             ("--jobmanager-cpu", cpu(said.jobmanager_cpu)),
-            ("--jobmanager-replicas", said.jobmanager_replicas.map(|count| count.to_string())),
-            ("--taskmanager-memory", or(said.taskmanager_memory, TASKMANAGER_MEMORY)),
+            ("--jobmanager-replicas", replicas.map(|count| count.to_string())),
+            (
+                "--taskmanager-memory",
+                size("--taskmanager-memory", said.taskmanager_memory, TASKMANAGER_MEMORY),
+            ),
             ("--taskmanager-cpu", cpu(said.taskmanager_cpu)),
             ("--slots", said.slots.map(|slots| slots.to_string())),
             ("--min-slots", said.min_slots.map(|slots| slots.to_string())),
@@ -236,23 +278,40 @@ impl SessionSpec {
             self.settings.config.keys().chain(self.settings.env.keys()).filter(|key| is_secret(key));
         let of_secrets = open_secrets.map(|key| {
             format!(
-                "the value of {key} can be read in configmap/{}: --secret-env keeps it in a Secret",
-                self.name.config_map()
+                "the value of {key} can be read by who may read configmap/{} or job.batch/{}: --secret-env keeps it in a Secret",
+                self.name.config_map(),
+                self.name.bootstrap_job(),
             )
         });
-        let lost_options = self.settings.config.contains_key("env.java.opts.all").then(|| {
-            "-D env.java.opts.all replaces the options that Flink ships for its Java: env.java.opts.jobmanager and \
+        let minor = self.expected_dialect().minor;
+        let options = self.settings.config.keys().find(|key| name_in(key, minor) == "env.java.opts.all");
+        // Shipped from 1.18 on.
+        let lost_options = options.filter(|_| minor >= (1, 18)).map(|key| {
+            format!(
+                "-D {key} replaces the options that Flink ships for its Java: env.java.opts.jobmanager and \
              env.java.opts.taskmanager add to them"
-                .to_owned()
+            )
         });
         of_templates.chain(of_secrets).chain(lost_options).collect()
     }
 
+    /// The same by Kubernetes, without ZooKeeper.
+    pub fn has_kubernetes_high_availability(&self) -> bool {
+        let is_kubernetes = |value: &str| Dialect::all().any(|dialect| dialect.kubernetes_ha() == value);
+        let by_key = ["high-availability", "high-availability.type"]
+            .iter()
+            .filter_map(|key| self.settings.config.get(*key))
+            .any(|value| is_kubernetes(value));
+        self.settings.ha.is_some() || by_key
+    }
+
     /// What a `-D` is called by the Flink of `minor`, where that is not what was typed.
     pub fn translated(&self, minor: Minor) -> Vec<(&str, &'static str)> {
-        let renamed = self.settings.config.keys().filter_map(|key| match keys::reading(key, minor) {
-            Reading::Renamed(name) => Some((key.as_str(), name)),
-            _ => None,
+        let renamed = self.settings.config.keys().filter(|_| self.checked).filter_map(|key| {
+            match keys::reading(key, minor) {
+                Reading::Renamed(name) => Some((key.as_str(), name)),
+                _ => None,
+            }
         });
         renamed.collect()
     }
@@ -316,7 +375,7 @@ const TEMPLATES: [&str; 2] = ["jobmanager-pod-template.yaml", "taskmanager-pod-t
 
 /// Names of what should not be read by everybody who may read a ConfigMap; as Flink's own
 /// `GlobalConfiguration#SENSITIVE_KEYS` has them.
-fn is_secret(key: &str) -> bool {
+pub fn is_secret(key: &str) -> bool {
     const WORDS: [&str; 7] =
         ["password", "secret", "token", "credential", "apikey", "api-key", "account.key"];
     let key = key.to_ascii_lowercase().replace('_', "-");

@@ -71,9 +71,43 @@ impl FromStr for FlinkVersion {
     }
 }
 
+/// True for the images that the Flink project makes, by their name and an unadorned tag: only of these is
+/// it known what they bring along.
+pub fn is_official(image: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "flink",
+        "library/flink",
+        "apache/flink",
+        "docker.io/library/flink",
+        "docker.io/flink",
+        "docker.io/apache/flink",
+    ];
+    let numbers = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let plain = |tag: &str| {
+        let mut parts = tag.split('-');
+        let of_build =
+            |part: &str| ["java", "scala_"].iter().any(|word| part.strip_prefix(word).is_some_and(numbers));
+        parts.next().is_some_and(numbers) && parts.all(of_build)
+    };
+    image.split_once(':').is_some_and(|(name, tag)| NAMES.contains(&name) && plain(tag))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_somebodys_own_is_not_official() {
+        for image in
+            ["flink:2.3.0", "apache/flink:1.20-java17", "docker.io/library/flink:1.20.5-scala_2.12-java17"]
+        {
+            assert!(is_official(image), "{image}");
+        }
+        for image in ["flink", "flink:latest", "flink:1.20-s3", "mirror.example/flink:1.20", "flink@sha256:0"]
+        {
+            assert!(!is_official(image), "{image}");
+        }
+    }
 
     #[test]
     fn reads_two_or_three_numbers() {

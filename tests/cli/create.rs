@@ -82,6 +82,39 @@ fn a_dry_run_by_the_server_tries_and_keeps_nothing() {
     assert_eq!(tried.count(), 1);
 }
 
+/// A namespace in which a bootstrap Job is at work for just the session that `create roc` makes.
+fn with_a_bootstrap(state: Value, record: Option<&str>) -> Server {
+    let dry = flink(&["create", "roc", "--dry-run=client", "-o", "json", "-n", "team-a"]);
+    let objects: Value = serde_json::from_str(&dry.stdout).expect("json");
+    let mut job = objects["items"].as_array().and_then(|items| items.last()).cloned().expect("job");
+    if let Some(record) = record {
+        job["metadata"]["annotations"]["kubectl-flink/settings"] = record.into();
+    }
+    job["metadata"]["uid"] = "j1".into();
+    job["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+    job["metadata"].as_object_mut().expect("metadata").extend(state.as_object().expect("state").clone());
+    Server::answering(move |line| match line {
+        "GET /apis/batch/v1/namespaces/team-a/jobs/boot-roc" => Some((200, job.clone())),
+        line => willing(line),
+    })
+}
+
+#[test]
+fn a_dry_run_takes_up_no_wait() {
+    let server = with_a_bootstrap(json!({}), None);
+    insta::assert_snapshot!(server.flink(&["create", "roc", "--dry-run=server"]));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+fn a_bootstrap_for_other_settings_is_left_alone() {
+    let server = with_a_bootstrap(json!({}), Some("{}"));
+    let told = server.flink(&["create", "roc"]);
+    assert_eq!(told.code, 1, "{told}");
+    assert!(told.stderr.contains("session roc is being created in namespace team-a, for "), "{told}");
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
 #[test]
 fn what_the_server_would_not_take_fails_the_dry_run() {
     let server = Server::answering(|line| match line {

@@ -32,7 +32,16 @@ fn lives_on_everything(test: &str, (image, version): (&str, &str)) {
     let lab = Lab::new(test);
     lab.kubectl_ok(&["create", "secret", "generic", "s3", "--from-literal=secret=a b=c"]);
     let asked = [
-        &["--env", "GREETING=it's 1,2;3", "--secret-env", "KEY=s3:secret", "--label", "team=a"][..],
+        &[
+            "--env",
+            "GREETING=it's 1,2;3",
+            "--secret-env",
+            "KEY=s3:secret",
+            "--label",
+            "team=a",
+            "--label",
+            "empty=",
+        ][..],
         &["--annotation", "note=x,y: it's", "--toleration", "spot", "--toleration", "a=b:NoSchedule"],
         &["--keep-idle-taskmanagers", "1h", "--image-pull-policy", "IfNotPresent"],
         &["--node-selector", "kubernetes.io/os=linux"],
@@ -44,6 +53,8 @@ fn lives_on_everything(test: &str, (image, version): (&str, &str)) {
         assert_eq!(variable(&lab, role, "GREETING"), "it's 1,2;3", "{role}");
         assert_eq!(variable(&lab, role, "KEY"), "a b=c", "{role}");
         assert_eq!(pod(&lab, role, ".metadata.labels.team"), "a");
+        let empty = format!("app=roc,component={role},empty=");
+        assert_ne!(lab.kubectl_ok(&["get", "pod", "-l", &empty, "-o", "name"]), "");
         assert_eq!(pod(&lab, role, ".metadata.annotations.note"), "x,y: it's");
         assert_eq!(pod(&lab, role, ".spec.nodeSelector.kubernetes\\.io/os"), "linux");
         let tolerations = pod(&lab, role, ".spec.tolerations");
@@ -124,7 +135,7 @@ fn restricted_lives_where_nothing_else_may() {
 }
 
 /// High availability on a directory of the node, which all pods of a small cluster share.
-fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 4] {
+fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 5] {
     let template = files.path().join("shared.yaml");
     fs::write(
         &template,
@@ -132,39 +143,61 @@ fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 4] {
     )
     .expect("template");
     let directory = format!("file:///state/kubectl-flink-{}", lab.namespace);
-    ["--ha".to_owned(), directory, "--pod-template".to_owned(), template.to_string_lossy().into_owned()]
+    let template = template.to_string_lossy().into_owned();
+    ["--ha", &directory, "--ha-dir-is-shared", "--pod-template", &template].map(str::to_owned)
+}
+
+/// Runs a job that lasts until it is cancelled, with the client in the JobManager's own pod.
+fn run_a_job(lab: &Lab) {
+    let pod = pod(lab, "jobmanager", ".metadata.name");
+    let jar = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/sleep.jar")).expect("jar");
+    lab.kubectl_with_bytes(&["exec", "-i", &pod, "--", "sh", "-c", "cat >/tmp/sleep.jar"], &jar);
+    let run = ["bin/flink", "run", "-d", "-t", "remote", "-Drest.address=localhost", "/tmp/sleep.jar"];
+    lab.kubectl_ok(&[&["exec", &pod, "--"][..], &run].concat());
+    running(lab, 1);
+}
+
+fn running(lab: &Lab, jobs: u32) {
+    let words = format!("\"jobs-running\":{jobs},");
+    lab.until(&words, || lab.rest_overview("roc").stdout.contains(&words));
 }
 
 fn keeps_its_state_and_brings_nothing_back(test: &str, (image, version): (&str, &str)) {
     let lab = Lab::new(test);
     let files = tempfile::tempdir().expect("scratch directory");
     let ha = shared_directory(&lab, &files);
-    let ha: Vec<&str> = ha.iter().map(String::as_str).collect();
+    let small = ["--taskmanager-cpu", "0.2", "--taskmanager-memory", "1024m"];
+    let ha: Vec<&str> = ha.iter().map(String::as_str).chain(small).collect();
     lab.flink_ok(&create(image, &ha));
     assert!(lab.rest_overview("roc").stdout.contains(version));
     // With high availability Flink makes no Service but REST's, and keeps its leader in a ConfigMap.
     assert_eq!(lab.kubectl_ok(&["get", "service", "-l", "app=roc", "-o", "name"]), "service/roc-rest\n");
-    let state = ["get", "configmap", "roc-cluster-config-map", "-o", "name"];
-    lab.until("the leader", || lab.kubectl(&state).code == 0);
+    run_a_job(&lab);
     lab.flink_ok(&["delete", "roc", "--yes"]);
-    assert_eq!(lab.kubectl_ok(&state), "configmap/roc-cluster-config-map\n", "kept");
+    let state = ["get", "configmap", "-l", "app=roc", "-o", "name"];
+    let kept = lab.kubectl_ok(&state);
+    assert!(kept.contains("configmap/roc-cluster-config-map") && kept.lines().count() == 2, "{kept}");
 
-    // A job that the earlier session ran: its graph would be taken up from here.
+    // The name alone is not enough to bring the job back; asking for it is.
     let before = lab.fingerprint();
     let refused = lab.flink(&create(image, &ha));
     refused.failed(4, &["would bring its jobs back", "--reuse-ha", "kubectl delete"]);
     assert_eq!(lab.fingerprint(), before);
     lab.flink_ok(&create(image, &[&ha[..], &["--reuse-ha"]].concat()));
+    running(&lab, 1);
     lab.flink_ok(&["delete", "roc", "--yes"]);
 
-    // The command of the hint does what it says.
+    // The command of the hint does what it says: after it, nothing comes back.
     let hint = refused.stderr.lines().find(|line| line.contains("kubectl delete")).expect("hint");
-    let words: Vec<&str> = hint.split("kubectl delete").nth(1).expect("command").split_whitespace().collect();
-    let objects: Vec<&str> = words.into_iter().filter(|word| word.starts_with("configmap/")).collect();
+    let words = hint.split("kubectl delete").nth(1).expect("command").split_whitespace();
+    let objects: Vec<&str> = words.filter(|word| word.starts_with("configmap/")).collect();
     lab.kubectl_ok(&[&["delete"][..], &objects].concat());
     lab.flink_ok(&create(image, &ha));
-    let overview = lab.rest_overview("roc").stdout;
-    assert!(overview.contains("\"jobs-running\":0") && overview.contains("\"jobs-failed\":0"), "{overview}");
+    lab.until("the leader", || lab.kubectl(&["get", "configmap", "roc-cluster-config-map"]).code == 0);
+    let keys = ["get", "configmap", "roc-cluster-config-map", "-o", "jsonpath={.data}"];
+    let graph = lab.kubectl_ok(&keys);
+    assert!(!graph.contains("Graph-") && !graph.contains("Plan-"), "{graph}");
+    running(&lab, 0);
     lab.flink_ok(&["delete", "roc", "--yes"]);
 }
 
@@ -197,9 +230,13 @@ fn a_plugin_of_the_image_is_switched_on_in_both_roles() {
     // Which plugins an image has is the image's business: any jar of its opt directory will do here.
     let image = FLINK_2_3.0;
     let refused = lab.flink(&create(image, &["--plugin", "no-such"]));
-    refused.failed(1, &["the image has no plugin no-such: it has", "--plugin takes the plugins"]);
-    let has = refused.stderr.split("it has ").nth(1).expect("list").lines().next().expect("line").to_owned();
-    let Some(plugin) = has.split_whitespace().find(|name| *name != "none") else { return };
+    refused.failed(
+        1,
+        &["the image has no plugin no-such; its opt directory has:", "--plugin takes the plugins"],
+    );
+    let has =
+        refused.stderr.split("directory has:").nth(1).expect("list").lines().next().expect("line").to_owned();
+    let plugin = has.split_whitespace().find(|name| *name != "nothing").expect("an image with plugins");
     lab.flink_ok(&create(image, &[&["--plugin", plugin][..], &ONE_TASKMANAGER].concat()));
     for role in ["jobmanager", "taskmanager"] {
         assert_eq!(variable(&lab, role, "ENABLE_BUILT_IN_PLUGINS"), format!("flink-{plugin}-2.3.0.jar"));

@@ -1,7 +1,5 @@
 //! `create` that is killed, cut off, or not alone.
 
-use std::time::Duration;
-
 use crate::lab::{Lab, SMALL};
 use crate::proxy::{Kill, Proxy};
 
@@ -58,7 +56,7 @@ fn an_api_server_that_goes_away_for_a_while_is_waited_for() {
         lab.until("the Deployment", || lab.kubectl(&["get", "deployment", "roc"]).code == 0);
         proxy.set_down(true);
         // The session goes on meanwhile, and the plugin hears nothing of it.
-        std::thread::sleep(Duration::from_secs(4));
+        lab.until("REST", || lab.rest_overview("roc").code == 0);
         proxy.set_down(false);
         let run = create.join().expect("create");
         assert_eq!(run.code, 0, "{}", run.stderr);

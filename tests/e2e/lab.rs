@@ -110,6 +110,10 @@ impl Lab {
     }
 
     pub fn kubectl_with_input(&self, words: &[&str], input: &str) {
+        self.kubectl_with_bytes(words, input.as_bytes());
+    }
+
+    pub fn kubectl_with_bytes(&self, words: &[&str], input: &[u8]) {
         use std::io::Write;
         let mut child = Command::new("kubectl")
             .args(["--context", &self.context, "-n", &self.namespace])
@@ -118,8 +122,8 @@ impl Lab {
             .stdout(std::process::Stdio::null())
             .spawn()
             .expect("kubectl");
-        child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("input");
-        assert!(child.wait().expect("kubectl").success(), "kubectl {} with\n{input}", words.join(" "));
+        child.stdin.take().expect("stdin").write_all(input).expect("input");
+        assert!(child.wait().expect("kubectl").success(), "kubectl {}", words.join(" "));
     }
 
     /// Everything that has the label `app=NAME`, and the bootstrap Job, whatever its labels.

@@ -184,7 +184,7 @@ struct Pods {
     #[arg(long, value_name = "SECRET")]
     image_pull_secret: Vec<String>,
 
-    /// When to pull the image [default: Kubernetes']
+    /// When to pull the image [default: Flink's, IfNotPresent]
     #[arg(long, value_name = "POLICY", value_parser = pull_policy)]
     image_pull_policy: Option<PullPolicy>,
 

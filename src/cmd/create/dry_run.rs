@@ -18,8 +18,8 @@ pub fn client(args: &Args, request: &Request, app: &App) -> Result<Exit, Command
     print(args, &manifests, " (dry run)", app)
 }
 
-/// Shows the API server what is missing, which checks it as if it were to be kept, and prints it.
-pub async fn server(
+/// Prints what is missing, once the checks have shown it to the API server.
+pub fn server(
     args: &Args,
     request: &Request,
     plan: &Plan,
@@ -27,29 +27,12 @@ pub async fn server(
     cluster: &Cluster,
     app: &App,
 ) -> Result<Exit, CommandError> {
-    // From here on no request can write.
-    let cluster = cluster.dry_run();
     let namespace = cluster.namespace();
-    let manifests = manifests(args, request, plan, namespace, !has_namespace);
-    for manifest in &manifests {
-        if !has_namespace && !matches!(manifest, Manifest::Namespace(_) | Manifest::ClusterRoleBinding(_)) {
-            // Nothing can be tried in a namespace that does not exist.
-            continue;
-        }
-        match cluster.make(namespace, manifest).await {
-            Ok(_) => {}
-            Err(error) if error.is_already_exists() => {}
-            Err(error) => {
-                let what = format!("the API server would not create {}", manifest.object());
-                return Err(CommandError::from(error).while_doing(what));
-            }
-        }
-    }
     if !has_namespace {
         app.ui
             .warn(&format!("namespace {namespace} does not exist yet: what goes into it could not be tried"));
     }
-    print(args, &manifests, " (server dry run)", app)
+    print(args, &manifests(args, request, plan, namespace, !has_namespace), " (server dry run)", app)
 }
 
 /// Everything that this `create` would write, in that order.

@@ -32,28 +32,36 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if args.dry_run == DryRun::Client {
         return dry_run::client(&args, &request, app);
     }
-    let cluster = app.cluster().await?;
+    let cluster = match args.dry_run {
+        // From here on no request can write.
+        DryRun::Server => app.cluster().await?.dry_run(),
+        _ => app.cluster().await?,
+    };
     let has_namespace = preflight::check_namespace(&cluster, &spec.name, args.create_namespace, app).await?;
     let clear = match has_namespace {
         true => preflight::check_name(&cluster, &request, app).await?,
         false => Clear::Start,
     };
     let started = match clear {
+        Clear::Resume { .. } if args.dry_run == DryRun::Server => {
+            app.ui.status(&format!("job.batch/{} makes this session already", spec.name.bootstrap_job()));
+            return Ok(Exit::Done);
+        }
         Clear::Resume { uid } => resume(spec, uid, app),
         clear => {
             let plan = permissions::plan(&cluster, spec, has_namespace).await?;
-            if has_namespace {
-                preflight::check_place(&cluster, &request, &plan, args.ignore_preflight, app).await?;
+            let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
+            let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
+            preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
+            if let Some(warning) = &plan.warning {
+                app.ui.warn(warning);
             }
             if args.dry_run == DryRun::Server {
-                return dry_run::server(&args, &request, &plan, has_namespace, &cluster, app).await;
+                return dry_run::server(&args, &request, &plan, has_namespace, &cluster, app);
             }
             if !has_namespace {
                 let namespace = rbac::namespace(cluster.namespace());
                 make(&cluster, &Manifest::Namespace(namespace), app).await?;
-            }
-            if let Some(warning) = &plan.warning {
-                app.ui.warn(warning);
             }
             for manifest in plan.manifests() {
                 make(&cluster, &manifest, app).await?;
@@ -106,7 +114,7 @@ async fn make(cluster: &Cluster, manifest: &Manifest, app: &App) -> Result<(), C
 fn resume(spec: &SessionSpec, uid: String, app: &App) -> Started {
     let job = ObjectRef { kind: Kind::Job, name: spec.name.bootstrap_job(), uid };
     app.ui.status(&format!("{job} makes this session already: waiting for it"));
-    Started { job, server_ahead: SignedDuration::ZERO }
+    Started { job, server_ahead: SignedDuration::ZERO, is_resumed: true }
 }
 
 /// A bootstrap that has been started.
@@ -114,6 +122,8 @@ struct Started {
     job: ObjectRef,
     /// How far the server's clock is ahead of this machine's. Ages are judged by the server's.
     server_ahead: SignedDuration,
+    /// Somebody else may have started it.
+    is_resumed: bool,
 }
 
 /// Creates the bootstrap Job. The API server lets only one of two at once have the name.
@@ -127,11 +137,17 @@ async fn start_bootstrap(
     let namespace = cluster.namespace();
     let name = spec.name.bootstrap_job();
     let what = format!("cannot create {}/{name} in namespace {namespace}", Kind::Job.resource());
-    if let Clear::ReplaceBootstrap { uid } = clear {
-        let ended = ObjectRef { kind: Kind::Job, name: name.clone(), uid };
-        if cluster.delete(namespace, &ended, Propagation::Background).await? {
-            app.ui.status(&format!("{ended} of an earlier try deleted"));
+    match clear {
+        Clear::ReplaceBootstrap { uid } => {
+            let ended = ObjectRef { kind: Kind::Job, name: name.clone(), uid };
+            if cluster.delete(namespace, &ended, Propagation::Background).await? {
+                app.ui.status(&format!("{ended} of an earlier try deleted"));
+            }
         }
+        Clear::AwaitBootstrapGone { uid } => {
+            wait::until_gone(cluster, &ObjectRef { kind: Kind::Job, name: name.clone(), uid }, app).await?;
+        }
+        Clear::Start | Clear::Resume { .. } => {}
     }
     let job =
         cluster.create(namespace, &bootstrap::job(spec, namespace, timeout)).await.map_err(|error| {
@@ -141,7 +157,7 @@ async fn start_bootstrap(
                     Exit::Error,
                     format!("somebody else is creating session {} right now", spec.name),
                 )
-                .hint(format!("kubectl flink status {}{flags}", spec.name)),
+                .hint(format!("kubectl flink status {}{flags} --wait", spec.name)),
                 error => CommandError::from(error).while_doing(what),
             }
         })?;
@@ -151,6 +167,7 @@ async fn start_bootstrap(
             .creation_timestamp
             .map_or(SignedDuration::ZERO, |created| created.0.duration_since(Timestamp::now())),
         job: ObjectRef { kind: Kind::Job, name, uid: job.metadata.uid.unwrap_or_default() },
+        is_resumed: false,
     };
     app.ui.status(&format!("{} created", created.job));
     Ok(created)

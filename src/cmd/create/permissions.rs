@@ -158,14 +158,17 @@ impl Plan {
             ("get", "", "services", ""),
             ("create", "", "services", ""),
             ("create", "", "configmaps", ""),
-            ("get", "apps", "deployments", ""),
             ("create", "apps", "deployments", ""),
             ("list", "", "pods", ""),
             ("watch", "", "pods", ""),
             ("create", "", "pods", ""),
             ("delete", "", "pods", ""),
         ];
-        if spec.has_high_availability() {
+        // A JobManager of 1.10 owns nothing, and looks at no Deployment.
+        if spec.expected_dialect().minor > (1, 10) {
+            rights.push(("get", "apps", "deployments", ""));
+        }
+        if spec.settings.ha.is_some() {
             rights.extend(["get", "watch", "update"].map(|verb| (verb, "", "configmaps", "")));
         }
         rights

@@ -1,14 +1,17 @@
 //! What `create` makes sure of before its first write.
 
+use std::time::Duration;
+
 use super::args::Request;
 use super::permissions::Plan;
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Question};
 use crate::diagnosis::before;
 use crate::exit::Exit;
-use crate::session::labels;
+use crate::session::manifest::Manifest;
 use crate::session::preflight::{self, Clear, Refusal};
-use crate::session::{SessionName, flinkdeployment};
+use crate::session::settings::Expose;
+use crate::session::{SessionName, bootstrap, labels};
 
 /// True when the namespace is there, or may be: not everybody can look.
 pub async fn check_namespace(
@@ -35,13 +38,15 @@ const DIFFERENCES: usize = 5;
 pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Clear, CommandError> {
     let (namespace, name) = (cluster.namespace(), &request.spec.name);
     let found = cluster.found(namespace, name).await?;
-    let record = flinkdeployment::of_spec(&request.spec, namespace).to_string();
+    let record = request.spec.record(namespace);
     preflight::check(name, namespace, &found, &record, request.reuse_ha).map_err(|refusal| {
         let flags = app.scope_flags();
         let refused = |exit| CommandError::new(exit, refusal.to_string());
         match &refusal {
             Refusal::SessionExists { differences, .. } => {
-                let told = differences.iter().take(DIFFERENCES);
+                let more = differences.len().saturating_sub(DIFFERENCES);
+                let more = (more > 0).then(|| format!("{more} more settings differ"));
+                let told = differences.iter().take(DIFFERENCES).chain(&more);
                 told.fold(refused(Exit::Error), |error, difference| error.because(difference))
                     .hint(format!("kubectl flink status {name}{flags}, or choose another name"))
             }
@@ -54,7 +59,7 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
                 refused(Exit::Refused).hint("choose another name")
             }
             Refusal::OldJobs { objects, .. } => refused(Exit::Refused)
-                .hint("--reuse-ha brings those jobs back, with the --ha DIR that they had")
+                .hint("--ha DIR --reuse-ha brings those jobs back, with the DIR that they had")
                 .hint(format!(
                     "choose another name, or, if those jobs are not needed: kubectl delete{} {}",
                     cluster.full_scope(),
@@ -64,20 +69,42 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
     })
 }
 
+/// What is to be made, and where.
+pub struct Asked<'a> {
+    pub plan: &'a Plan,
+    pub has_namespace: bool,
+    /// An ended bootstrap Job has to go first.
+    pub replaces: bool,
+    pub timeout: Duration,
+}
+
 /// Refuses a place where the session would not start, with every reason at once.
 pub async fn check_place(
     cluster: &Cluster,
     request: &Request,
-    plan: &Plan,
+    asked: &Asked<'_>,
     ignores: bool,
     app: &App,
 ) -> Result<(), CommandError> {
-    let spec = &request.spec;
+    let (spec, namespace) = (&request.spec, cluster.namespace());
+    let needed = [
+        (true, ("create", "batch", "jobs", "")),
+        (asked.replaces, ("delete", "batch", "jobs", "")),
+        (spec.expose != Expose::ClusterIp, ("patch", "", "services", "")),
+        (!asked.has_namespace, ("create", "", "namespaces", "")),
+    ];
+    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, asked.timeout)));
     let question = Question {
         spec,
-        of_user: &[("create", "batch", "jobs", "")],
-        of_account: &plan.rights_to_check(spec),
-        has_account: plan.has_account,
+        of_user: &needed
+            .into_iter()
+            .filter(|(is_needed, _)| *is_needed)
+            .map(|(_, right)| right)
+            .collect::<Vec<_>>(),
+        of_account: &asked.plan.rights_to_check(spec),
+        has_account: asked.plan.has_account,
+        has_namespace: asked.has_namespace,
+        manifests: &asked.plan.manifests().into_iter().chain([job]).collect::<Vec<_>>(),
     };
     let around = cluster.surroundings(&question).await?;
     if !around.unreadable.is_empty() {
@@ -94,10 +121,9 @@ pub async fn check_place(
         }
         return Ok(());
     }
-    let name = &spec.name;
     let error = CommandError::new(
         Exit::Error,
-        format!("session {name} would not start in namespace {}", cluster.namespace()),
+        format!("session {} would not start in namespace {namespace}", spec.name),
     );
     let error = fatal.iter().fold(error, |error, finding| {
         let error = error.because(&finding.summary);
@@ -109,5 +135,5 @@ pub async fn check_place(
 
 /// The key under which the settings of a session are kept, with what is kept.
 pub fn record(request: &Request, namespace: &str) -> (&'static str, String) {
-    (labels::SETTINGS, flinkdeployment::of_spec(&request.spec, namespace).to_string())
+    (labels::SETTINGS, request.spec.record(namespace))
 }

@@ -113,7 +113,7 @@ fn nodes_that_are_too_small_are_told_from_nodes_that_are_full() {
     let of = |nodes: Vec<Node>| Surroundings { nodes, ..around() };
     let four = asked(Settings { slots: Some(4), ..Settings::default() });
     let two_cpus: &[(&str, &str)] = &[("cpu", "2"), ("memory", "8Gi")];
-    let pool = Node { is_of_a_pool: true, ..node("n1", two_cpus, None) };
+    let pool = Node { is_provided: true, ..node("n1", two_cpus, None) };
     let tainted = Node {
         taints: vec![["gpu".to_owned(), "yes".to_owned(), "NoSchedule".to_owned()]],
         ..node("n1", two_cpus, None)
@@ -197,9 +197,35 @@ fn rights_and_the_state_of_the_namespace() {
 }
 
 #[test]
+fn an_object_that_the_server_would_not_take() {
+    let refusing = |objects: &[(&str, &str)], lacks: &[&str]| Surroundings {
+        refused_manifests: objects.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
+        user_lacks: lacks.iter().map(|right| (*right).to_owned()).collect(),
+        ..around()
+    };
+    let role = (
+        "role.rbac.authorization.k8s.io/kubectl-flink",
+        "user \"me\" is attempting to grant RBAC permissions not currently held",
+    );
+    let job = ("job.batch/boot-roc", "admission webhook \"policy\" denied the request: no owner");
+    insta::assert_snapshot!(
+        [
+            told(&plain_spec(), &refusing(&[role, job], &[])),
+            told(&plain_spec(), &refusing(&[job], &["create jobs.batch"])),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
 fn a_pod_that_the_server_would_not_take() {
     const SECURITY: &str =
         "pods \"roc-x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
+    let by_hand = asked(Settings { rbac: Some(Grant::None), ..Settings::default() });
+    assert!(
+        told(&by_hand, &Surroundings { account_lacks: vec!["list pods".to_owned()], ..around() })
+            .contains("--rbac=role")
+    );
     let restricted = asked(Settings { restricted: Some(true), ..Settings::default() });
     let old = asked(Settings { image: Some("flink:1.12.5".to_owned()), ..Settings::default() });
     let enforcing = |refused: &[(&'static str, &str)], unreadable: &[&str]| Surroundings {

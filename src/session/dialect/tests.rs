@@ -23,7 +23,7 @@ fn each_version_reads_every_key_that_it_is_given() {
         for key in keys.filter(|key| !key.contains(".env.")) {
             let reading = keys::reading(key, dialect.minor);
             // The sizes of 1.10 are read outside of Flink's options.
-            let is_size = SIZES.iter().any(|(_, sizes)| sizes.contains(key));
+            let is_size = CONTAINERS.iter().any(|(_, sizes)| sizes.contains(key));
             assert!(reading == keys::Reading::AsIs || is_size, "{key} in {:?}: {reading:?}", dialect.minor);
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::session::dialect::{self, ATTACHED, CLUSTER_ID, NAMESPACE};
+use crate::session::flink_text;
 use crate::session::memory;
 use crate::session::quantity::Memory;
 use crate::session::settings::{Expose, PullPolicy, Settings};
@@ -52,7 +53,7 @@ pub fn text(node: &Node, key: &str) -> Result<String, YamlError> {
     match node.items("") {
         Ok(items) if !node.is_null() => {
             let items = items.iter().map(|item| item.text(key)).collect::<Result<Vec<_>, _>>()?;
-            Ok(structured::list(items))
+            Ok(flink_text::list(items))
         }
         _ => node.text(key).map(str::to_owned),
     }
@@ -185,7 +186,7 @@ fn take(settings: &mut Settings, key: &str, value: &str) -> bool {
             set(&mut settings.image_pull_policy, policy)
         }
         "kubernetes.container.image.pull-secrets" => {
-            fill(&mut settings.image_pull_secrets, structured::split(value, ';'))
+            fill(&mut settings.image_pull_secrets, flink_text::split(value, ';'))
         }
         "kubernetes.rest-service.exposed.type" => {
             set(&mut settings.expose, Expose::ALL.into_iter().find(|expose| expose.as_str() == trimmed))
@@ -228,16 +229,17 @@ fn whole_mebibytes(value: &str) -> Option<Memory> {
 /// Keys that Flink has for each role, and a flag for both.
 fn of_both_roles(entries: &mut Entries, manifest: &mut Manifest) {
     let settings = &mut manifest.settings;
-    if let Some(selector) = both(entries, "node-selector", structured::map) {
+    if let Some(selector) = both(entries, "node-selector", flink_text::read_map) {
         settings.node_selector = selector;
     }
-    if let Some(tolerations) = both(entries, "tolerations", structured::tolerations) {
+    if let Some(tolerations) = both(entries, "tolerations", flink_text::tolerations) {
         settings.tolerations = tolerations;
     }
-    let free =
-        |text: &str| structured::map(text).filter(|labels| !labels.keys().any(|key| is_flinks_label(key)));
+    let free = |text: &str| {
+        flink_text::read_map(text).filter(|labels| !labels.keys().any(|key| is_flinks_label(key)))
+    };
     let labels = both(entries, "labels", free);
-    let annotations = both(entries, "annotations", structured::map);
+    let annotations = both(entries, "annotations", flink_text::read_map);
     for (flag, of_pods, said) in
         [("--label", labels, &mut settings.labels), ("--annotation", annotations, &mut settings.annotations)]
     {

@@ -177,9 +177,11 @@ const SHIPPED_SIZES: [(&str, &str); 3] = [
 
 fn without_shipped(config: &mut BTreeMap<String, String>) {
     for (key, size) in SHIPPED_SIZES {
-        let flag = dialect::flag_of(key);
-        let sizes = config.keys().filter(|other| dialect::flag_of(other) == flag).count();
-        if sizes > 1 && config.get(key).is_some_and(|value| value == size) {
+        let given = |keys: &&[&str]| keys.iter().all(|key| config.contains_key(*key));
+        let flag = dialect::flag_of(key).unwrap_or_default();
+        let of_container = config.keys().filter(|other| dialect::flag_of(other) == Some(flag)).count();
+        let beside = of_container > 1 || dialect::sizes_instead_of(flag).iter().any(given);
+        if beside && config.get(key).is_some_and(|value| value == size) {
             config.remove(key);
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::session::SessionSpec;
 use crate::session::dialect::{self, ATTACHED};
+use crate::session::flink_text;
 use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{Expose, PullPolicy};
 use crate::session::version::FlinkVersion;
@@ -187,7 +188,7 @@ fn is_the_plugins(key: &str) -> bool {
 fn of_both_roles(config: &BTreeMap<String, String>, name: &str) -> BTreeMap<String, String> {
     let of = |role: &str| config.get(&format!("kubernetes.{role}.{name}"));
     match (of("jobmanager"), of("taskmanager")) {
-        (Some(one), Some(other)) if one == other => structured::map(one).unwrap_or_default(),
+        (Some(one), Some(other)) if one == other => flink_text::read_map(one).unwrap_or_default(),
         _ => BTreeMap::new(),
     }
 }

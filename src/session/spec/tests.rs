@@ -118,7 +118,7 @@ fn names_are_those_of_the_version() {
         let spec = SessionSpec::resolve(
             "roc".parse().expect("name"),
             vec![Layer { source: Source::Flags, settings }],
-            false,
+            true,
         )
         .expect("settings");
         let settings = spec.flink_settings(spec.expected_dialect(), "").expect("settings");
@@ -156,10 +156,13 @@ fn what_cannot_be_right_is_refused() {
         Settings { plugins: vec!["../x".to_owned()], ..d(&[]) },
         Settings { image_pull_secrets: vec!["A".to_owned()], ..d(&[]) },
         Settings { jobmanager_replicas: Some(2), ..d(&[]) },
-        Settings { min_slots: Some(3), slots: Some(2), ..d(&[]) },
         ha("/ha"),
         ha("file:///ha"),
         ha("s3://b/ha"),
+        Settings { plugins: vec!["gs-fs-hadoop".to_owned()], ..ha("s3://b/ha") },
+        d(&[("high-availability.type", "kubernetes")]),
+        d(&[("high-availability.type", "kubernetes"), ("high-availability.storageDir", "/tmp/ha")]),
+        d(&[("kubernetes.jobmanager.replicas", "2")]),
         of("flink:1.11.4", ha("hdfs:///ha")),
         of("flink:1.12.5", Settings { restricted: Some(true), ..d(&[]) }),
         of("flink:1.18", Settings { min_slots: Some(3), ..d(&[]) }),
@@ -248,4 +251,82 @@ fn a_setting_is_key_equals_value() {
     for wrong in ["", "a", "=b", "a b=c", " =x"] {
         assert!(parse_setting(wrong).is_err(), "{wrong}");
     }
+}
+
+/// What Flink 2.3 is told when a config file says `low` and the flags say `high`.
+fn over(low: Settings, high: Settings) -> BTreeMap<String, String> {
+    let layers = vec![
+        Layer { source: Source::Defaults, settings: low },
+        Layer { source: Source::Flags, settings: high },
+    ];
+    let spec = SessionSpec::resolve("roc".parse().expect("name"), layers, true).expect("settings");
+    spec.flink_settings(spec.expected_dialect(), "team-a").expect("settings")
+}
+
+#[test]
+fn a_part_that_is_said_otherwise_leaves_the_other_parts() {
+    let s3 = |directory: &str| Settings {
+        ha: Some(directory.to_owned()),
+        plugins: vec!["s3-fs-presto".to_owned()],
+        ..Settings::default()
+    };
+    let config = |pairs: &[(&str, &str)]| Settings { config: map(pairs), ..Settings::default() };
+    let ha = over(s3("s3://b/ha"), config(&[("high-availability.storageDir", "s3://c/ha")]));
+    assert_eq!(ha["high-availability.type"], "kubernetes");
+    assert_eq!(ha["high-availability.storageDir"], "s3://c/ha");
+
+    let labels = |pairs: &[(&str, &str)]| Settings { labels: map(pairs), ..Settings::default() };
+    let one_role =
+        over(labels(&[("team", "a")]), config(&[("kubernetes.taskmanager.labels", "gpu:yes,team:b")]));
+    assert_eq!(one_role["kubernetes.jobmanager.labels"], "team:a");
+    assert_eq!(one_role["kubernetes.taskmanager.labels"], "gpu:yes,team:b");
+    let typed_over =
+        over(config(&[("kubernetes.taskmanager.labels", "gpu:yes,team:b")]), labels(&[("team", "a")]));
+    assert_eq!(typed_over["kubernetes.taskmanager.labels"], "gpu:yes,team:a");
+}
+
+#[test]
+fn variables_of_a_lower_layer_give_way_whatever_they_are_called() {
+    let env = |pairs: &[(&str, &str)]| Settings { env: map(pairs), ..Settings::default() };
+    let lower = Settings { config: map(&[("containerized.master.env.A", "1")]), ..Settings::default() };
+    let both = over(lower, env(&[("A", "2")]));
+    assert_eq!(both["containerized.master.env.A"], "2");
+    assert_eq!(both["containerized.taskmanager.env.A"], "2");
+    let secret = Settings {
+        secret_env: [("A".to_owned(), "s:k".parse().expect("key"))].into(),
+        ..Settings::default()
+    };
+    let hidden = over(env(&[("A", "1")]), secret);
+    assert_eq!(hidden.get("containerized.master.env.A"), None);
+    assert_eq!(hidden["kubernetes.env.secretKeyRef"], "env:A,secret:s,key:k");
+    let kept = Settings { keep_idle_taskmanagers: "1h".parse().ok(), ..Settings::default() };
+    let old_name =
+        Settings { config: map(&[("slotmanager.taskmanager-timeout", "60000")]), ..Settings::default() };
+    assert_eq!(over(old_name, kept)["resourcemanager.taskmanager-timeout"], "3600000");
+}
+
+#[test]
+fn sizes_that_flink_tells_apart_stay_side_by_side() {
+    let config = |pairs: &[(&str, &str)]| Settings { config: map(pairs), ..Settings::default() };
+    let settings = over(
+        Settings::default(),
+        config(&[("taskmanager.memory.process.size", "4g"), ("taskmanager.memory.task.heap.size", "1g")]),
+    );
+    assert_eq!(settings["taskmanager.memory.process.size"], "4g");
+    assert_eq!(settings["taskmanager.memory.task.heap.size"], "1g");
+    let typed = Settings { taskmanager_memory: "4g".parse().ok(), ..Settings::default() };
+    let settings = over(config(&[("taskmanager.memory.task.heap.size", "1g")]), typed);
+    assert_eq!(settings["taskmanager.memory.process.size"], "4096m");
+    assert_eq!(settings["taskmanager.memory.task.heap.size"], "1g");
+}
+
+#[test]
+fn a_version_that_is_asked_for_keeps_the_images_name() {
+    let low = |image: &str| Settings { image: Some(image.to_owned()), ..Settings::default() };
+    let asked = || Settings { flink_version: "1.20".parse().ok(), ..Settings::default() };
+    let image = |image: &str| over(low(image), asked())["kubernetes.container.image.ref"].clone();
+    assert_eq!(image("mirror.example:5000/flink:2.3.0"), "mirror.example:5000/flink:1.20");
+    assert_eq!(image("flink:1.20.5-java17"), "flink:1.20.5-java17");
+    // What it holds is the bootstrap's to see.
+    assert_eq!(image("team/app:7"), "team/app:7");
 }
