@@ -112,7 +112,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
             let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
             let module = first.trim_end_matches(".rs").to_owned();
             let text = fs::read_to_string(&path).expect("source");
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+            let code = text.split("#[cfg(test)]").next().filter(|_| !is_test).unwrap_or_default();
             let code = code
                 .lines()
                 // Of a URL the slashes have a colon in front.

@@ -2,24 +2,24 @@
 //!
 //! Nothing here is needed to make a session. What may not be read is named, and the rest goes on.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+
+use shapes::{NodeList, PodRequests, SecretKeys, SecretTable, amounts};
 
 use super::small::List;
 use super::{Cluster, ClusterError, Result};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::manifest::{Manifest, sample_pods};
-use crate::session::quantity;
 
 /// More nodes than this are not looked at one by one.
 const NODES: u32 = 500;
@@ -335,86 +335,5 @@ fn readable<T: Default>(answer: Result<T>, what: &str, unreadable: &mut Vec<Stri
             Ok(T::default())
         }
         Err(error) => Err(error),
-    }
-}
-
-fn amounts(of: Option<BTreeMap<String, Quantity>>) -> Amounts {
-    let read =
-        of.unwrap_or_default().into_iter().map(|(name, Quantity(text))| (name, quantity::kubernetes(&text)));
-    read.filter_map(|(name, amount)| Some((name, amount?))).collect()
-}
-
-#[derive(Debug, Deserialize)]
-struct NodeList {
-    #[serde(default)]
-    metadata: ListMetadata,
-    items: Vec<k8s_openapi::api::core::v1::Node>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct ListMetadata {
-    #[serde(rename = "continue")]
-    continue_: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PodRequests {
-    spec: Containers,
-}
-
-#[derive(Debug, Deserialize)]
-struct Containers {
-    containers: Vec<Requesting>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Requesting {
-    #[serde(default)]
-    resources: Requests,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Requests {
-    requests: Option<BTreeMap<String, Quantity>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SecretKeys {
-    #[serde(rename = "type")]
-    type_: Option<String>,
-    /// The values are not read.
-    #[serde(default)]
-    data: BTreeMap<String, IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SecretTable {
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    cells: Vec<serde_json::Value>,
-}
-
-impl From<k8s_openapi::api::core::v1::Node> for Node {
-    fn from(node: k8s_openapi::api::core::v1::Node) -> Self {
-        // Clusters on one machine, whose nodes are all there will be.
-        const ON_ONE_MACHINE: [&str; 3] = ["kind://", "k3s://", "minikube://"];
-        let spec = node.spec.unwrap_or_default();
-        let labels = node.metadata.labels.unwrap_or_default();
-        let taints = spec.taints.into_iter().flatten();
-        Self {
-            name: node.metadata.name.unwrap_or_default(),
-            // Whoever makes nodes tells Kubernetes by what name they know them.
-            is_provided: spec.provider_id.is_some_and(|id| {
-                !id.is_empty() && !ON_ONE_MACHINE.iter().any(|scheme| id.starts_with(scheme))
-            }),
-            taints: taints.map(|taint| [taint.key, taint.value.unwrap_or_default(), taint.effect]).collect(),
-            unschedulable: spec.unschedulable.unwrap_or_default(),
-            allocatable: amounts(node.status.and_then(|status| status.allocatable)),
-            labels,
-            asked: None,
-        }
     }
 }

@@ -8,11 +8,12 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::keys::is_secret;
+use super::nearest::nearest;
 use super::pod_template::PodTemplate;
 use super::quantity::{Memory, Period};
 use super::rbac::Grant;
 use super::settings::{Expose, Layer, PullPolicy, Settings, Source};
-use super::spec::is_secret;
 use super::yaml::{self, Node, YamlError};
 
 /// What the config file says.
@@ -274,16 +275,6 @@ fn unknown_key(name: &str) -> String {
         None if name.contains('.') => told + "settings by Flink's own keys stand under config",
         None => told + "no setting of create has this name",
     }
-}
-
-/// The one of `known` that `word` could be a slip of.
-fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.trim_start_matches('-').to_lowercase();
-    let distances =
-        known.into_iter().map(|other| (strsim::osa_distance(&word, &other.to_lowercase()), other));
-    // The longer the word, the more slips; in a short one, two make another word.
-    let near = distances.filter(|(distance, other)| *distance <= 1 + other.len() / 8);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
 }
 
 /// What `settings` say, as flags and their values: one pair for each single value, and one for each

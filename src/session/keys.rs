@@ -277,5 +277,16 @@ fn parse_version(text: &str) -> Option<Version> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// Names of what should not be read by everybody who may read a ConfigMap; as Flink's own
+/// `GlobalConfiguration#SENSITIVE_KEYS` has them.
+pub fn is_secret(key: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["password", "secret", "token", "credential", "apikey", "api-key", "account.key"];
+    let key = key.to_ascii_lowercase().replace('_', "-");
+    WORDS.iter().any(|word| key.contains(word))
+        && key != "kubernetes.env.secretkeyref"
+        && key != "kubernetes.secrets"
+}
+
 #[cfg(test)]
 mod tests;

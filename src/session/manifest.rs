@@ -1,6 +1,5 @@
 //! Everything that the plugin itself writes for a session, in the order in which it is written.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
@@ -85,7 +84,24 @@ fn sample(
     template: Option<PodTemplate>,
     size: PodSize,
 ) -> Option<Pod> {
-    let settings = &spec.settings;
+    let mut whole = template
+        .unwrap_or_else(PodTemplate::empty)
+        .under(Some(&own_part(spec, namespace, account, size)))
+        .as_json()
+        .clone();
+    if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("name");
+    }
+    let mut pod: Pod = serde_json::from_value(whole).ok()?;
+    let placed = bootstrap::job(spec, namespace, Duration::ZERO).spec.and_then(|job| job.template.spec);
+    let (of_pod, placed) = (pod.spec.get_or_insert_default(), placed.unwrap_or_default());
+    of_pod.tolerations = placed.tolerations;
+    of_pod.image_pull_secrets = placed.image_pull_secrets;
+    Some(pod)
+}
+
+/// What Flink puts over a template.
+fn own_part(spec: &SessionSpec, namespace: &str, account: &str, size: PodSize) -> PodTemplate {
     let resources = |cpu: u64, memory: Option<u64>| {
         let mut amounts = json!({"cpu": format!("{cpu}m")});
         if let Some(memory) = memory {
@@ -93,32 +109,17 @@ fn sample(
         }
         amounts
     };
-    let tolerations = settings.tolerations.iter().map(|toleration| {
-        let mut value = json!({"key": toleration.key, "operator": toleration.operator()});
-        if let Some(own) = &toleration.value {
-            value["value"] = own.as_str().into();
-        }
-        if let Some(effect) = toleration.effect {
-            value["effect"] = effect.as_str().into();
-        }
-        value
-    });
-    let secrets = settings.image_pull_secrets.iter().map(|name| json!({"name": name}));
     // Without Flink's own labels: no Service must ever select it.
-    let labels: BTreeMap<_, _> = settings
-        .labels
-        .clone()
-        .into_iter()
-        .chain([(labels::MANAGED_BY.to_owned(), labels::PLUGIN.to_owned())])
-        .collect();
-    let own = json!({
+    let mut labels = spec.settings.labels.clone();
+    labels.insert(labels::MANAGED_BY.to_owned(), labels::PLUGIN.to_owned());
+    PodTemplate::from_json(json!({
         "metadata": {
             "generateName": format!("{}-", spec.name), "namespace": namespace,
-            "labels": labels, "annotations": settings.annotations,
+            "labels": labels, "annotations": spec.settings.annotations,
         },
         "spec": {
             "serviceAccountName": account,
-            "nodeSelector": settings.node_selector,
+            "nodeSelector": spec.settings.node_selector,
             "containers": [{
                 "name": MAIN_CONTAINER, "image": spec.image,
                 "resources": {
@@ -127,20 +128,5 @@ fn sample(
                 },
             }],
         },
-    });
-    let mut whole = template
-        .unwrap_or_else(PodTemplate::empty)
-        .under(Some(&PodTemplate::from_json(own)))
-        .as_json()
-        .clone();
-    if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("name");
-    }
-    let mut pod: Pod = serde_json::from_value(whole).ok()?;
-    let of_pod = pod.spec.get_or_insert_default();
-    let read = |value: Value| serde_json::from_value(value).ok();
-    of_pod.tolerations.get_or_insert_default().extend(tolerations.filter_map(read));
-    let read = |value: Value| serde_json::from_value(value).ok();
-    of_pod.image_pull_secrets.get_or_insert_default().extend(secrets.filter_map(read));
-    Some(pod)
+    }))
 }

@@ -15,6 +15,7 @@ pub mod labels;
 pub mod manifest;
 pub mod memory;
 pub mod name;
+mod nearest;
 pub mod pod_template;
 pub mod preflight;
 pub mod quantity;

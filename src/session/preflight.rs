@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::keys::is_secret;
 use super::name::SessionName;
-use super::spec::is_secret;
 
 /// An object that is there already under a name that the session needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

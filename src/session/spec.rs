@@ -275,7 +275,7 @@ impl SessionSpec {
             overwritten.chain(sidecars).collect::<Vec<_>>()
         });
         let open_secrets =
-            self.settings.config.keys().chain(self.settings.env.keys()).filter(|key| is_secret(key));
+            self.settings.config.keys().chain(self.settings.env.keys()).filter(|key| keys::is_secret(key));
         let of_secrets = open_secrets.map(|key| {
             format!(
                 "the value of {key} can be read by who may read configmap/{} or job.batch/{}: --secret-env keeps it in a Secret",
@@ -372,17 +372,6 @@ fn millicores(cores: f64) -> u64 {
 
 const TEMPLATE_OF_BOTH: &str = "pod-template.yaml";
 const TEMPLATES: [&str; 2] = ["jobmanager-pod-template.yaml", "taskmanager-pod-template.yaml"];
-
-/// Names of what should not be read by everybody who may read a ConfigMap; as Flink's own
-/// `GlobalConfiguration#SENSITIVE_KEYS` has them.
-pub fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 7] =
-        ["password", "secret", "token", "credential", "apikey", "api-key", "account.key"];
-    let key = key.to_ascii_lowercase().replace('_', "-");
-    WORDS.iter().any(|word| key.contains(word))
-        && key != "kubernetes.env.secretkeyref"
-        && key != "kubernetes.secrets"
-}
 
 /// What `key` is called by the Flink of `minor`.
 pub fn name_in(key: &str, minor: Minor) -> &str {

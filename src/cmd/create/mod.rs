@@ -2,6 +2,7 @@
 
 mod args;
 mod dry_run;
+mod groups;
 mod permissions;
 mod preflight;
 mod wait;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::session::labels;
+use crate::session::nearest::nearest;
 use crate::session::pod_template::PodTemplate;
 use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{PullPolicy, Settings};
@@ -109,8 +110,9 @@ fn fields<'a>(node: &'a Node, path: &str, known: &[&str]) -> Result<Vec<Field<'a
         let name = key.text("the name of a field")?;
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if !known.contains(&name) {
-            let meant =
-                nearest(name, known).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+            let meant = nearest(name, known.iter().copied())
+                .map(|meant| format!("; did you mean {meant}?"))
+                .unwrap_or_default();
             return Err(key.error(format!("unknown field {path}{meant}")));
         }
         if !value.is_null() {
@@ -118,13 +120,6 @@ fn fields<'a>(node: &'a Node, path: &str, known: &[&str]) -> Result<Vec<Field<'a
         }
     }
     Ok(found)
-}
-
-/// The word that was meant, when one is near; upper and lower case are near.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distance = |known: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase());
-    let (near, known) = known.iter().map(|known| (distance(known), *known)).min()?;
-    (near <= 2 && near * 3 <= word.len()).then_some(known)
 }
 
 /// The pairs of a mapping of names to texts.
