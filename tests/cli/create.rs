@@ -150,6 +150,20 @@ fn every_reason_is_told_at_once_and_nothing_is_written() {
 }
 
 #[test]
+fn what_may_not_be_granted_is_told_before_the_first_write() {
+    let server = Server::answering(|line| match line {
+        "POST /apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles" => Some(failure(
+            403,
+            "Forbidden",
+            "roles \"kubectl-flink\" is forbidden: user \"me\" is attempting to grant RBAC permissions not currently held",
+        )),
+        line => willing(line),
+    });
+    insta::assert_snapshot!(server.flink(&["create", "roc"]));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
 fn a_namespace_that_is_going_is_told() {
     let server = Server::answering(|line| match line {
         "GET /api/v1/namespaces/team-a" => Some((
