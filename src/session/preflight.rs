@@ -126,12 +126,12 @@ fn differences(made: &str, asked: &str) -> Vec<String> {
     };
     let (made, asked) = (leaves(made), leaves(asked));
     let names: BTreeSet<&String> = made.keys().chain(asked.keys()).collect();
-    let said = |value: Option<&String>| match value {
-        None => "nothing".to_owned(),
-        Some(text) if text.chars().count() > LONGEST_VALUE => {
-            text.chars().take(LONGEST_VALUE).chain(['…']).collect()
-        }
-        Some(text) => text.clone(),
+    let said = |value: Option<&String>| {
+        let text = value?;
+        Some(match text.chars().count() > LONGEST_VALUE {
+            true => text.chars().take(LONGEST_VALUE).chain(['…']).collect(),
+            false => text.clone(),
+        })
     };
     names
         .into_iter()
@@ -143,7 +143,13 @@ fn differences(made: &str, asked: &str) -> Vec<String> {
             if is_secret(name) {
                 return format!("{short} differs");
             }
-            format!("{short} is {} there, and {} was asked for", said(made.get(name)), said(asked.get(name)))
+            match (said(made.get(name)), said(asked.get(name))) {
+                (Some(there), Some(asked)) => format!("{short} is {there} there, and {asked} was asked for"),
+                (Some(there), None) => format!("{short} is {there} there, and nothing was asked for"),
+                (None, asked) => {
+                    format!("{short} is not set there, and {} was asked for", asked.unwrap_or_default())
+                }
+            }
         })
         .collect()
 }
@@ -299,10 +305,12 @@ mod tests {
     #[test]
     fn what_is_asked_for_otherwise_than_what_is_there_is_named() {
         let made = r#"{"spec":{"image":"a","flinkConfiguration":{"slots":"1","x":"y"},"jobManager":{"resource":{"cpu":0.5}}}}"#;
-        let asked = r#"{"spec":{"image":"a","flinkConfiguration":{"slots":"2"},"jobManager":{"resource":{"cpu":1}}}}"#;
+        let asked = r#"{"spec":{"image":"a","flinkConfiguration":{"slots":"2","a.password":"p","z":"1"},"jobManager":{"resource":{"cpu":1}}}}"#;
         insta::assert_snapshot!(differences(made, asked).join("\n"), @"
+        a.password differs
         slots is 1 there, and 2 was asked for
         x is y there, and nothing was asked for
+        z is not set there, and 1 was asked for
         jobManager.resource.cpu is 0.5 there, and 1 was asked for
         ");
         assert_eq!(differences(made, made), Vec::<String>::new());
