@@ -6,6 +6,7 @@ mod shapes;
 
 use std::collections::BTreeMap;
 
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
 };
@@ -134,9 +135,10 @@ impl Cluster {
         }
         let mut nodes: Vec<Node> = list.items.into_iter().map(Node::from).collect();
         if nodes.len() <= COUNTED_NODES {
-            for node in &mut nodes {
+            let asked = join_all(nodes.iter().map(|node| self.asked_of(&node.name))).await;
+            for (node, asked) in nodes.iter_mut().zip(asked) {
                 // Without the pods, what is free is not known, and nothing is said of it.
-                node.asked = self.asked_of(&node.name).await.ok();
+                node.asked = asked.ok();
             }
         }
         Ok(nodes)
@@ -268,13 +270,12 @@ impl Cluster {
 
     /// The rights that this user lacks, in words.
     async fn lacking(&self, namespace: &str, rights: &[Right]) -> Result<Vec<String>> {
-        let mut lacking = Vec::new();
-        for right @ (verb, group, resource, sub) in rights {
-            if !self.may(namespace, verb, group, resource, sub).await? {
-                lacking.push(in_words(right));
-            }
-        }
-        Ok(lacking)
+        let asked = rights.iter().map(async |right: &Right| {
+            let (verb, group, resource, sub) = right;
+            let may = self.may(namespace, verb, group, resource, sub).await?;
+            Ok::<_, ClusterError>((!may).then(|| in_words(right)))
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 
     /// The rights that the session's ServiceAccount lacks, asked of the API server.
@@ -285,8 +286,8 @@ impl Cluster {
             format!("system:serviceaccounts:{namespace}"),
             "system:authenticated".to_owned(),
         ];
-        let mut lacking = Vec::new();
-        for right @ (verb, group, resource, sub) in question.of_account {
+        let asked = question.of_account.iter().map(async |right: &Right| {
+            let (verb, group, resource, sub) = right;
             let review = LocalSubjectAccessReview {
                 metadata: kube::core::ObjectMeta {
                     namespace: Some(namespace.to_owned()),
@@ -309,11 +310,10 @@ impl Cluster {
             };
             let api = Api::<LocalSubjectAccessReview>::namespaced(self.client.clone(), namespace);
             let answer = self.unary(api.create(&PostParams::default(), &review)).await?;
-            if !answer.status.is_some_and(|status| status.allowed) {
-                lacking.push(in_words(right));
-            }
-        }
-        Ok(lacking)
+            let allowed = answer.status.is_some_and(|status| status.allowed);
+            Ok::<_, ClusterError>((!allowed).then(|| in_words(right)))
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 }
 

@@ -97,10 +97,11 @@ pub fn unfinished(name: &SessionName, timeout: Duration, awaited: Option<&str>, 
         .because(format!("still waiting for {awaited}")),
         None => CommandError::new(Exit::Interrupted, format!("interrupted: session {name} goes on starting")),
     };
-    error
-        .hint(format!("kubectl flink status {name}{flags} --wait goes on waiting"))
-        .hint(format!("kubectl flink delete {name}{flags} removes it"))
+    error.hint(format!("kubectl flink status {name}{flags} --wait goes on waiting"))
 }
+
+/// The rule that finds nothing to wait for.
+pub const GONE: &str = "bootstrap-gone";
 
 /// What makes the session vanished before it made anything: somebody has deleted it, or all of it.
 fn gone(evidence: &Evidence, job: Option<&ObjectRef>) -> Option<Finding> {
@@ -112,10 +113,10 @@ fn gone(evidence: &Evidence, job: Option<&ObjectRef>) -> Option<Finding> {
         None => format!("there is no session {} in namespace {}", evidence.name, evidence.namespace),
     };
     (!is_there && !is_hidden && evidence.deployment.is_none()).then(|| Finding {
-        id: "bootstrap-gone",
+        id: GONE,
         summary,
         evidence: None,
-        fix: format!("kubectl flink create {}{} starts again", evidence.name, evidence.scope),
+        fix: "the same create again starts anew".to_owned(),
         cannot_heal: true,
     })
 }

@@ -85,11 +85,18 @@ async fn wait(
     let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, timeout };
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(_) => Ok(()),
+        Ended::Hopeless(_, finding) if finding.id == readiness::GONE => {
+            Err(super::ls::not_found(name, cluster.namespace()))
+        }
         Ended::Hopeless(_, finding) => {
             Err(CommandError::from_finding(Exit::Error, format!("session {name} cannot start"), &finding))
         }
         Ended::TimedOut(awaited) => Err(readiness::unfinished(name, timeout, Some(awaited), app)),
-        Ended::Interrupted => Err(readiness::unfinished(name, timeout, None, app)),
+        Ended::Interrupted => Err(CommandError::new(
+            Exit::Interrupted,
+            format!("interrupted: session {name} was not ready yet"),
+        )
+        .hint(format!("kubectl flink status {name}{}", app.scope_flags()))),
     }
 }
 

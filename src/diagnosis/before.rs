@@ -48,13 +48,14 @@ fn refusal(id: &'static str, summary: String, fix: String) -> Finding {
 }
 
 fn terminating(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
-    let Surroundings { namespace, terminating, .. } = around;
+    let Surroundings { namespace, terminating, scope, .. } = around;
     let told = || {
         refusal(
             "namespace-terminating",
             format!("namespace {namespace} is being deleted: nothing can be made in it"),
             format!(
-                "wait for it to go (kubectl wait --for=delete namespace/{namespace}), or use another one (-n)"
+                "wait for it to go (kubectl wait{scope} --for=delete namespace/{namespace} --timeout=10m), or use \
+                 another one (-n)"
             ),
         )
     };
@@ -74,10 +75,13 @@ fn user(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 }
 
 fn account(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
-    let Surroundings { namespace, account_lacks, scope, .. } = around;
+    let Surroundings { namespace, account_lacks, .. } = around;
     let role = rbac::ROLE;
     let fix = match spec.grant {
-        Grant::Role => format!("role {role} is there and is not changed: kubectl edit role{scope} {role}"),
+        Grant::Role => format!(
+            "an administrator adds that to role {role} in namespace {namespace}, or name an account that has it \
+             (--service-account NAME --rbac=none)"
+        ),
         _ => "--rbac=role grants the least that Flink needs, or name an account that has it \
               (--service-account)"
             .to_owned(),
@@ -105,7 +109,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
         let secret = secrets.iter().find(|secret| secret.name == *name)?;
         let look = format!("kubectl describe secret{scope} {name}; or name another one");
         let make = format!(
-            "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=..."
+            "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=... --docker-password=..."
         );
         match &secret.kind {
             None => Some(refusal(
@@ -211,15 +215,16 @@ fn limits(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                 if !breaks {
                     continue;
                 }
+                let (verb, other) = if bound == "at most" { ("allows", "less") } else { ("demands", "more") };
                 let describe = format!("kubectl describe limitrange{} {}", around.scope, limit.name);
                 let fix = match flags {
                     "" => format!(
                         "the bootstrap's size is fixed: an administrator changes the limit ({describe})"
                     ),
-                    flags => format!("ask for something else ({flags}): {describe}"),
+                    flags => format!("ask for {other} ({flags}): {describe}"),
                 };
                 let summary = format!(
-                    "limit range {} allows {bound} {} a {}, and {role} asks for {}",
+                    "limit range {} {verb} {bound} {} a {}, and {role} asks for {}",
                     limit.name,
                     amount(resource, *bounded),
                     limit.kind.to_lowercase(),
@@ -246,10 +251,12 @@ fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             ..refusal(
                 "no-node",
                 format!(
-                    "the session's pods may not run on {nodes}: taints, cordons or --node-selector keep them away"
+                    "the session's pods cannot run on {nodes}: taints, cordons or --node-selector keep them away"
                 ),
-                "kubectl describe nodes; --toleration and --node-selector decide where they may run"
-                    .to_owned(),
+                format!(
+                    "kubectl describe nodes{}; --toleration and --node-selector decide where they may run",
+                    around.scope
+                ),
             )
         }];
     }
@@ -274,13 +281,13 @@ fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                 (None, Some(node)) => (node, free(&node), false),
                 (None, None) => continue,
             };
-            let now = if largest.is_some() { "in all" } else { "free" };
+            let (most, now) = if largest.is_some() { ("largest", "in all") } else { ("freest", "left") };
             found.push(Finding {
                 cannot_heal: never,
                 ..refusal(
                     "node-room",
                     format!(
-                        "no node has room for {role}, which asks for {}: the largest, {}, has {} {now}",
+                        "no node has room for {role}, which asks for {}: the {most}, {}, has {} {now}",
                         amount(resource, asked),
                         node.name,
                         amount(resource, has),
@@ -322,7 +329,7 @@ fn in_template(spec: &SessionSpec, taint: &str) -> bool {
 fn refused_manifests(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let told = |(object, words): &(String, String)| {
         let fix = match object.starts_with("job.batch/") {
-            true => "ask an administrator: docs/permissions.md lists what create needs",
+            true => "ask an administrator: the API server's own words say why",
             false => "ask an administrator for it, then use --rbac=none",
         };
         let summary = format!("the API server would not create {object} in namespace {}", around.namespace);
@@ -341,15 +348,14 @@ fn refused_pods(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             continue;
         }
         // `violates PodSecurity "restricted:latest": ...`
-        let level = words.split('"').find_map(|word| word.split_once(':').map(|(level, _)| level));
+        let level = words
+            .split('"')
+            .filter_map(|word| word.split_once(':').map(|(level, _)| level))
+            .find(|level| ["baseline", "restricted"].contains(level));
         found.push(Finding {
             evidence: Some(words.clone()),
             ..match security {
-                true => pod_security(
-                    spec,
-                    around,
-                    level.filter(|level| ["baseline", "restricted"].contains(level)),
-                ),
+                true => pod_security(spec, around, level),
                 false => refusal(
                     "pod-refused",
                     format!(

@@ -9,7 +9,9 @@ pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {
     if refused.contains("exceeded quota") || refused.contains("failed quota") {
         format!("kubectl describe quota{scope}")
     } else if refused.contains("violates PodSecurity") {
-        format!("kubectl get namespace {namespace} --show-labels; the session's pods must meet that level")
+        format!(
+            "--restricted makes the session's pods fit the level restricted; the namespace's level: kubectl get namespace {namespace}{scope} --show-labels"
+        )
     } else if refused.contains("per Container is") {
         format!("kubectl describe limitrange{scope}")
     } else if refused.contains("serviceaccount") && refused.contains("not found") {
@@ -27,10 +29,16 @@ pub fn for_cause(cause: &str, evidence: &Evidence) -> Option<String> {
             rbac::ROLE,
             evidence.namespace
         ))
-    } else if cause.contains("is forbidden") || cause.contains("Forbidden") {
-        Some(
-            "the ServiceAccount lacks a permission: --rbac=role grants the least that Flink needs".to_owned(),
-        )
+    } else if ["exceeded quota", "failed quota", "violates PodSecurity", "denied the request"]
+        .iter()
+        .any(|words| cause.contains(words))
+    {
+        Some(for_refusal(cause, evidence))
+    } else if cause.contains("is forbidden") {
+        Some(format!(
+            "the ServiceAccount lacks that right: --rbac=role grants it, unless role {} is there with less",
+            rbac::ROLE
+        ))
     } else if cause.contains("exceed configured Total") {
         Some(
             "change the sizes (--jobmanager-memory, --taskmanager-memory), or the -D that is named"

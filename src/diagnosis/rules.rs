@@ -56,7 +56,7 @@ fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
     let refused = bootstrap.pod_refused.as_ref()?;
     (bootstrap.outcome == Outcome::Running && bootstrap.pod.is_none()).then(|| Finding {
         id: "bootstrap-pod-refused",
-        summary: format!("job.batch/{} may not make its pod", bootstrap.job),
+        summary: format!("the API server refuses the pod of job.batch/{}", bootstrap.job),
         evidence: Some(refused.clone()),
         fix: fix::for_refusal(refused, evidence),
         cannot_heal: evidence.seconds_since(bootstrap.created) >= REFUSED_SECONDS,
@@ -102,8 +102,9 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
 /// when the image has no bash to run it with; and the fix.
 fn own_words(exit: &Exit) -> Option<(String, String)> {
     let fix = match exit.code {
-        _ if exit.reason == "StartError" => "name an image with Flink 1.10 or later (--image)",
-        64 | 65 | 67 => "name an image with Flink 1.10 or later (--image)",
+        _ if exit.reason == "StartError" => "name an image with /bin/bash and Flink 1.10 or later (--image)",
+        64 | 67 => "name an image with Flink 1.10 or later (--image)",
+        65 => "name an image whose jar is called flink-dist-VERSION.jar (--image)",
         66 => "name an image with that version (--image), or leave --flink-version out",
         68 => "leave that flag out, or name an image with a newer Flink (--image)",
         69 => "--plugin takes the plugins that the image has",
@@ -122,7 +123,7 @@ fn bootstrap_made_nothing(evidence: &Evidence) -> Option<Finding> {
             bootstrap.job, evidence.name
         ),
         evidence: None,
-        fix: format!("kubectl flink create {}{}", evidence.name, evidence.scope),
+        fix: "the same create again starts anew".to_owned(),
         cannot_heal: true,
     })
 }
@@ -132,7 +133,7 @@ fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
     let refused = deployment.pod_refused.as_ref()?;
     Some(Finding {
         id: "jobmanager-pod-refused",
-        summary: format!("deployment.apps/{} may not make its pod", evidence.name),
+        summary: format!("the API server refuses the pod of deployment.apps/{}", evidence.name),
         evidence: Some(refused.clone()),
         fix: fix::for_refusal(refused, evidence),
         cannot_heal: settled_since(evidence, deployment.created, REFUSED_SECONDS),
@@ -164,7 +165,11 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
                 "check the image's name and tag (--image), and the Secret for its registry (--image-pull-secret)"
                     .to_owned()
             } else {
-                format!("kubectl describe pod{} {}", evidence.scope, pod.name)
+                // The pod itself may be gone by then.
+                format!(
+                    "kubectl get events{} --field-selector involvedObject.name={}",
+                    evidence.scope, pod.name
+                )
             },
             cannot_heal: !is_image
                 || is_final(message)
@@ -175,12 +180,23 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
     let settled = settled_since(evidence, unschedulable.since, UNSCHEDULABLE_SECONDS);
     Some(Finding {
         id: "unschedulable",
-        summary: format!("no node has room for {role} pod {}", pod.name),
+        summary: format!("no node takes {role} pod {}", pod.name),
         evidence: Some(unschedulable.message.clone()),
         fix: if unschedulable.node_is_coming {
             "a node is being added".to_owned()
         } else {
-            "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
+            match (unschedulable.message.contains("Insufficient"), role) {
+                (true, "JobManager") => {
+                    "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
+                }
+                (true, _) => {
+                    "add a node: the bootstrap pod needs 0.1 CPU and 512 MiB, whatever the flags".to_owned()
+                }
+                (false, _) => format!(
+                    "--toleration and --node-selector decide where it may run: kubectl describe nodes{}",
+                    evidence.scope
+                ),
+            }
         },
         cannot_heal: settled && !unschedulable.node_is_coming,
     })
@@ -220,7 +236,7 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
         summary: if out_of_memory {
             format!("JobManager pod {} was killed: out of memory", pod.name)
         } else {
-            format!("JobManager pod {} crashes at start (exit code {})", pod.name, exit.code)
+            format!("JobManager pod {} crashes (exit code {})", pod.name, exit.code)
         },
         evidence: log
             .and_then(cause::deepest)
@@ -228,7 +244,8 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
         fix: if out_of_memory {
             "give it more (--jobmanager-memory)".to_owned()
         } else {
-            log.and_then(|log| fix::for_cause(log, evidence))
+            log.and_then(cause::deepest)
+                .and_then(|cause| fix::for_cause(&cause, evidence))
                 .unwrap_or_else(|| format!("kubectl logs{} {} --previous", evidence.scope, pod.name))
         },
         cannot_heal: backing_off

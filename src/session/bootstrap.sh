@@ -24,7 +24,7 @@ home=${FLINK_HOME:-/opt/flink}
 # the Scala version: flink-dist_2.11-1.10.3.jar.
 jars=("$home"/lib/flink-dist*.jar)
 [ ${#jars[@]} -eq 1 ] ||
-  refuse 64 "the image holds no Flink: $home/lib has ${#jars[@]} flink-dist jars, expected one"
+  refuse 64 "$home/lib of the image has ${#jars[@]} flink-dist jars, and Flink has one"
 version=${jars[0]##*/flink-dist}
 version=${version#*-}
 version=${version%.jar}

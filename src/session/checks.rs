@@ -33,9 +33,10 @@ pub fn of_flags(spec: &SessionSpec) -> Result<(), InvalidSpec> {
             return Err(flag("--image-pull-secret", secret, "cannot be the name of a Secret"));
         }
     }
-    for variable in settings.env.keys().chain(settings.secret_env.keys()) {
+    let plain = settings.env.keys().map(|name| ("--env", name));
+    for (of, variable) in plain.chain(settings.secret_env.keys().map(|name| ("--secret-env", name))) {
         if !is_variable(variable) {
-            return Err(flag("--env", variable, "cannot be the name of an environment variable"));
+            return Err(flag(of, variable, "cannot be the name of an environment variable"));
         }
     }
     if let Some(name) = settings.env.keys().find(|name| settings.secret_env.contains_key(*name)) {
@@ -91,7 +92,11 @@ fn high_availability(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     }
     let by_kubernetes = spec.has_kubernetes_high_availability();
     let Some(directory) = settings.ha.as_ref().or_else(|| settings.config.get(dialect::HA_STORAGE)) else {
-        return if by_kubernetes { Err(InvalidSpec::NoHaDirectory) } else { Ok(()) };
+        let key = settings.config.keys().find(|key| dialect::flag_of(key) == Some("--ha"));
+        return match key.filter(|_| by_kubernetes) {
+            Some(key) => Err(InvalidSpec::NoHaDirectory(key.clone())),
+            None => Ok(()),
+        };
     };
     if !by_kubernetes {
         return Ok(());
@@ -166,13 +171,13 @@ fn qualified(
         if !is_name(last) || prefix.is_some_and(|prefix| !name::is_dns_subdomain(prefix)) {
             return Err(wrong(
                 key,
-                "cannot be a key: letters, digits, '-', '_' and '.' only, after PREFIX/ if there is one",
+                "cannot be a key: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or a digit, after PREFIX/ if there is one",
             ));
         }
         if values_are_names && !value.is_empty() && !is_name(value) {
             return Err(wrong(
                 value,
-                "cannot be a value: letters, digits, '-', '_' and '.' only, at most 63",
+                "cannot be a value: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or a digit",
             ));
         }
     }

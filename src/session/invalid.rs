@@ -44,8 +44,8 @@ pub enum InvalidSpec {
         "--jobmanager-replicas {0} needs --ha DIR: without it, each JobManager would be a session of its own"
     )]
     ReplicasWithoutHa(u16),
-    #[error("high availability needs a directory for the state of jobs")]
-    NoHaDirectory,
+    #[error("-D {0} needs a directory for the state of jobs")]
+    NoHaDirectory(String),
     #[error("--ha {0} is a directory of each pod's own: nobody else can read it, and it goes with the pod")]
     LocalHa(String),
     #[error("--ha {directory} needs a file system that image {image} brings along and leaves off")]
@@ -73,7 +73,7 @@ impl InvalidSpec {
                 "-Denv.java.opts.jobmanager=... and -Denv.java.opts.taskmanager=... work in every version".to_owned()
             }
             Self::ReplicasWithoutHa(_) => "--ha s3://BUCKET/DIRECTORY, or another directory that all pods reach".to_owned(),
-            Self::NoHaDirectory => "--ha DIR sets it, and turns it on".to_owned(),
+            Self::NoHaDirectory(_) => "--ha DIR in its place turns it on, with a directory".to_owned(),
             Self::LocalHa(_) => {
                 "name a directory that all pods reach; --ha-dir-is-shared says that this one is a shared volume".to_owned()
             }
@@ -82,7 +82,10 @@ impl InvalidSpec {
             }
             Self::Unsupported { unsupported, .. } => {
                 let (major, minor) = unsupported.needs;
-                format!("--flink-version {major}.{minor}, or a later one")
+                format!(
+                    "name an image with Flink {major}.{minor} or later (--image); without --image, \
+                     --flink-version {major}.{minor} does"
+                )
             }
             _ => "kubectl flink create --help".to_owned(),
         }

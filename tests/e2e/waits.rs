@@ -63,10 +63,7 @@ fn a_jobmanager_that_no_node_can_hold() {
     lab.flink(&create).failed(1, &["no node has room for the JobManager, which asks for 1000 CPU"]);
     assert_eq!(lab.fingerprint(), before);
     let ended = lab.flink(&[&create[..], &["--ignore-preflight"]].concat());
-    ended.failed(
-        1,
-        &["no node has room for JobManager pod roc-", "Insufficient cpu", "kubectl flink delete roc"],
-    );
+    ended.failed(1, &["no node takes JobManager pod roc-", "Insufficient cpu", "kubectl flink delete roc"]);
     assert!(lab.flink_ok(&["status", "roc"]).contains("Session roc is Pending"));
     lab.flink_ok(&["delete", "roc", "--yes"]);
     assert_eq!(lab.left_of("roc"), "");
@@ -83,11 +80,7 @@ fn a_jobmanager_without_rights_crashes() {
     let create = ["create", "roc", "--rbac=none", "--service-account", "client", "--ignore-preflight"];
     lab.flink(&[&create[..], &SMALL].concat()).failed(
         1,
-        &[
-            "crashes at start (exit code 239)",
-            "pods is forbidden: User \"system:serviceaccount:",
-            "--rbac=role",
-        ],
+        &["crashes (exit code 239)", "pods is forbidden: User \"system:serviceaccount:", "--rbac=role"],
     );
 }
 
@@ -98,7 +91,11 @@ fn a_quota_that_leaves_no_room_for_the_bootstrap() {
     let start = Instant::now();
     lab.flink(&["create", "roc", "--ignore-preflight"]).failed(
         1,
-        &["job.batch/boot-roc may not make its pod", "exceeded quota: tight", "kubectl describe quota"],
+        &[
+            "the API server refuses the pod of job.batch/boot-roc",
+            "exceeded quota: tight",
+            "kubectl describe quota",
+        ],
     );
     assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
     assert_eq!(lab.left_of("roc"), "");
@@ -110,8 +107,10 @@ fn the_bootstrap_meets_the_pod_security_level_restricted() {
     let level = "pod-security.kubernetes.io/enforce=restricted";
     lab.kubectl_ok(&["label", "namespace", &lab.namespace, level]);
     // Flink's own pods do not, and that is what is said.
-    lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat())
-        .failed(1, &["deployment.apps/roc may not make its pod", "violates PodSecurity \"restricted"]);
+    lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat()).failed(
+        1,
+        &["the API server refuses the pod of deployment.apps/roc", "violates PodSecurity \"restricted"],
+    );
     let job = ["get", "job", "boot-roc", "-o", "jsonpath={.status.succeeded}"];
     lab.until("the bootstrap to succeed", || lab.kubectl_ok(&job) == "1");
 }

@@ -126,9 +126,7 @@ impl Args {
     pub fn request(&self, app: &App) -> Result<Request, CommandError> {
         if self.output.is_some() && self.dry_run == DryRun::None {
             let error = CommandError::new(Exit::Error, "-o prints the objects of a dry run");
-            return Err(
-                error.hint("kubectl flink create --dry-run=client -o yaml, or kubectl flink ls -o json")
-            );
+            return Err(error.hint("kubectl flink create NAME --dry-run=client -o yaml"));
         }
         let given: Option<SessionName> = self.name.as_deref().map(str::parse).transpose()?;
         let mut layers = crate::cmd::config::layers(app, self.profile.as_deref())?;

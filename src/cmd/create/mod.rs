@@ -38,7 +38,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         DryRun::Server => app.cluster().await?.dry_run(),
         _ => app.cluster().await?,
     };
-    let has_namespace = preflight::check_namespace(&cluster, &spec.name, args.create_namespace, app).await?;
+    let has_namespace = preflight::check_namespace(&cluster, args.create_namespace).await?;
     let clear = match has_namespace {
         true => preflight::check_name(&cluster, &request, app).await?,
         false => Clear::Start,
@@ -102,10 +102,20 @@ async fn make(cluster: &Cluster, manifest: &Manifest, app: &App) -> Result<(), C
         Ok(_) => app.ui.status(&format!("{} created", manifest.object())),
         Err(error) if error.is_already_exists() => {}
         Err(error) => {
-            let what = format!("cannot create {} in namespace {}", manifest.object(), cluster.namespace());
-            return Err(CommandError::from(error)
-                .while_doing(what)
-                .hint("ask an administrator for it, then use --rbac=none"));
+            let hint = match (manifest, error.is_forbidden()) {
+                (_, false) => None,
+                (Manifest::Namespace(_), true) => {
+                    Some("ask an administrator to make it, then leave --create-namespace out")
+                }
+                _ => Some("ask an administrator for it, then use --rbac=none"),
+            };
+            let place = match manifest {
+                Manifest::Namespace(_) | Manifest::ClusterRoleBinding(_) => String::new(),
+                _ => format!(" in namespace {}", cluster.namespace()),
+            };
+            let error =
+                CommandError::from(error).while_doing(format!("cannot create {}{place}", manifest.object()));
+            return Err(hint.into_iter().fold(error, CommandError::hint));
         }
     }
     Ok(())
@@ -208,7 +218,12 @@ async fn finish(
                 spec.name,
                 spec.expose.as_str()
             ))
-            .hint(format!("kubectl flink status {}{}", spec.name, app.scope_flags()))
+            .hint(format!(
+                "kubectl patch service {}{} -p '{{\"spec\":{{\"type\":\"{}\"}}}}'",
+                spec.name.rest_service(),
+                cluster.full_scope(),
+                spec.expose.as_str()
+            ))
     })
 }
 

@@ -11,20 +11,15 @@ use crate::exit::Exit;
 use crate::session::manifest::Manifest;
 use crate::session::preflight::{self, Clear, Refusal};
 use crate::session::settings::Expose;
-use crate::session::{SessionName, bootstrap, labels};
+use crate::session::{bootstrap, labels};
 
 /// True when the namespace is there, or may be: not everybody can look.
-pub async fn check_namespace(
-    cluster: &Cluster,
-    name: &SessionName,
-    creates_it: bool,
-    app: &App,
-) -> Result<bool, CommandError> {
+pub async fn check_namespace(cluster: &Cluster, creates_it: bool) -> Result<bool, CommandError> {
     let namespace = cluster.namespace();
     match cluster.namespace_exists(namespace).await? {
         Some(false) if !creates_it => {
             Err(CommandError::new(Exit::Error, format!("namespace {namespace:?} does not exist"))
-                .hint(format!("kubectl flink create {name}{} --create-namespace", app.scope_flags())))
+                .hint("--create-namespace makes it"))
         }
         Some(exists) => Ok(exists),
         None => Ok(true),
@@ -109,7 +104,7 @@ pub async fn check_place(
     let around = cluster.surroundings(&question).await?;
     if !around.unreadable.is_empty() {
         app.ui.status(&format!(
-            "not checked beforehand, since you may not read it: {}",
+            "not checked beforehand, since the API server does not let you: {}",
             around.unreadable.join(", ")
         ));
     }

@@ -34,14 +34,16 @@ pub async fn until_ready(
             Err(failure(cluster, spec, started, &evidence, &finding, app).await)
         }
         Ended::TimedOut(awaited) => {
-            Err(exposed_later(spec, readiness::unfinished(&spec.name, timeout, Some(awaited), app)))
+            Err(goes_on(spec, readiness::unfinished(&spec.name, timeout, Some(awaited), app), app))
         }
-        Ended::Interrupted => Err(exposed_later(spec, readiness::unfinished(&spec.name, timeout, None, app))),
+        Ended::Interrupted => Err(goes_on(spec, readiness::unfinished(&spec.name, timeout, None, app), app)),
     }
 }
 
-/// The Service gets its type at the end, which only a `create` comes to.
-fn exposed_later(spec: &SessionSpec, error: CommandError) -> CommandError {
+/// What else can be done about a session that goes on starting. The Service gets its type at the end,
+/// which only a `create` comes to.
+fn goes_on(spec: &SessionSpec, error: CommandError, app: &App) -> CommandError {
+    let error = error.hint(format!("kubectl flink delete {}{} removes it", spec.name, app.scope_flags()));
     match spec.expose {
         Expose::ClusterIp => error,
         expose => error.hint(format!(
@@ -69,8 +71,13 @@ pub async fn until_gone(cluster: &Cluster, job: &ObjectRef, app: &App) -> Result
         Waited::TimedOut => Err(CommandError::new(
             Exit::TimedOut,
             format!("{job} of an earlier try is still being deleted after {} s", LONGEST.as_secs()),
-        )),
-        Waited::Interrupted => Err(CommandError::new(Exit::Interrupted, "interrupted: nothing was written")),
+        )
+        .hint(format!("kubectl describe{} {job}; the same create again goes on", cluster.full_scope()))),
+        Waited::Interrupted => Err(CommandError::new(
+            Exit::Interrupted,
+            format!("interrupted: {job} of an earlier try is still being deleted"),
+        )
+        .hint("the same create again goes on")),
     }
 }
 
@@ -108,5 +115,14 @@ async fn failure(
             _ => error.hint(format!("kubectl flink delete {}{flags} removes what is left", spec.name)),
         };
     }
-    error.hint(format!("after a change, create {} again: {job} is kept for its log until then", spec.name))
+    match &evidence.bootstrap {
+        Some(bootstrap) if bootstrap.outcome == Outcome::Running => {
+            error.hint(format!("kubectl flink delete {}{flags} removes it, before another create", spec.name))
+        }
+        Some(_) => error.hint(format!(
+            "after a change, create {} again: {job} is kept for its log until then",
+            spec.name
+        )),
+        None => error,
+    }
 }
