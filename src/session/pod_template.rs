@@ -21,19 +21,17 @@ pub struct PodTemplate(Value);
 
 impl PodTemplate {
     pub fn parse(text: &str) -> Result<Self, YamlError> {
-        let node = yaml::parse(text)?;
-        node.pairs("a pod template")?;
-        // Tells the place of a value of the wrong type.
-        yaml::check_type::<Pod>(text, "this is no pod template")?;
-        Self::read(&node, "")
+        Self::read(&yaml::parse(text)?, "")
     }
 
     /// Reads a template that stands at `path` of a larger document.
     pub fn read(node: &Node, path: &str) -> Result<Self, YamlError> {
         node.pairs(if path.is_empty() { "a pod template" } else { path })?;
         let value = node.to_json();
-        let pod: Pod = serde_json::from_value(value.clone())
-            .map_err(|error| node.error(format!("this is no pod template: {error}")))?;
+        let pod: Pod = serde_json::from_value(value.clone()).map_err(|error| {
+            let reads = |value: Value| serde_json::from_value::<Pod>(value).is_ok();
+            node.fault(&value, &reads).error(format!("this is no pod template: {error}"))
+        })?;
         let understood = serde_json::to_value(pod).unwrap_or_default();
         match node.unknown_field(&understood, path) {
             Some(error) => Err(error),

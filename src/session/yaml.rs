@@ -45,17 +45,6 @@ pub fn parse(text: &str) -> Result<Node, YamlError> {
     }
 }
 
-/// Refuses a text that is no `T`, with the place of what is wrong; `what` stands in front.
-pub fn check_type<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<(), YamlError> {
-    match serde_saphyr::from_str::<T>(text) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let YamlError { line, column, message } = told(&error);
-            Err(YamlError { line, column, message: format!("{what}: {message}") })
-        }
-    }
-}
-
 fn told(error: &serde_saphyr::Error) -> YamlError {
     let place = error.location().unwrap_or(Location::UNKNOWN);
     let told = error.without_snippet().to_string();
@@ -163,6 +152,38 @@ impl Node {
                     None => Some(key.error(format!("unknown field {path}"))),
                 }
             }),
+        }
+    }
+
+    /// The smallest part without which the whole could be read.
+    pub fn fault(&self, whole: &Value, reads: &dyn Fn(Value) -> bool) -> &Self {
+        self.fault_at("", whole, reads)
+    }
+
+    fn fault_at(&self, pointer: &str, whole: &Value, reads: &dyn Fn(Value) -> bool) -> &Self {
+        let without = |pointer: &str| {
+            let mut rest = whole.clone();
+            rest.pointer_mut(pointer).map(Value::take).is_some() && reads(rest)
+        };
+        let parts: Vec<(String, &Node)> = match &self.content {
+            Content::Scalar(..) => Vec::new(),
+            Content::List(items) => {
+                items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+            }
+            Content::Map(pairs) => pairs
+                .iter()
+                .map(|(key, value)| {
+                    (key.text("").unwrap_or_default().replace('~', "~0").replace('/', "~1"), value)
+                })
+                .collect(),
+        };
+        let faulty = parts
+            .into_iter()
+            .map(|(name, part)| (format!("{pointer}/{name}"), part))
+            .find(|(pointer, _)| without(pointer));
+        match faulty {
+            Some((pointer, part)) => part.fault_at(&pointer, whole, reads),
+            None => self,
         }
     }
 }
