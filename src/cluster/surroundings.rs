@@ -10,14 +10,14 @@ use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
 };
-use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota};
+use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
 use kube::Api;
 use kube::api::{ListParams, PostParams};
 
 use shapes::{NodeList, PodRequests, SecretKeys, SecretTable, amounts};
 
 use super::small::List;
-use super::{Cluster, ClusterError, Result};
+use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::manifest::{Manifest, sample_pods};
@@ -213,11 +213,14 @@ impl Cluster {
         }
         let account = if question.has_account { question.spec.service_account.as_str() } else { "default" };
         let parameters = PostParams { dry_run: true, ..PostParams::default() };
-        let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
         let mut refused = Vec::new();
         for (role, pod) in sample_pods(question.spec, namespace, account) {
             let Some(pod) = pod else { continue };
-            match self.unary(api.create(&parameters, &pod)).await {
+            let body = serde_json::to_value(&pod).unwrap_or_default().to_string().into_bytes();
+            let request = kube::core::Request::new(Kind::Pod.collection(Some(namespace)))
+                .create(&parameters, body)
+                .map_err(|error| ClusterError::Answer(error.to_string()))?;
+            match self.unary(self.client.request::<serde_json::Value>(request)).await {
                 Ok(_) => {}
                 Err(ClusterError::Api(status)) => {
                     let message = &status.message;
