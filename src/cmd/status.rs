@@ -82,6 +82,8 @@ async fn wait(
     timeout: Duration,
     app: &App,
 ) -> Result<(), CommandError> {
+    // The wait forgives a server that goes away; one that was never there is told at once.
+    cluster.observe(cluster.namespace(), name).await?;
     let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, timeout };
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(_) => Ok(()),

@@ -278,6 +278,8 @@ fn a_server_that_is_not_there() {
     server.write_kubeconfig(&format!("http://{free}"));
     let told = server.flink(&["ls"]).to_string().replace(&free.to_string(), "HOST:PORT");
     insta::assert_snapshot!(told);
+    // A wait forgives a server that goes away, not one that was never there.
+    assert_eq!(server.flink(&["status", "roc", "--wait"]).code, 1);
     server.write_kubeconfig("http://no-such-host.invalid");
     let told = server.flink(&["ls"]);
     assert_eq!(told.code, 1);
