@@ -67,7 +67,7 @@ impl Cluster {
             scope: self.full_scope(),
             quotas: readable(quotas, "resource quotas", &mut unreadable)?,
             limits: readable(limits, "limit ranges", &mut unreadable)?,
-            nodes: readable(nodes, "nodes", &mut unreadable)?,
+            nodes: nodes_or_none(readable(nodes, "nodes", &mut unreadable)?, &mut unreadable),
             secrets: readable(secrets, "secrets", &mut unreadable)?,
             refused_pods: readable(pods, "pods", &mut unreadable)?,
             refused_manifests: readable(manifests, "what is to be made", &mut unreadable)?,
@@ -126,12 +126,12 @@ impl Cluster {
         Ok(rules.collect())
     }
 
-    /// The nodes with what they have; with what is asked of them where they are few. None at all when
-    /// there are more than can be looked at.
-    async fn nodes(&self) -> Result<Vec<Node>> {
+    /// The nodes with what they have; with what is asked of them where they are few. None when there are
+    /// more than can be looked at.
+    async fn nodes(&self) -> Result<Option<Vec<Node>>> {
         let list: NodeList = self.read(&format!("/api/v1/nodes?limit={NODES}"), "application/json").await?;
         if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let mut nodes: Vec<Node> = list.items.into_iter().map(Node::from).collect();
         if nodes.len() <= COUNTED_NODES {
@@ -141,7 +141,7 @@ impl Cluster {
                 node.asked = asked.ok();
             }
         }
-        Ok(nodes)
+        Ok(Some(nodes))
     }
 
     /// What the pods on a node ask for.
@@ -325,6 +325,14 @@ fn in_words((verb, group, resource, sub): &Right) -> String {
     let group = if group.is_empty() { String::new() } else { format!(".{group}") };
     let sub = if sub.is_empty() { String::new() } else { format!("/{sub}") };
     format!("{verb} {resource}{group}{sub}")
+}
+
+/// Nodes that are too many are named like those that may not be read; the latter are named already.
+fn nodes_or_none(nodes: Option<Vec<Node>>, unreadable: &mut Vec<String>) -> Vec<Node> {
+    if nodes.is_none() && !unreadable.iter().any(|part| part == "nodes") {
+        unreadable.push(format!("nodes (more than {NODES})"));
+    }
+    nodes.unwrap_or_default()
 }
 
 /// A part that this user may not read is named and left out. Other errors are errors.

@@ -164,6 +164,17 @@ fn what_may_not_be_granted_is_told_before_the_first_write() {
 }
 
 #[test]
+fn nodes_that_are_too_many_to_look_at_are_named() {
+    let server = Server::answering(|line| match line {
+        "GET /api/v1/nodes" => Some((200, json!({"metadata": {"continue": "more"}, "items": []}))),
+        line => willing(line),
+    });
+    let told = server.flink(&["create", "roc", "--dry-run=server"]);
+    assert_eq!(told.code, 0, "{told}");
+    assert_eq!(told.stderr, "not checked beforehand, as it could not be read: nodes (more than 500)\n");
+}
+
+#[test]
 fn a_namespace_that_is_going_is_told() {
     let server = Server::answering(|line| match line {
         "GET /api/v1/namespaces/team-a" => Some((

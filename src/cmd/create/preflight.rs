@@ -104,7 +104,7 @@ pub async fn check_place(
     let around = cluster.surroundings(&question).await?;
     if !around.unreadable.is_empty() {
         app.ui.status(&format!(
-            "not checked beforehand, since the API server does not let you: {}",
+            "not checked beforehand, as it could not be read: {}",
             around.unreadable.join(", ")
         ));
     }
