@@ -6,16 +6,20 @@
 import java.io.InputStream;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
+import java.math.BigInteger;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.*;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 class FlinkKeys {
@@ -31,8 +35,16 @@ class FlinkKeys {
             "env.java.home", "env.pid.dir", "taskmanager.compute.numa", "zookeeper.heap.mb", "local.number-taskmanager",
             "python.archives", "python.files", "taskmanager.log.path", "taskmanager.runtime.fs_timeout",
             "taskmanager.runtime.large-record-handler");
+    /** Never left to the default, which is another one in each release. */
+    static final List<String> ALWAYS_SET = List.of("kubernetes.container.image", "kubernetes.container.image.ref");
     /** An enum with more values than this is no reading for a person: it counts as text. */
     static final int MOST_VALUES = 8;
+
+    /** Units that every version reads, largest first. */
+    static final List<Map.Entry<String, Long>> DURATIONS = List.of(Map.entry("d", 86_400_000L),
+            Map.entry("h", 3_600_000L), Map.entry("min", 60_000L), Map.entry("s", 1_000L), Map.entry("ms", 1L));
+    static final List<Map.Entry<String, Long>> SIZES = List.of(Map.entry("tb", 1L << 40),
+            Map.entry("gb", 1L << 30), Map.entry("mb", 1L << 20), Map.entry("kb", 1L << 10), Map.entry("b", 1L));
 
     public static void main(String[] arguments) throws Exception {
         if (arguments.length == 2 && arguments[0].equals("read")) {
@@ -46,7 +58,8 @@ class FlinkKeys {
         }
     }
 
-    // ---- read: one line per option: name, kind, "deprecated" or nothing, fallback names (`~`: not a former name)
+    // ---- read: one line per option: name, kind, "deprecated" or nothing, fallback names (`~`: not a former name),
+    //      default value
 
     static SortedSet<String> read(Path directory) throws Exception {
         List<Path> jars;
@@ -123,7 +136,8 @@ class FlinkKeys {
             }
             boolean deprecated =
                     field.isAnnotationPresent(Deprecated.class) || owner.isAnnotationPresent(Deprecated.class);
-            lines.add(String.join("\t", key, kind(value), deprecated ? "deprecated" : "", String.join(",", fallbacks)));
+            lines.add(String.join("\t", key, kind(value), deprecated ? "deprecated" : "", String.join(",", fallbacks),
+                    text(get(value, "defaultValue"))));
         }
     }
 
@@ -163,6 +177,53 @@ class FlinkKeys {
         }
     }
 
+    /** A default value as a configuration file would say it; nothing where there is none. */
+    static String text(Object value) throws Exception {
+        if (value == null) {
+            return "";
+        }
+        if (value instanceof Collection) {
+            List<String> items = new ArrayList<>();
+            for (Object item : (Collection<?>) value) {
+                items.add(text(item));
+            }
+            return String.join(";", items);
+        }
+        if (value instanceof Map) {
+            SortedSet<String> entries = new TreeSet<>();
+            for (Map.Entry<?, ?> entry : ((Map<?, ?>) value).entrySet()) {
+                entries.add(text(entry.getKey()) + ":" + text(entry.getValue()));
+            }
+            return String.join(",", entries);
+        }
+        if (value instanceof Duration) {
+            Duration duration = (Duration) value;
+            if (duration.getNano() % 1_000_000 != 0) {
+                return duration.toNanos() + " ns";
+            }
+            // Some defaults are as long as a duration can be.
+            BigInteger milliseconds = BigInteger.valueOf(duration.getSeconds()).multiply(BigInteger.valueOf(1000))
+                    .add(BigInteger.valueOf(duration.getNano() / 1_000_000));
+            return inUnits(milliseconds, DURATIONS);
+        }
+        if (value.getClass().getSimpleName().equals("MemorySize")) {
+            return inUnits(BigInteger.valueOf((long) get(value, "bytes")), SIZES);
+        }
+        // What has tabs or several lines cannot be said in a configuration file.
+        return value.toString().chars().anyMatch(c -> c < ' ') ? "" : value.toString();
+    }
+
+    /** In the largest unit of which it is a whole number. */
+    static String inUnits(BigInteger amount, List<Map.Entry<String, Long>> units) {
+        for (Map.Entry<String, Long> unit : units) {
+            BigInteger[] parts = amount.divideAndRemainder(BigInteger.valueOf(unit.getValue()));
+            if (parts[0].signum() != 0 && parts[1].signum() == 0) {
+                return parts[0] + " " + unit.getKey();
+            }
+        }
+        return "0";
+    }
+
     /** A private field: the getters differ between versions. */
     static Object get(Object object, String name) throws Exception {
         Field field = object.getClass().getDeclaredField(name);
@@ -176,6 +237,8 @@ class FlinkKeys {
     static class Option {
         String kind = "text";
         boolean deprecated;
+        /** Empty where there is none. */
+        String defaultValue = "";
         final Set<String> formerNames = new TreeSet<>();
         final Set<String> defaults = new TreeSet<>();
 
@@ -215,8 +278,13 @@ class FlinkKeys {
                 boolean deprecated = fields[2].equals("deprecated");
                 Option option = options.computeIfAbsent(fields[0], name -> new Option(deprecated));
                 // A twin that says more than "some text" knows how the value is parsed.
-                option.kind = fields[1].equals("text") ? option.kind : fields[1];
+                boolean knows = !fields[1].equals("text");
+                option.kind = knows ? fields[1] : option.kind;
                 option.deprecated &= deprecated;
+                String value = ALWAYS_SET.contains(fields[0]) ? "" : fields[4];
+                if (!value.isEmpty() && (knows || option.defaultValue.isEmpty())) {
+                    option.defaultValue = value;
+                }
                 for (String other : fields[3].isEmpty() ? new String[0] : fields[3].split(",")) {
                     if (other.startsWith("~")) {
                         option.defaults.add(other.substring(1));
@@ -288,30 +356,57 @@ class FlinkKeys {
             return null;
         }
 
+        /** What Flink reads as `name` in a version; none where nothing does. */
+        Optional<Option> option(String name, int version) {
+            return Optional.ofNullable(called(name, version)).map(options.get(version)::get);
+        }
+
         void print() {
             for (String name : related.keySet()) {
-                List<String> kinds = new ArrayList<>();
                 List<String> readings = new ArrayList<>();
-                String lastKind = null;
-                String lastReading = null;
+                String last = null;
                 for (int version = 0; version < versions.size(); version++) {
                     String primary = called(name, version);
-                    Option option = primary == null ? null : options.get(version).get(primary);
-                    if (option != null && !option.kind.equals(lastKind)) {
-                        lastKind = option.kind;
-                        kinds.add(kinds.isEmpty() ? lastKind : versions.get(version) + "=" + lastKind);
-                    }
-                    if (!Objects.equals(primary, lastReading)) {
+                    if (!Objects.equals(primary, last)) {
                         readings.add(primary == null
                                 ? "-" + versions.get(version - 1)
                                 : versions.get(version) + (primary.equals(name) ? "" : ":" + primary));
-                        lastReading = primary;
+                        last = primary;
                     }
                 }
                 // An ambiguous former name has no kind of its own.
+                List<String> kinds = changes(name, option -> option.kind);
                 String kind = kinds.isEmpty() ? "text" : String.join(" ", kinds);
-                System.out.println(String.join("\t", name, kind, String.join(" ", readings)));
+                List<String> line = new ArrayList<>(List.of(name, kind, String.join(" ", readings)));
+                line.addAll(defaults(name, last));
+                System.out.println(String.join("\t", line));
             }
+        }
+
+        /** The default values of `name`; none where they are those of `last`, as it is called in the end. */
+        List<String> defaults(String name, String last) {
+            Function<Option, String> value = option -> option.defaultValue;
+            List<String> own = changes(name, value);
+            boolean renamed = last != null && !last.equals(name);
+            boolean same = renamed && IntStream.range(0, versions.size()).allMatch(version -> {
+                Optional<String> here = option(name, version).map(value);
+                return here.isEmpty() || here.equals(option(last, version).map(value));
+            });
+            return same || !renamed && own.equals(List.of("")) ? List.of() : own;
+        }
+
+        /** A fact in the first version that has the setting, then VERSION=FACT for each that changed it. */
+        List<String> changes(String name, Function<Option, String> fact) {
+            List<String> changes = new ArrayList<>();
+            String last = null;
+            for (int version = 0; version < versions.size(); version++) {
+                String now = option(name, version).map(fact).orElse(last);
+                if (!Objects.equals(now, last)) {
+                    changes.add(last == null ? now : versions.get(version) + "=" + now);
+                    last = now;
+                }
+            }
+            return changes;
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Key {
     former: Vec<(Version, Kind)>,
     /// Oldest first.
     changes: Vec<Change>,
+    /// What each version uses when nothing is said, from the first that has the setting on; an empty text
+    /// is nothing. Without any, those of the name that the setting has in the end count.
+    defaults: Vec<(Version, &'static str)>,
 }
 
 /// How Flink parses a value.
@@ -127,6 +130,22 @@ pub fn kind_in(name: &str, version: Version) -> Option<&'static Kind> {
     Some(key.former.iter().find(|(until, _)| version < *until).map_or(&key.kind, |(_, kind)| kind))
 }
 
+/// The value that Flink of `version` uses when nothing is said, as its own class has it; none where it has
+/// no such setting or the setting has no value then.
+pub fn default_in(name: &str, version: Version) -> Option<&'static str> {
+    let key = known(name)?;
+    if matches!(key.reading(version), Reading::Unread { .. }) {
+        return None;
+    }
+    let source = match key.changes.last() {
+        Some(Change::Called { other, .. }) if key.defaults.is_empty() => known(other)?,
+        _ => key,
+    };
+    let holds = |(since, _): &&(Version, &str)| *since <= version.max((OLDEST.major, OLDEST.minor));
+    let (_, value) = source.defaults.iter().rev().find(holds)?;
+    Some(*value).filter(|value| !value.is_empty())
+}
+
 /// Why Flink of `version` will not parse `value` for `name`: as [`problem`], with what only some versions parse.
 pub fn problem_in(name: &str, version: Version, value: &str) -> Option<String> {
     match kind_in(name, version)? {
@@ -201,7 +220,11 @@ impl Key {
             former.push((parse_version(since)?, std::mem::replace(&mut kind, Kind::parse(newer)?)));
         }
         let changes = changes.split(' ').map(Change::parse).collect::<Option<_>>()?;
-        Some(Self { name, kind, former, changes })
+        let defaults = fields.enumerate().map(|(index, field)| match index {
+            0 => Some(((OLDEST.major, OLDEST.minor), field)),
+            _ => field.split_once('=').and_then(|(since, value)| Some((parse_version(since)?, value))),
+        });
+        Some(Self { name, kind, former, changes, defaults: defaults.collect::<Option<_>>()? })
     }
 
     fn reading(&self, version: Version) -> Reading {

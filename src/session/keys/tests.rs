@@ -223,3 +223,36 @@ fn a_known_name_is_not_a_mistyped_one() {
     assert_eq!(did_you_mean("rest.port"), None);
     assert_eq!(did_you_mean("web.port"), None);
 }
+
+#[test]
+fn every_version_has_its_own_default() {
+    let timeout = "resourcemanager.taskmanager-timeout";
+    assert_eq!(default_in(timeout, (1, 19)), Some("30000"));
+    assert_eq!(default_in(timeout, (1, 20)), Some("30 s"));
+    assert_eq!(default_in("env.pid.dir", (1, 12)), None);
+    assert_eq!(default_in("env.pid.dir", (1, 13)), Some("/tmp"));
+    assert_eq!(default_in(timeout, (1, 9)), Some("30000"));
+    assert_eq!(default_in(timeout, (3, 0)), Some("30 s"));
+}
+
+#[test]
+fn all_names_of_a_setting_have_its_default() {
+    for version in [(1, 12), V2_3] {
+        assert_eq!(default_in("akka.ask.timeout", version), Some("10 s"));
+        assert_eq!(default_in("pekko.ask.timeout", version), Some("10 s"));
+    }
+    for key in KEYS.iter() {
+        if let Reading::Renamed(other) = reading(key.name, V2_3) {
+            assert_eq!(default_in(key.name, V2_3), default_in(other, V2_3), "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn a_setting_without_a_default_or_in_a_version_without_it_has_none() {
+    assert_eq!(default_in("jobmanager.memory.process.size", V2_3), None);
+    assert_eq!(default_in("kubernetes.jobmanager.replicas", (1, 13)), None);
+    assert_eq!(default_in("kubernetes.jobmanager.replicas", (1, 14)), Some("1"));
+    assert_eq!(default_in("kubernetes.container.image.ref", V2_3), None);
+    assert_eq!(default_in("my.own.key", V2_3), None);
+}
