@@ -1,4 +1,5 @@
-//! Flink's configuration keys: which versions read them, under which name, and what their values look like.
+//! Flink's configuration keys: which versions read them, under which name, what their values look
+//! like, and what goes without saying.
 //!
 //! The facts are in `keys.tsv`, which `dev/flink-keys` writes out of the classes of Flink's releases and
 //! whose head says how to read it. A key that is not there may still be read: by a plugin, a reporter or
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 
 use super::version::OLDEST;
 
-pub use values::problem;
+pub use values::{nanoseconds, problem};
 
 /// `(major, minor)` of a Flink version. One that is newer than the table's newest counts as that one.
 type Version = (u16, u16);
@@ -303,12 +304,25 @@ fn parse_version(text: &str) -> Option<Version> {
 /// Names of what should not be read by everybody who may read a ConfigMap; as Flink's own
 /// `GlobalConfiguration#SENSITIVE_KEYS` has them.
 pub fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 7] =
-        ["password", "secret", "token", "credential", "apikey", "api-key", "account.key"];
+    const WORDS: [&str; 12] = [
+        "password",
+        "secret",
+        "token",
+        "credential",
+        "apikey",
+        "api-key",
+        "account.key",
+        "auth-params",
+        "service-key",
+        "basic-auth",
+        "jaas.config",
+        "http-headers",
+    ];
+    // Names of Secrets.
+    const NAMES: [&str; 3] =
+        ["kubernetes.container.image.pull-secrets", "kubernetes.env.secretkeyref", "kubernetes.secrets"];
     let key = key.to_ascii_lowercase().replace('_', "-");
-    WORDS.iter().any(|word| key.contains(word))
-        && key != "kubernetes.env.secretkeyref"
-        && key != "kubernetes.secrets"
+    WORDS.iter().any(|word| key.contains(word)) && !NAMES.contains(&key.as_str())
 }
 
 #[cfg(test)]

@@ -256,3 +256,25 @@ fn a_setting_without_a_default_or_in_a_version_without_it_has_none() {
     assert_eq!(default_in("kubernetes.container.image.ref", V2_3), None);
     assert_eq!(default_in("my.own.key", V2_3), None);
 }
+
+#[test]
+fn what_flink_hides_is_a_secret_and_the_name_of_a_secret_is_none() {
+    for key in [
+        "fs.azure.account.key.x.blob.core.windows.net",
+        "high-availability.zookeeper.client.auth-params",
+        "metrics.reporter.x.http-headers",
+        "s3.secret-key",
+        "security.kerberos.jaas.config",
+        "AWS_SECRET_ACCESS_KEY",
+    ] {
+        assert!(is_secret(key), "{key}");
+    }
+    for key in [
+        "kubernetes.secrets",
+        "kubernetes.container.image.pull-secrets",
+        "kubernetes.env.secretKeyRef",
+        "rest.port",
+    ] {
+        assert!(!is_secret(key), "{key}");
+    }
+}

@@ -69,20 +69,51 @@ pub(super) fn duration_problem(value: &str, version: Version) -> Option<String> 
     let Some((number, unit)) = number_and_unit(text) else {
         return Some(format!("{value:?} is no duration: say 30s, 5 min or 1h"));
     };
-    let seconds_per_unit = match unit.as_str() {
-        "d" | "day" | "days" => 86_400,
-        "h" | "hour" | "hours" => 3_600,
-        "min" | "minute" | "minutes" => 60,
-        // Flink 1.10 did not know it.
-        "m" if version > (1, 10) => 60,
-        "m" => return Some(format!("{value:?} is no duration for Flink 1.10: say min for minutes")),
-        "s" | "sec" | "secs" | "second" | "seconds" => 1,
-        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => 1,
-        "µs" | "micro" | "micros" | "microsecond" | "microseconds" => 1,
-        "ns" | "nano" | "nanos" | "nanosecond" | "nanoseconds" => 1,
-        _ => return Some(format!("{value:?} is no duration: say 30s, 5 min or 1h")),
+    // Flink 1.10 did not know it.
+    if unit == "m" && version <= (1, 10) {
+        return Some(format!("{value:?} is no duration for Flink 1.10: say min for minutes"));
+    }
+    let Some(nanoseconds) = nanoseconds_of(&unit) else {
+        return Some(format!("{value:?} is no duration: say 30s, 5 min or 1h"));
     };
-    number.checked_mul(seconds_per_unit).is_none().then(|| format!("{value:?} is too long a duration"))
+    let seconds = (nanoseconds / NANOSECONDS).max(1);
+    number.checked_mul(seconds).is_none().then(|| format!("{value:?} is too long a duration"))
+}
+
+/// In a second.
+const NANOSECONDS: i64 = 1_000_000_000;
+
+fn nanoseconds_of(unit: &str) -> Option<i64> {
+    Some(match unit {
+        "d" | "day" | "days" => 86_400 * NANOSECONDS,
+        "h" | "hour" | "hours" => 3_600 * NANOSECONDS,
+        "m" | "min" | "minute" | "minutes" => 60 * NANOSECONDS,
+        "s" | "sec" | "secs" | "second" | "seconds" => NANOSECONDS,
+        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => 1_000_000,
+        "µs" | "micro" | "micros" | "microsecond" | "microseconds" => 1_000,
+        "ns" | "nano" | "nanos" | "nanosecond" | "nanoseconds" => 1,
+        _ => return None,
+    })
+}
+
+/// How long a duration is, in any form that some version of Flink parses.
+pub fn nanoseconds(value: &str) -> Option<i128> {
+    let text = value.trim();
+    if !is_iso_duration(text) {
+        let (number, unit) = number_and_unit(text)?;
+        return i128::from(number).checked_mul(i128::from(nanoseconds_of(&unit)?));
+    }
+    // `P1DT1.5S`: letters after their numbers; P and T have none.
+    let parts = text.split_inclusive(|c: char| c.is_ascii_alphabetic()).filter(|part| part.len() > 1);
+    parts
+        .map(|part| {
+            let (number, unit) = part.split_at(part.len() - 1);
+            let (whole, decimals) = number.split_once(['.', ',']).unwrap_or((number, ""));
+            let decimals: i128 = format!("{decimals:0<9.9}").parse().ok()?;
+            let unit = i128::from(nanoseconds_of(&unit.to_ascii_lowercase())?);
+            Some(whole.parse::<i128>().ok()? * unit + decimals)
+        })
+        .sum()
 }
 
 /// `PT1H30M`, in any case: days, hours, minutes and seconds in this order, seconds with decimals, none negative.
@@ -164,6 +195,20 @@ mod tests {
         fails(&Kind::Duration, &["99999999999999999999 s", "106751991167301 d", "2562047788015216 h"]);
         let text = problem(&Kind::Duration, "10 parsecs");
         assert_eq!(text.as_deref(), Some("\"10 parsecs\" is no duration: say 30s, 5 min or 1h"));
+    }
+
+    #[test]
+    fn a_duration_is_as_long_in_every_form() {
+        let hour_and_half = 5_400 * i128::from(NANOSECONDS);
+        for text in ["90 min", "90m", "5400 secs", "5400000", "PT1H30M", "pt90m", "PT5400.0S", "P0DT90M"] {
+            assert_eq!(nanoseconds(text), Some(hour_and_half), "{text}");
+        }
+        for (text, length) in [("PT1.5S", 1_500_000_000), ("PT0,000000001S", 1), ("3 µs", 3_000), ("0", 0)] {
+            assert_eq!(nanoseconds(text), Some(length), "{text}");
+        }
+        for text in ["", "-1 ms", "1.5 s", "10 parsecs", "PT"] {
+            assert_eq!(nanoseconds(text), None, "{text}");
+        }
     }
 
     #[test]
