@@ -3,6 +3,7 @@
 //! Pure: values in, values out. Nothing here reads or writes anything.
 
 pub mod bootstrap;
+pub mod changed;
 mod checks;
 mod choices;
 pub mod config_file;
@@ -22,6 +23,7 @@ pub mod quantity;
 pub mod rbac;
 pub mod scheduling;
 pub mod settings;
+mod shipped;
 pub mod spec;
 pub mod version;
 pub mod yaml;

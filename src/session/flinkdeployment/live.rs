@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::session::dialect::{self, Dialect};
 use crate::session::settings::Expose;
+use crate::session::shipped;
 use crate::session::version::FlinkVersion;
 use crate::session::yaml::{self, Node};
 
@@ -139,44 +140,9 @@ fn one_spelling(live: &Live, config: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Settings that Flink's client writes, whatever it is told.
-const CLIENTS: [&str; 10] = [
-    "execution.target",
-    "high-availability.cluster-id",
-    "jobmanager.bind-host",
-    "jobmanager.rpc.address",
-    "kubernetes.config.file",
-    "kubernetes.context",
-    "rest.address",
-    "rest.bind-address",
-    "taskmanager.bind-host",
-    "taskmanager.host",
-];
-
-/// Settings of the configuration that Flink ships, and what the client makes of a port that is 0.
-const SHIPPED: [(&str, &str); 11] = [
-    ("blob.server.port", "6124"),
-    ("high-availability.jobmanager.port", "6123"),
-    ("jobmanager.execution.failover-strategy", "region"),
-    ("jobmanager.rpc.port", "6123"),
-    ("parallelism.default", "1"),
-    ("query.server.port", "6125"),
-    ("rest.bind-port", "8081"),
-    ("rest.port", "8081"),
-    ("taskmanager.numberOfTaskSlots", "1"),
-    ("taskmanager.rpc.port", "6122"),
-    ("internal.cluster.execution-mode", "NORMAL"),
-];
-
-/// Container sizes of the configuration that Flink ships. They stay beside one of Flink's own sizes.
-const SHIPPED_SIZES: [(&str, &str); 3] = [
-    ("jobmanager.heap.size", "1024m"),
-    ("jobmanager.memory.process.size", "1600m"),
-    ("taskmanager.memory.process.size", "1728m"),
-];
-
+/// The container's size that is shipped stays beside one of Flink's own sizes.
 fn without_shipped(config: &mut BTreeMap<String, String>) {
-    for (key, size) in SHIPPED_SIZES {
+    for (key, size) in shipped::SIZES {
         let given = |keys: &&[&str]| keys.iter().all(|key| config.contains_key(*key));
         let flag = dialect::flag_of(key).unwrap_or_default();
         let of_container = config.keys().filter(|other| dialect::flag_of(other) == Some(flag)).count();
@@ -186,19 +152,10 @@ fn without_shipped(config: &mut BTreeMap<String, String>) {
         }
     }
     config.retain(|key, value| {
-        let internal =
-            ["$internal.", "internal.", "kubernetes.internal."].iter().any(|prefix| key.starts_with(prefix));
-        let shipped = SHIPPED.contains(&(key.as_str(), value.as_str()));
-        let java = key == "env.java.opts.all" && opens_modules_only(value);
-        !(internal || shipped || java || CLIENTS.contains(&key.as_str()))
+        let shipped = shipped::value(key) == Some(value);
+        let java = key == "env.java.opts.all" && value.split_whitespace().all(shipped::opens_module);
+        !(shipped || java || shipped::is_clients(key))
     });
-}
-
-/// True for the JVM options that Flink ships from 1.18 on.
-fn opens_modules_only(options: &str) -> bool {
-    options
-        .split_whitespace()
-        .all(|option| option.starts_with("--add-exports=") || option.starts_with("--add-opens="))
 }
 
 /// Flink's settings by key, from the text of `config.yaml`, where keys are nested, or of
