@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 10] = [
+const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -32,6 +32,7 @@ const KNOWN_TO: [(&str, &[&str]); 10] = [
     ("clap", &["cli", "cmd"]),
     ("comfy_table", &["output"]),
     ("indicatif", &["output"]),
+    ("jsonpath_rust", &["output"]),
     ("dirs", &["config"]),
     ("serde_saphyr", &["session", "output"]),
     ("strsim", &["session"]),

@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod format;
+pub mod jsonpath;
 pub mod objects;
 mod progress;
 pub mod table;
