@@ -4,6 +4,7 @@
 //! characters here, whatever command prints it. Nothing is decided here.
 
 pub mod age;
+pub mod columns;
 pub mod format;
 pub mod jsonpath;
 pub mod objects;
