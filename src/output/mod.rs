@@ -9,6 +9,7 @@ pub mod format;
 pub mod jsonpath;
 pub mod objects;
 mod progress;
+pub mod sort;
 pub mod table;
 mod text;
 
