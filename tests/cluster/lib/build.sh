@@ -14,7 +14,19 @@ build_all() {
 }
 
 build_programs() {
-  local go_version kubernetes minor module=k8s.io/component-base/version
+  build_kube
+  parts=${kube%/*}
+  part coredns "$(key_of "$go_version" "$here"/coredns/{go.mod,go.sum,main.go})" \
+    "building CoreDNS from Go modules (about 2 minutes the first time)" go_build "$here/coredns" ""
+  coredns=$part/coredns parts+=" $part"
+  part image-pause "$(key_of "$go_version" "$here"/images/pause/* "$here/images/oci.py")" \
+    "building the pause image" "$here/images/pause/build"
+  pause=$part/pause.tar parts+=" $part"
+}
+
+# build_kube: sets $kube, and $go_version for the keys of what else Go builds.
+build_kube() {
+  local kubernetes minor module=k8s.io/component-base/version
   local sources=("$here"/kube/{go.mod,go.sum,main.go})
   need_go
   go_version=$(GOTOOLCHAIN=local go env GOVERSION)
@@ -23,21 +35,15 @@ build_programs() {
   # Without these the version reads v0.0.0, and the parts refuse each other.
   part kube "$(key_of "$go_version" "${sources[@]}")" \
     "building Kubernetes $kubernetes from Go modules (about 7 minutes the first time)" \
-    go_build kube "-X $module.gitVersion=$kubernetes -X $module.gitMajor=1 -X $module.gitMinor=${minor%%.*}"
-  kube=$part/kube parts=$part
-  part coredns "$(key_of "$go_version" "$here"/coredns/{go.mod,go.sum,main.go})" \
-    "building CoreDNS from Go modules (about 2 minutes the first time)" go_build coredns ""
-  coredns=$part/coredns parts+=" $part"
-  part image-pause "$(key_of "$go_version" "$here"/images/pause/* "$here/images/oci.py")" \
-    "building the pause image" "$here/images/pause/build"
-  pause=$part/pause.tar parts+=" $part"
+    go_build "$here/kube" "-X $module.gitVersion=$kubernetes -X $module.gitMajor=1 -X $module.gitMinor=${minor%%.*}"
+  kube=$part/kube
 }
 
-# go_build NAME LDFLAGS OUT: tests/cluster/NAME to OUT/NAME.
+# go_build SOURCES LDFLAGS OUT: the program in the directory SOURCES, to OUT under the directory's name.
 # Without cgo, so that no C compiler and no C library of the host has a say in it.
 go_build() {
-  cd "$here/$1" &&
-    CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -trimpath -ldflags "-s -w $2" -o "$3/$1" .
+  cd "$1" &&
+    CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -trimpath -ldflags "-s -w $2" -o "$3/${1##*/}" .
 }
 
 build_base() {

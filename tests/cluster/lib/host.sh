@@ -25,33 +25,35 @@ check_start() {
     say "only $available MB of memory are free; with less than 6000 MB a Flink session may not fit: stop something else"
 }
 
-# install_packages: what is missing, found by what is used of it, as a host may have it from elsewhere.
+# install_packages: all that a cluster needs.
 install_packages() {
-  local missing=() have
-  has() {
-    for have; do [ ! -e "$have" ] && ! command -v "$have" >/dev/null || return 0; done
-    return 1
-  }
-  has containerd || missing+=(containerd)
-  has runc || missing+=(runc)
-  has "$cni_plugins/ptp" || missing+=(containernetworking-plugins)
-  has conntrack || missing+=(conntrack)
-  has iptables || missing+=(iptables)
-  has ip || missing+=(iproute2)
-  has openssl || missing+=(openssl)
-  has debootstrap || missing+=(debootstrap)
-  # On another Debian or Ubuntu release debootstrap cannot check bookworm's signature without them.
-  has /usr/share/keyrings/debian-archive-keyring.gpg || missing+=(debian-archive-keyring)
-  has unzip || missing+=(unzip)
-  has python3 || missing+=(python3)
-  find_pip || missing+=(python3-pip)
+  # On another Debian or Ubuntu release debootstrap cannot check bookworm's signature without the keyring.
+  need_packages containerd:containerd runc:runc containernetworking-plugins:"$cni_plugins/ptp" \
+    conntrack:conntrack iptables:iptables iproute2:ip openssl:openssl debootstrap:debootstrap \
+    debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg unzip:unzip python3:pip
+}
+
+# need_packages PACKAGE:USED...: installs those that are missing, found by the command or path that is used
+# of them, as a host may have it from elsewhere. python3:pip stands for a Python 3 with pip.
+need_packages() {
+  local package missing=() pip=
+  for package; do
+    case $package in
+    python3:pip)
+      pip=wanted
+      command -v python3 >/dev/null || missing+=(python3)
+      find_pip || missing+=(python3-pip)
+      ;;
+    *) [ -e "${package#*:}" ] || command -v "${package#*:}" >/dev/null || missing+=("${package%%:*}") ;;
+    esac
+  done
   if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null ||
       die "this machine has no apt-get to install ${missing[*]}: install them, $instead"
     mkdir -p "$cache/logs"
     step "installing Debian packages: ${missing[*]}" "$cache/logs/apt.log" apt_install "${missing[@]}"
   fi
-  find_pip || die "found no Python 3 with pip after installing python3-pip: put one first on PATH"
+  [ -z "$pip" ] || find_pip || die "found no Python 3 with pip after installing python3-pip: put one first on PATH"
 }
 
 # The wait is for an unattended upgrade that holds the package database.

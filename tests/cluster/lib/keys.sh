@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Keys, certificates and kubeconfigs of a cluster.
+# Keys, certificates and kubeconfigs of a cluster, whose API server is at $node:$port.
 
+# make_keys: those of the API server and of its administrator, with his kubeconfig.
 make_keys() {
   mkdir "$dir/pki"
   cd "$dir/pki"
@@ -11,10 +12,16 @@ make_keys() {
   sign apiserver /CN=kube-apiserver "extendedKeyUsage=serverAuth
 subjectAltName=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost,IP:${services%.*}.1,IP:127.0.0.1,IP:$node"
   sign admin /O=system:masters/CN=admin "extendedKeyUsage=clientAuth"
-  sign node /O=system:nodes/CN=system:node:node1 "extendedKeyUsage=clientAuth"
   cd "$dir"
   make_kubeconfig kubeconfig admin
-  make_kubeconfig node.kubeconfig node
+}
+
+# make_user KEY SUBJECT FILE: a key of that name with a certificate, and the kubeconfig FILE of its owner.
+make_user() {
+  cd "$dir/pki"
+  sign "$1" "$2" "extendedKeyUsage=clientAuth"
+  cd "$dir"
+  make_kubeconfig "$3" "$1"
 }
 
 sign() { # sign NAME SUBJECT EXTENSIONS
@@ -30,7 +37,7 @@ apiVersion: v1
 kind: Config
 clusters:
 - name: $name
-  cluster: {server: "https://$node:6443", certificate-authority-data: $(base64 -w0 pki/ca.crt)}
+  cluster: {server: "https://$node:$port", certificate-authority-data: $(base64 -w0 pki/ca.crt)}
 users:
 - name: $name-$2
   user: {client-certificate-data: $(base64 -w0 "pki/$2.crt"), client-key-data: $(base64 -w0 "pki/$2.key")}

@@ -4,6 +4,8 @@
 
 services=10.96.0.0/16
 pods=10.244.0.0/24
+# The API server's.
+port=6443
 
 # set_addresses SLOT: slot N is the subnet 10.199.N.0/30 with the host at .1 and the node at .2.
 set_addresses() {

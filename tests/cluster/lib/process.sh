@@ -1,46 +1,12 @@
 # shellcheck shell=bash
-# The cluster's processes: started inside its network namespace, waited for, ended.
+# The cluster's processes: started inside its network namespace, found there again, ended.
 
 # inside COMMAND...: in the cluster's network. Not `ip netns exec`: that mounts /sys anew, and the
 # kubelet then finds no cgroups.
 inside() { nsenter --net="$dir/netns" "$@"; }
 
-# start PART COMMAND...: in the background, with a log and its process id and start time on record.
-start() {
-  local part=$1 pid
-  shift
-  # The lock must not outlive this script in a process that goes on.
-  setsid nsenter --net="$dir/netns" "$@" >"$dir/$part.log" 2>&1 </dev/null {cluster_lock}>&- &
-  pid=$!
-  echo "$pid $(started "$pid")" >"$dir/$part.pid"
-}
-
-# started PID: when the kernel started it, in ticks since boot. With it a process id is used only once.
-# The name in the second field may hold spaces, so count from its closing parenthesis.
-started() { sed -n 's/.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
-
-# runs PART: whether the process on record is alive, and still that one.
-runs() {
-  local pid ticks
-  read -r pid ticks 2>/dev/null <"$dir/$1.pid" && [ -n "$ticks" ] && [ "$(started "$pid")" = "$ticks" ]
-}
-
-# await PART SECONDS "WHAT" COMMAND...: until COMMAND succeeds. Gives up at once when PART has died.
-await() {
-  local part=$1 seconds=$2 end=$((SECONDS + $2)) what=$3
-  shift 3
-  until "$@" >/dev/null 2>&1; do
-    runs "$part" || failed "$part" "$part ended while waiting for $what"
-    [ "$SECONDS" -lt "$end" ] || failed "$part" "gave up after $seconds s waiting for $what"
-    sleep 0.1
-  done
-}
-
-# failed PART "WHAT HAPPENED": with the end of that part's log.
-failed() {
-  say "the start of $name failed: $2"
-  tail_of "$dir/$1.log"
-  die "the whole log is $dir/$1.log; 'cluster up' starts afresh, 'cluster down' removes what is left"
+start() { # start PART COMMAND...
+  launch "$1" nsenter --net="$dir/netns" "${@:2}"
 }
 
 # http_ok ADDRESS PORT PATH: whether the answer is 200. No curl needed.

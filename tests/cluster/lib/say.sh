@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What a person sees: progress and errors on stderr, so that stdout holds only what was asked for.
 
-say() { printf 'cluster: %s\n' "$*" >&2; }
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
 die() {
   say "$@"

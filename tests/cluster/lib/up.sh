@@ -22,6 +22,7 @@ up() { # up FLINK_VERSION...
   take_store
   make_network
   make_keys
+  make_user node /O=system:nodes/CN=system:node:node1 node.kubeconfig
   start_etcd
   start_apiserver
   start_containerd
@@ -99,7 +100,7 @@ start_etcd() {
 start_apiserver() {
   # InternalIP: for logs, exec and port-forward it would look up the node's name in the host's DNS.
   start kube-apiserver "$kube" kube-apiserver --etcd-servers http://127.0.0.1:2379 \
-    --bind-address 0.0.0.0 --secure-port 6443 --advertise-address "$node" --service-cluster-ip-range "$services" \
+    --bind-address 0.0.0.0 --secure-port "$port" --advertise-address "$node" --service-cluster-ip-range "$services" \
     --tls-cert-file pki/apiserver.crt --tls-private-key-file pki/apiserver.key --client-ca-file pki/ca.crt \
     --service-account-key-file pki/sa.pub --service-account-signing-key-file pki/sa.key \
     --service-account-issuer https://kubernetes.default.svc --authorization-mode Node,RBAC --allow-privileged \
