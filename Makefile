@@ -4,11 +4,11 @@
 
 # `test` runs its three parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e test demo demo-down bench clean-cache
+.PHONY: help build fmt lint unit e2e test demo demo-down bench bench-create bench-lists clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
-export CONTEXT KEEP ROUNDS VERSION
+export CONTEXT KEEP PODS ROUNDS VERSION
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,9 +39,15 @@ demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 demo-down: ## remove all that the demo made [CONTEXT=name]
 	@dev/demo down
 
-bench: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
+bench: bench-create bench-lists ## both benchmarks
+
+bench-create: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
 	cargo build --release --locked
-	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench
+	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench-create
+
+bench-lists: ## time ls and status against kubectl and bare HTTP, on thousands of pods [PODS=10000] [ROUNDS=5]
+	cargo build --release --locked
+	dev/bench-lists
 
 clean-cache: ## remove all that was built for test clusters; running clusters go on
 	$(cluster) clean-cache
