@@ -13,7 +13,7 @@ use crate::cmd;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::log;
-use crate::output::Ui;
+use crate::output::{Colour, Ui};
 
 /// Create, list, inspect and delete Flink session clusters on Kubernetes
 #[derive(Parser)]
@@ -79,6 +79,11 @@ struct Connection {
     /// Give up on a request after this time, such as 30s; 0 means never
     #[arg(long, global = true, value_name = "DURATION", default_value = "0", value_parser = request_timeout)]
     request_timeout: RequestTimeout,
+
+    /// When to colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true,
+          hide_short_help = true, value_parser = colour)]
+    color: Colour,
 
     /// Say nothing of the progress
     #[arg(short, long, global = true)]
@@ -161,7 +166,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let ui = Ui::new(config.colour, config.redraws, cli.connection.quiet);
+    let ui = Ui::new(config.colour, cli.connection.color, config.redraws, cli.connection.quiet);
     log::start(cli.connection.verbosity, config.log_filter.as_deref(), ui.has_colour());
     let app = App::new(ui, cli.connection.options());
     let ended = tokio::select! {
@@ -247,6 +252,15 @@ fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
         Ok(0) => Ok(RequestTimeout(None)),
         Ok(seconds) => Ok(RequestTimeout(Some(Duration::from_secs(seconds.into())))),
         Err(_) => duration::parse(text).map(|duration| RequestTimeout(Some(duration))),
+    }
+}
+
+fn colour(word: &str) -> Result<Colour, String> {
+    match word {
+        "auto" => Ok(Colour::Auto),
+        "always" => Ok(Colour::Always),
+        "never" => Ok(Colour::Never),
+        _ => Err("say auto, always or never".to_owned()),
     }
 }
 

@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 11] = [
+const KNOWN_TO: [(&str, &[&str]); 13] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -32,6 +32,8 @@ const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("clap", &["cli", "cmd"]),
     ("comfy_table", &["output"]),
     ("indicatif", &["output"]),
+    ("console", &["output"]),
+    ("unicode_width", &["output"]),
     ("jsonpath_rust", &["output"]),
     ("dirs", &["config"]),
     ("serde_saphyr", &["session", "output"]),

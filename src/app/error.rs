@@ -89,7 +89,7 @@ impl CommandError {
 
 impl From<ClusterError> for CommandError {
     fn from(error: ClusterError) -> Self {
-        let transient = is_transient(&error);
+        let transient = error.is_transient();
         let told = Self { transient, ..Self::new(Exit::Error, error.to_string()) };
         match error {
             ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => {
@@ -131,15 +131,6 @@ impl From<io::Error> for CommandError {
             return Self { silent: true, ..Self::new(Exit::Done, String::new()) };
         }
         Self::new(Exit::Error, format!("cannot write to stdout: {error}"))
-    }
-}
-
-/// True for errors that the next try may not meet, such as those of an API server that restarts.
-fn is_transient(error: &ClusterError) -> bool {
-    match error {
-        ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => true,
-        ClusterError::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
-        ClusterError::Config(_) | ClusterError::Unauthorized(_) | ClusterError::Answer(_) => false,
     }
 }
 

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::flink::{self, RestError, Transport, stream};
+use crate::model::SessionView;
 use crate::model::evidence::{Evidence, Overview, Pod, Rest};
+use crate::model::status::{Job, Memory, Part, TaskManager};
 
 /// Between two tries of a REST that does not answer yet.
 const POLL: Duration = Duration::from_millis(200);
@@ -27,6 +29,20 @@ struct PodRest<'a> {
     namespace: &'a str,
     pod: &'a str,
     port: u16,
+}
+
+impl<'a> PodRest<'a> {
+    /// REST of the newest JobManager that is ready.
+    fn of(cluster: &'a Cluster, evidence: &'a Evidence) -> Option<Self> {
+        let Pod { name, rest_port, .. } =
+            evidence.jobmanagers.iter().rev().find(|pod| pod.ready && !pod.deleting)?;
+        Some(Self {
+            cluster,
+            namespace: &evidence.namespace,
+            pod: name,
+            port: rest_port.unwrap_or(DEFAULT_PORT),
+        })
+    }
 }
 
 impl Transport for PodRest<'_> {
@@ -61,21 +77,102 @@ fn sort(error: &ClusterError) -> RestError {
 /// A JobManager that is just starting may take a request and leave it for seconds, while a later
 /// one is answered at once: so the next goes out while the earlier ones are still waited for.
 pub async fn ask(cluster: &Cluster, evidence: &Evidence, patience: Duration) -> Rest {
-    let Some(pod) = evidence.jobmanagers.iter().rev().find(|pod| pod.ready && !pod.deleting) else {
-        return Rest::NotAsked;
+    match PodRest::of(cluster, evidence) {
+        Some(rest) => poll(|| flink::overview(&rest), patience, AfterError::AskAgain).await,
+        None => Rest::NotAsked,
+    }
+}
+
+/// What follows a try that failed.
+#[derive(Clone, Copy, PartialEq)]
+enum AfterError {
+    AskAgain,
+    GiveUp,
+}
+
+/// What REST tells beyond its overview.
+pub struct Details {
+    pub memory: Part<Memory>,
+    pub taskmanagers: Part<Vec<TaskManager>>,
+    pub jobs: Part<Vec<Job>>,
+}
+
+/// A healthy REST answers in milliseconds; a sick one must not hold the rest of the screen back.
+const STATUS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Asks for the overview, and takes a refusal for the answer. Only what hangs is asked again.
+pub async fn ask_once(cluster: &Cluster, evidence: &Evidence) -> Rest {
+    match PodRest::of(cluster, evidence) {
+        Some(rest) => poll(|| flink::overview(&rest), STATUS_PATIENCE, AfterError::GiveUp).await,
+        None => Rest::NotAsked,
+    }
+}
+
+/// Asks for all that `status` shows.
+pub async fn ask_details(cluster: &Cluster, evidence: &Evidence) -> (Rest, Details) {
+    let overview = ask_once(cluster, evidence).await;
+    let why = match &overview {
+        Rest::Up(_) => None,
+        Rest::Down(why) | Rest::Forbidden(why) => Some(why.clone()),
+        Rest::NotAsked => Some("no JobManager pod is ready".to_owned()),
     };
-    let Pod { name, rest_port, .. } = pod;
-    let rest = PodRest {
-        cluster,
-        namespace: &evidence.namespace,
-        pod: name,
-        port: rest_port.unwrap_or(DEFAULT_PORT),
+    let details = match (PodRest::of(cluster, evidence), why) {
+        (Some(rest), None) => {
+            let (memory, taskmanagers, jobs) = tokio::join!(
+                within(flink::memory(&rest)),
+                within(flink::taskmanagers(&rest)),
+                within(flink::jobs(&rest)),
+            );
+            Details { memory, taskmanagers, jobs }
+        }
+        (_, why) => {
+            let why = why.unwrap_or_default();
+            Details {
+                memory: Part::Unknown(why.clone()),
+                taskmanagers: Part::Unknown(why.clone()),
+                jobs: Part::Unknown(why),
+            }
+        }
     };
-    poll(|| flink::overview(&rest), patience).await
+    (overview, details)
+}
+
+async fn within<T>(asked: impl Future<Output = Result<T, RestError>>) -> Part<T> {
+    match tokio::time::timeout(STATUS_PATIENCE, asked).await {
+        Ok(Ok(answer)) => Part::Known(answer),
+        Ok(Err(error)) => Part::Unknown(error.to_string()),
+        Err(_) => Part::Unknown(format!("no answer within {} s", STATUS_PATIENCE.as_secs())),
+    }
+}
+
+/// Sessions that are asked at the same time.
+const SESSIONS_AT_ONCE: usize = 16;
+
+/// How long one session may take to answer, and all of them together.
+const SESSION_PATIENCE: Duration = Duration::from_secs(1);
+const LIST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the REST of each session how busy it is. What does not answer in time stays unknown.
+pub async fn add_loads(cluster: &Cluster, sessions: &mut [SessionView]) {
+    let asked =
+        futures::stream::iter(sessions.iter_mut()).for_each_concurrent(SESSIONS_AT_ONCE, async |session| {
+            let Some(pod) = session.jobmanager_pod.clone() else { return };
+            let port = session.rest_port.unwrap_or(DEFAULT_PORT);
+            let rest = PodRest { cluster, namespace: &session.namespace.clone(), pod: &pod, port };
+            match tokio::time::timeout(SESSION_PATIENCE, flink::overview(&rest)).await {
+                Ok(Ok(overview)) => {
+                    session.load = Some(overview.load());
+                    session.version = Some(overview.version);
+                }
+                Ok(Err(error)) => tracing::debug!(%error, pod, "REST does not answer"),
+                Err(_) => tracing::debug!(pod, "REST did not answer in time"),
+            }
+        });
+    let _ = tokio::time::timeout(LIST_PATIENCE, asked).await;
 }
 
 /// Starts a try every [`POLL`] until one succeeds; none once `patience` is over.
-async fn poll<F>(mut ask: impl FnMut() -> F, patience: Duration) -> Rest
+async fn poll<F>(mut ask: impl FnMut() -> F, patience: Duration, after: AfterError) -> Rest
 where
     F: Future<Output = Result<Overview, RestError>>,
 {
@@ -96,6 +193,9 @@ where
                 Err(error) => {
                     tracing::debug!(%error, "REST does not answer yet");
                     last = Rest::Down(error.to_string());
+                    if after == AfterError::GiveUp {
+                        return last;
+                    }
                 }
             },
             () = tokio::time::sleep_until(end) => return last,
@@ -129,6 +229,7 @@ mod tests {
                 }
             },
             Duration::from_secs(2),
+            AfterError::AskAgain,
         )
         .await;
         assert_eq!(rest, Rest::Up(overview()));
@@ -144,6 +245,7 @@ mod tests {
                 async { Err(RestError::Unreachable("refused".to_owned())) }
             },
             Duration::from_secs(1),
+            AfterError::AskAgain,
         )
         .await;
         assert_eq!(rest, Rest::Down("refused".to_owned()));
@@ -151,9 +253,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_only_wants_to_know_takes_the_first_refusal() {
+        let started = Instant::now();
+        let refused = || async { Err(RestError::Unreachable("refused".to_owned())) };
+        let rest = poll(refused, Duration::from_secs(60), AfterError::GiveUp).await;
+        assert_eq!(rest, Rest::Down("refused".to_owned()));
+        assert!(started.elapsed() < Duration::from_millis(100));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_forbidden_stays_forbidden() {
-        let rest =
-            poll(|| async { Err(RestError::Forbidden("no".to_owned())) }, Duration::from_secs(60)).await;
+        let forbidden = || async { Err(RestError::Forbidden("no".to_owned())) };
+        let rest = poll(forbidden, Duration::from_secs(60), AfterError::AskAgain).await;
         assert_eq!(rest, Rest::Forbidden("no".to_owned()));
     }
 }

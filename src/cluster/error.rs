@@ -48,6 +48,30 @@ impl ClusterError {
         }
     }
 
+    /// An answer that ended before its end.
+    pub(super) fn broken_off(error: &std::io::Error) -> Self {
+        Self::Unreachable { cause: format!("the connection was lost: {}", chain(error)) }
+    }
+
+    /// What the server said when it refused a request to this user.
+    pub(super) fn forbidden(message: &str) -> Self {
+        Self::Api(Box::new(Status::failure(message, "Forbidden").with_code(403)))
+    }
+
+    /// The resourceVersion that a watch starts from is no longer known: what it missed, only a new list tells.
+    pub fn is_expired(&self) -> bool {
+        matches!(self, Self::Api(status) if status.code == 410)
+    }
+
+    /// True for what the next try may not meet, such as an API server that restarts.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Unreachable { .. } | Self::TimedOut(_) => true,
+            Self::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
+            Self::Config(_) | Self::Unauthorized(_) | Self::Answer(_) => false,
+        }
+    }
+
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api(status) if status.is_not_found())
     }

@@ -1,48 +1,52 @@
 //! Observes one session. Thin reading here, pure extraction below, judgement in `diagnosis`.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 
-use super::small::List;
+use super::sessions::{Deployment, Job};
+use super::small::{ContainerState, Pod, Template};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{self, Evidence, Exit, Outcome, Unschedulable};
 use crate::session::{SessionName, labels};
+
+/// What an observation is made of.
+pub(super) struct Observed {
+    pub evidence: Evidence,
+    pub deployment: Option<Deployment>,
+    pub job: Option<Job>,
+}
 
 impl Cluster {
     /// Observes the session `name` by its bootstrap Job, its Deployment and the pods of both.
     /// TaskManagers are left out: there may be thousands. Logs and events are read only where
     /// something went wrong and nothing else says why.
     pub async fn observe(&self, namespace: &str, name: &SessionName) -> Result<Evidence> {
+        self.observe_parts(namespace, name).await.map(|observed| observed.evidence)
+    }
+
+    pub(super) async fn observe_parts(&self, namespace: &str, name: &SessionName) -> Result<Observed> {
         let mut evidence = Evidence::empty(name.as_str(), namespace, Timestamp::now());
         evidence.scope = self.full_scope();
         let job = name.bootstrap_job();
         let selector = format!("{}={name},{}!={}", labels::APP, labels::COMPONENT, labels::TASKMANAGER);
-        let path = format!("{}?labelSelector={}", Kind::Pod.collection(Some(namespace)), escape(&selector));
+        let selector = format!("labelSelector={}", escape(&selector));
         let (job, deployment, pods) = tokio::join!(
-            self.get::<Job>(namespace, &job),
-            self.get::<Deployment>(namespace, name.as_str()),
-            self.read::<List<Pod>>(&path, "application/json"),
+            self.object::<Job>(Kind::Job, namespace, &job),
+            self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
+            self.list_of::<Pod>(Kind::Pod, Some(namespace), &selector),
         );
         let job = part(&mut evidence, "job", job)?;
         let mut deployment = part(&mut evidence, "deployment", deployment)?;
         let succeeded = job.as_ref().is_some_and(|job| bootstrap(job).outcome == Outcome::Succeeded);
         if succeeded && deployment.is_none() {
             // The reads are not of one moment: now that the Job is complete, what it made is there.
-            let again = self.get::<Deployment>(namespace, name.as_str()).await;
+            let again = self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()).await;
             deployment = part(&mut evidence, "deployment", again)?;
         }
-        let pods = part(&mut evidence, "pods", pods.map(Some))?.map(|list| list.items).unwrap_or_default();
+        let pods = part(&mut evidence, "pods", pods.map(Some))?.unwrap_or_default();
 
-        let is_jobmanager = |pod: &&Pod| {
-            pod.metadata
-                .labels
-                .as_ref()
-                .and_then(|l| l.get(labels::COMPONENT))
-                .is_some_and(|c| c == labels::JOBMANAGER)
-        };
+        let is_jobmanager =
+            |pod: &&Pod| pod.metadata.labels.get(labels::COMPONENT).is_some_and(|c| c == labels::JOBMANAGER);
         let (jobmanagers, others): (Vec<&Pod>, Vec<&Pod>) = pods.iter().partition(is_jobmanager);
         evidence.jobmanagers = jobmanagers.into_iter().map(pod).collect();
         evidence.jobmanagers.sort_by_key(|pod| pod.created);
@@ -52,7 +56,7 @@ impl Cluster {
             ..bootstrap(job)
         });
         self.explain(&mut evidence).await;
-        Ok(evidence)
+        Ok(Observed { evidence, deployment, job })
     }
 
     /// Adds what only logs and events tell.
@@ -100,14 +104,12 @@ fn part<T>(evidence: &mut Evidence, what: &str, answer: Result<Option<T>>) -> Re
 }
 
 fn is_owned_by(pod: &Pod, job: &Job) -> bool {
-    let owners = pod.metadata.owner_references.iter().flatten();
-    job.metadata.uid.as_ref().is_some_and(|uid| owners.into_iter().any(|owner| &owner.uid == uid))
+    pod.metadata.owner_references.iter().any(|owner| owner.uid == job.metadata.uid)
 }
 
 fn bootstrap(job: &Job) -> evidence::Bootstrap {
-    let conditions = job.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
     let (mut outcome, mut ended) = (Outcome::Running, None);
-    for condition in conditions.filter(|condition| condition.status == "True") {
+    for condition in job.status.conditions.iter().filter(|condition| condition.status == "True") {
         outcome = match condition.type_.as_str() {
             "Complete" | "SuccessCriteriaMet" => Outcome::Succeeded,
             "Failed" | "FailureTarget" => Outcome::Failed(format!(
@@ -117,12 +119,12 @@ fn bootstrap(job: &Job) -> evidence::Bootstrap {
             )),
             _ => continue,
         };
-        ended = condition.last_transition_time.as_ref().map(|time| time.0);
+        ended = condition.last_transition_time;
     }
     evidence::Bootstrap {
-        job: job.metadata.name.clone().unwrap_or_default(),
-        uid: job.metadata.uid.clone().unwrap_or_default(),
-        created: job.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        job: job.metadata.name.clone(),
+        uid: job.metadata.uid.clone(),
+        created: job.metadata.creation_timestamp,
         outcome,
         ended,
         ..evidence::Bootstrap::default()
@@ -130,62 +132,42 @@ fn bootstrap(job: &Job) -> evidence::Bootstrap {
 }
 
 fn deployment_evidence(deployment: &Deployment) -> evidence::Deployment {
-    let metadata = &deployment.metadata;
-    let spec = deployment.spec.as_ref();
-    let status = deployment.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let mut conditions = deployment.status.conditions.iter();
     evidence::Deployment {
-        uid: metadata.uid.clone().unwrap_or_default(),
-        created: metadata.creation_timestamp.as_ref().map(|time| time.0),
-        deleting: metadata.deletion_timestamp.is_some(),
-        replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-        ready: status.and_then(|status| status.ready_replicas).unwrap_or(0),
+        uid: deployment.metadata.uid.clone(),
+        created: deployment.metadata.creation_timestamp,
+        deleting: deployment.metadata.deletion_timestamp.is_some(),
+        replicas: deployment.spec.replicas.unwrap_or(1),
+        ready: deployment.status.ready_replicas,
         pod_refused: conditions
-            .into_iter()
             .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
             .map(|condition| condition.message.clone().unwrap_or_default()),
     }
 }
 
 fn pod(pod: &Pod) -> evidence::Pod {
-    let status = pod.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
-    let container: Option<&ContainerStatus> =
-        status.and_then(|status| status.container_statuses.as_ref()).and_then(|statuses| statuses.first());
-    let state = container.and_then(|container| container.state.as_ref());
+    let container = pod.status.container_statuses.first().cloned().unwrap_or_default();
+    let unschedulable = pod.status.conditions.iter().find(|c| {
+        c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
+    });
     evidence::Pod {
-        name: pod.metadata.name.clone().unwrap_or_default(),
-        uid: pod.metadata.uid.clone().unwrap_or_default(),
-        created: pod.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        name: pod.metadata.name.clone(),
+        uid: pod.metadata.uid.clone(),
+        created: pod.metadata.creation_timestamp,
         deleting: pod.metadata.deletion_timestamp.is_some(),
-        phase: status.and_then(|status| status.phase.clone()).unwrap_or_default(),
-        ready: container.is_some_and(|container| container.ready),
-        unschedulable: conditions
-            .into_iter()
-            .find(|c| {
-                c.type_ == "PodScheduled"
-                    && c.status == "False"
-                    && c.reason.as_deref() == Some("Unschedulable")
-            })
-            .map(|condition| Unschedulable {
-                since: condition.last_transition_time.as_ref().map(|time| time.0),
-                message: condition.message.clone().unwrap_or_default(),
-                node_is_coming: false,
-            }),
-        waiting: state.and_then(|state| state.waiting.as_ref()).map(|waiting| {
-            (waiting.reason.clone().unwrap_or_default(), waiting.message.clone().unwrap_or_default())
+        phase: pod.status.phase.clone(),
+        ready: container.ready,
+        unschedulable: unschedulable.map(|condition| Unschedulable {
+            since: condition.last_transition_time,
+            message: condition.message.clone().unwrap_or_default(),
+            node_is_coming: false,
         }),
-        ended: state.and_then(exit),
-        ended_before: container.and_then(|container| container.last_state.as_ref()).and_then(exit),
-        restarts: container.map_or(0, |container| container.restart_count),
-        // Called `rest` from Flink 1.11 on, `rest-port` in 1.10.
-        rest_port: pod
-            .spec
-            .iter()
-            .flat_map(|spec| &spec.containers)
-            .flat_map(|container| container.ports.iter().flatten())
-            .find(|port| port.name.as_deref().is_some_and(|name| name.starts_with("rest")))
-            .and_then(|port| u16::try_from(port.container_port).ok()),
+        ended: exit(&container.state),
+        ended_before: exit(&container.last_state),
+        waiting: container.state.waiting.map(|waiting| (waiting.reason, waiting.message)),
+        started: container.state.running.and_then(|running| running.started_at),
+        restarts: container.restart_count,
+        rest_port: Template { spec: pod.spec.clone() }.rest_port(),
         last_log: None,
     }
 }
@@ -193,7 +175,8 @@ fn pod(pod: &Pod) -> evidence::Pod {
 fn exit(state: &ContainerState) -> Option<Exit> {
     state.terminated.as_ref().map(|terminated| Exit {
         code: terminated.exit_code,
-        reason: terminated.reason.clone().unwrap_or_default(),
-        message: terminated.message.clone().unwrap_or_default(),
+        reason: terminated.reason.clone(),
+        message: terminated.message.clone(),
+        at: terminated.finished_at,
     })
 }

@@ -32,9 +32,7 @@ impl Cluster {
         let pod = deployment.spec.and_then(|spec| spec.template.spec).unwrap_or_default();
         let image = pod.containers.into_iter().next().and_then(|container| container.image);
         let mut files: BTreeMap<String, String> = config.and_then(|config| config.data).unwrap_or_default();
-        // Where there are two, the flat file wins (GlobalConfiguration of 1.19 and 1.20).
-        let nested = files.remove("config.yaml");
-        let settings = files.remove("flink-conf.yaml").or(nested).unwrap_or_default();
+        let settings = flinkdeployment::take_settings(&mut files).unwrap_or_default();
         Ok(Some(Live {
             name: name.to_string(),
             namespace: namespace.to_owned(),
@@ -43,7 +41,7 @@ impl Cluster {
                 .or_else(|| FlinkVersion::from_image_tag(image.as_deref().unwrap_or_default())),
             image,
             service_account: pod.service_account_name,
-            config: flinkdeployment::flat(&settings),
+            config: settings,
             log_files: files,
             record: record.and_then(|text| serde_json::from_str::<Value>(text).ok()),
             taskmanager_template: template

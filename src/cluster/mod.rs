@@ -7,10 +7,13 @@ pub mod connect;
 pub mod error;
 mod events;
 mod evidence;
+mod follow;
 mod forward;
 mod kind;
+mod list;
 mod live;
 mod logs;
+mod look;
 mod objects;
 mod preflight;
 mod session_objects;
@@ -32,10 +35,11 @@ pub use connect::{Options, connect};
 pub use error::{ClusterError, Result};
 pub use forward::PodPort;
 pub use kind::{Kind, ObjectRef};
+pub use look::{Config, Look};
 pub use objects::Propagation;
 pub use preflight::Rights;
 pub use session_objects::SessionObjects;
-pub use sessions::Scope;
+pub use sessions::{Follow, News, Query, Scope, SessionEvent, Sessions};
 pub use surroundings::{Question, Right};
 
 /// A client of one cluster, and the namespace that commands act in.
@@ -84,13 +88,17 @@ impl Cluster {
 
     /// Bounds one request by `--request-timeout` and sorts its error.
     async fn unary<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T> {
-        let answer = match self.request_timeout {
+        let sorted = async { request.await.map_err(|error| ClusterError::from_kube(error, &self.server)) };
+        self.within_request_timeout(sorted).await
+    }
+
+    async fn within_request_timeout<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.request_timeout {
             None => request.await,
             Some(limit) => {
                 tokio::time::timeout(limit, request).await.map_err(|_| ClusterError::TimedOut(limit))?
             }
-        };
-        answer.map_err(|error| ClusterError::from_kube(error, &self.server))
+        }
     }
 
     /// GETs `path` as `media_type`.

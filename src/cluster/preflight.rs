@@ -51,7 +51,7 @@ impl Cluster {
             self.get::<ConfigMap>(namespace, &hadoop),
             self.get::<ConfigMap>(namespace, &krb5),
             self.get::<ConfigMap>(namespace, &template),
-            self.metadata_of(Kind::ConfigMap, namespace, &selector),
+            self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
             self.get::<Job>(namespace, &job),
         )?;
         let mut objects = Vec::new();

@@ -62,10 +62,10 @@ impl Cluster {
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
         let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
             self.get::<Deployment>(namespace, name.as_str()),
-            self.metadata_of(Kind::Service, namespace, &selector),
-            self.metadata_of(Kind::ConfigMap, namespace, &selector),
-            self.metadata_of(Kind::Pod, namespace, &of_app),
-            self.metadata_of(Kind::Job, namespace, &by_app),
+            self.metadata_of(Kind::Service, Some(namespace), &selector),
+            self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
+            self.metadata_of(Kind::Pod, Some(namespace), &of_app),
+            self.metadata_of(Kind::Job, Some(namespace), &by_app),
             self.hand_made_bootstrap(namespace, name),
         )?;
         let mut objects =

@@ -1,31 +1,15 @@
 //! Objects cut down to the fields that are looked at: what is not read is not kept in memory.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::tables::escape;
 use super::{Cluster, Kind, Result};
 use crate::model::session::Owner;
 use crate::session::{SessionName, labels};
-
-/// A list of objects.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "T: Deserialize<'de>")]
-pub(super) struct List<T> {
-    #[serde(deserialize_with = "null_is_empty")]
-    pub items: Vec<T>,
-}
-
-/// The API server writes `null` for an empty list of metadata.
-fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    items: D,
-) -> std::result::Result<Vec<T>, D::Error> {
-    Option::<Vec<T>>::deserialize(items).map(Option::unwrap_or_default)
-}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -39,18 +23,20 @@ pub(super) struct Metadata {
     pub owner_references: Vec<OwnerReference>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct OwnerReference {
     pub kind: String,
     pub name: String,
+    pub uid: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Template {
     pub spec: TemplateSpec,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct TemplateSpec {
     #[serde(default)]
     pub containers: Vec<Container>,
@@ -61,21 +47,96 @@ impl Template {
     pub fn image(&self) -> Option<String> {
         self.spec.containers.first().and_then(|container| container.image.clone())
     }
+
+    /// The port of REST. It is called `rest` from Flink 1.11 on, `rest-port` in 1.10.
+    pub fn rest_port(&self) -> Option<u16> {
+        let ports = self.spec.containers.iter().flat_map(|container| &container.ports);
+        let mut rest = ports.filter(|port| port.name.starts_with("rest"));
+        rest.next().and_then(|port| u16::try_from(port.container_port).ok())
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Container {
     pub image: Option<String>,
     pub command: Vec<String>,
     pub args: Vec<String>,
+    pub ports: Vec<Port>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Port {
+    pub name: String,
+    pub container_port: i32,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Condition {
     #[serde(rename = "type")]
     pub type_: String,
     pub status: String,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub last_transition_time: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Pod {
+    pub metadata: Metadata,
+    pub spec: TemplateSpec,
+    #[serde(default)]
+    pub status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodStatus {
+    pub phase: String,
+    pub conditions: Vec<Condition>,
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ContainerStatus {
+    pub ready: bool,
+    pub restart_count: i32,
+    pub state: ContainerState,
+    pub last_state: ContainerState,
+}
+
+/// At most one of them is there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ContainerState {
+    pub waiting: Option<Waiting>,
+    pub running: Option<Running>,
+    pub terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Waiting {
+    pub reason: String,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Running {
+    pub started_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Terminated {
+    pub exit_code: i32,
+    pub reason: String,
+    pub message: String,
+    pub finished_at: Option<Timestamp>,
 }
 
 /// An object of which only the metadata matters.
@@ -84,23 +145,25 @@ pub(super) struct Bare {
     pub metadata: Metadata,
 }
 
+/// A list of metadata alone.
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+
 impl Cluster {
     /// Lists the metadata alone of `kind` under `selector`.
-    pub(super) async fn metadata_of(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Bare>> {
-        const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
-        let path = format!("{}?labelSelector={}", kind.collection(Some(namespace)), escape(selector));
-        self.read::<List<Bare>>(&path, METADATA).await.map(|list| list.items)
-    }
-
-    /// Lists `kind` under `selector`, in one namespace or in all.
-    pub(super) async fn list_of<T: for<'de> Deserialize<'de> + Debug>(
+    pub(super) async fn metadata_of(
         &self,
         kind: Kind,
         namespace: Option<&str>,
         selector: &str,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<Bare>> {
         let path = format!("{}?labelSelector={}", kind.collection(namespace), escape(selector));
-        self.read::<List<T>>(&path, "application/json").await.map(|list| list.items)
+        let mut objects = Vec::new();
+        self.each_of(&path, METADATA, "items", |_, object| {
+            objects.push(serde_json::from_slice(object)?);
+            Ok(())
+        })
+        .await?;
+        Ok(objects)
     }
 }
 
@@ -134,7 +197,11 @@ impl From<&ObjectMeta> for Metadata {
             deletion_timestamp: meta.deletion_timestamp.as_ref().map(|time| time.0),
             labels: meta.labels.clone().unwrap_or_default(),
             owner_references: owners
-                .map(|owner| OwnerReference { kind: owner.kind.clone(), name: owner.name.clone() })
+                .map(|owner| OwnerReference {
+                    kind: owner.kind.clone(),
+                    name: owner.name.clone(),
+                    uid: owner.uid.clone(),
+                })
                 .collect(),
         }
     }
@@ -154,15 +221,6 @@ pub(super) fn is_high_availability(name: &SessionName, metadata: &Metadata) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_empty_list_may_be_null() {
-        let empty: List<Bare> = serde_json::from_str(
-            r#"{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"845"},"items":null}"#,
-        )
-        .expect("list");
-        assert!(empty.items.is_empty());
-    }
 
     #[test]
     fn high_availability_state_is_what_nobody_owns() {

@@ -16,7 +16,6 @@ use kube::api::{ListParams, PostParams};
 
 use shapes::{NodeList, PodRequests, SecretKeys, SecretTable, amounts};
 
-use super::small::List;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
@@ -147,10 +146,10 @@ impl Cluster {
     /// What the pods on a node ask for.
     async fn asked_of(&self, node: &str) -> Result<Amounts> {
         let selector = format!("spec.nodeName%3D{node},status.phase!%3DSucceeded,status.phase!%3DFailed");
-        let path = format!("/api/v1/pods?fieldSelector={selector}");
-        let pods: List<PodRequests> = self.read(&path, "application/json").await?;
+        let selector = format!("fieldSelector={selector}");
+        let pods: Vec<PodRequests> = self.list_of(Kind::Pod, None, &selector).await?;
         let mut asked = Amounts::new();
-        let containers = pods.items.into_iter().flat_map(|pod| pod.spec.containers);
+        let containers = pods.into_iter().flat_map(|pod| pod.spec.containers);
         for (name, amount) in containers.flat_map(|container| amounts(container.resources.requests)) {
             *asked.entry(name).or_default() += amount;
         }

@@ -1,44 +1,56 @@
 //! Tables as the API server makes them, so that they match kubectl's in every Kubernetes version.
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::list::ListHead;
 use super::{Cluster, Kind, Result};
 use crate::model::TableView;
 
-const AS_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
+pub(super) const AS_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
-/// The fields of meta.k8s.io/v1 Table that are shown.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Table {
-    #[serde(default)]
-    column_definitions: Vec<Column>,
-    /// `null` for an empty list.
-    rows: Option<Vec<Row>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Column {
-    name: String,
-    /// 0 is shown always, above only with `-o wide`.
-    #[serde(default)]
-    priority: i32,
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    cells: Vec<serde_json::Value>,
+/// One row of a meta.k8s.io/v1 Table.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Row {
+    pub cells: Vec<Value>,
 }
 
 impl Cluster {
-    /// The table of `kind` under `selector` in `namespace`, without the wide columns.
-    pub async fn table(&self, kind: Kind, namespace: &str, selector: &str) -> Result<TableView> {
-        let path = format!(
-            "{}?includeObject=None&labelSelector={}",
-            kind.collection(Some(namespace)),
-            escape(selector)
-        );
-        self.read::<Table>(&path, AS_TABLE).await.map(view)
+    /// The table of `kind` under `selector` in `namespace`; `wide` with all columns, as `-o wide`.
+    pub async fn table(&self, kind: Kind, namespace: &str, selector: &str, wide: bool) -> Result<TableView> {
+        let mut view = TableView::default();
+        let mut shown = Vec::new();
+        let head = self
+            .each_row(kind, Some(namespace), selector, |head, row| {
+                if shown.is_empty() {
+                    shown = shown_columns(head, wide);
+                }
+                view.rows.push(
+                    shown.iter().map(|index| row.cells.get(*index).map_or_else(String::new, cell)).collect(),
+                );
+            })
+            .await?;
+        let name = |index: usize| head.column_definitions[index].name.to_uppercase();
+        view.header = shown_columns(&head, wide).into_iter().map(name).collect();
+        Ok(view)
+    }
+
+    /// Hands every row of the table of `kind` to `each`. The rows come without their objects, which
+    /// makes 155 bytes of a pod instead of 7.6 KB.
+    pub(super) async fn each_row(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        selector: &str,
+        mut each: impl FnMut(&ListHead, Row),
+    ) -> Result<ListHead> {
+        let path =
+            format!("{}?includeObject=None&labelSelector={}", kind.collection(namespace), escape(selector));
+        self.each_of(&path, AS_TABLE, "rows", |head, row| {
+            each(head, serde_json::from_slice(row)?);
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -51,34 +63,19 @@ pub(super) fn escape(text: &str) -> String {
     text.bytes().map(escape).collect()
 }
 
-fn view(table: Table) -> TableView {
-    let shown: Vec<usize> = table
-        .column_definitions
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| c.priority == 0)
-        .map(|(i, _)| i)
-        .collect();
-    let pick = |cells: &[String]| -> Vec<String> {
-        shown.iter().map(|index| cells.get(*index).cloned().unwrap_or_default()).collect()
-    };
-    let names: Vec<String> =
-        table.column_definitions.iter().map(|column| column.name.to_uppercase()).collect();
-    let rows = table.rows.unwrap_or_default();
-    TableView {
-        header: pick(&names),
-        rows: rows.iter().map(|row| pick(&row.cells.iter().map(cell).collect::<Vec<_>>())).collect(),
-    }
+fn shown_columns(head: &ListHead, wide: bool) -> Vec<usize> {
+    let columns = head.column_definitions.iter().enumerate();
+    columns.filter(|(_, column)| wide || column.priority == 0).map(|(index, _)| index).collect()
 }
 
 /// A cell as kubectl prints it: the text up to its first line break, other values as JSON.
-fn cell(value: &serde_json::Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     match value {
-        serde_json::Value::String(text) => match text.find(['\n', '\r', '\u{c}']) {
+        Value::String(text) => match text.find(['\n', '\r', '\u{c}']) {
             Some(end) => format!("{}...", &text[..end]),
             None => text.clone(),
         },
-        serde_json::Value::Null => "<nil>".to_owned(),
+        Value::Null => "<nil>".to_owned(),
         other => other.to_string(),
     }
 }
@@ -88,23 +85,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wide_columns_are_left_out_and_cells_become_text() {
-        let table: Table = serde_json::from_str(
-            r#"{"kind":"Table","columnDefinitions":[
-                {"name":"Name","type":"string","priority":0},{"name":"Restarts","type":"string"},
-                {"name":"IP","type":"string","priority":1},{"name":"Age","type":"string","priority":0}],
-               "rows":[{"cells":["roc",3,"10.0.0.1","5s"]},{"cells":["two\nlines",null,"",true]}]}"#,
+    fn wide_columns_are_shown_on_request() {
+        let head: ListHead = serde_json::from_str(
+            r#"{"columnDefinitions":[{"name":"Name","priority":0},{"name":"Restarts"},{"name":"IP","priority":1}]}"#,
         )
-        .expect("table");
-        let view = view(table);
-        assert_eq!(view.header, ["NAME", "RESTARTS", "AGE"]);
-        assert_eq!(view.rows, [["roc", "3", "5s"], ["two...", "<nil>", "true"]]);
+        .expect("head");
+        assert_eq!(shown_columns(&head, false), [0, 1]);
+        assert_eq!(shown_columns(&head, true), [0, 1, 2]);
     }
 
     #[test]
-    fn an_empty_list_has_null_rows() {
-        let table: Table = serde_json::from_str(r#"{"columnDefinitions":[],"rows":null}"#).expect("table");
-        assert_eq!(view(table), TableView::default());
+    fn cells_become_text() {
+        let row: Row = serde_json::from_str(r#"{"cells":["two\nlines",3,null,true]}"#).expect("row");
+        assert_eq!(row.cells.iter().map(cell).collect::<Vec<_>>(), ["two...", "3", "<nil>", "true"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod create;
 pub mod delete;
+mod listing;
 pub mod ls;
 mod readiness;
 mod session_tables;

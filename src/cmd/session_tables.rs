@@ -1,64 +1,66 @@
-//! The tables that `create` and `status` end with: what `kubectl get pod,svc -l app=NAME` prints.
+//! The tables that `create` and `status` show: what `kubectl get pod,svc -l app=NAME` prints.
 
 use crate::cluster::{Cluster, ClusterError, Kind};
 use crate::model::TableView;
-use crate::output::table;
+use crate::model::status::Part;
+use crate::output::printable;
+use crate::output::table::Layout;
 use crate::session::{SessionName, labels};
 
-/// Pods, then Services, with a blank line between. A kind without objects has no table.
-///
-/// Kinds that this user may not list are left out and named in the second part.
-pub async fn read_what_may_be_read(
+/// Reads both tables. A kind that this user may not list is unknown.
+pub async fn read(
     cluster: &Cluster,
     namespace: &str,
     name: &SessionName,
-) -> Result<(String, Vec<String>), ClusterError> {
+) -> Result<(Part<TableView>, Part<TableView>), ClusterError> {
     let selector = format!("{}={name}", labels::APP);
     let (pods, services) = tokio::join!(
-        cluster.table(Kind::Pod, namespace, &selector),
-        cluster.table(Kind::Service, namespace, &selector),
+        cluster.table(Kind::Pod, namespace, &selector, false),
+        cluster.table(Kind::Service, namespace, &selector, false),
     );
-    let mut forbidden = Vec::new();
-    let mut readable = |table: Result<TableView, ClusterError>| match table {
-        Err(error) if error.is_forbidden() => {
-            forbidden.push(error.to_string());
-            Ok(TableView::default())
-        }
-        table => table,
+    let readable = |table: Result<TableView, ClusterError>| match table {
+        Err(error) if error.is_forbidden() => Ok(Part::Unknown(error.to_string())),
+        table => table.map(Part::Known),
     };
-    let tables = [(Kind::Pod, readable(pods)?), (Kind::Service, readable(services)?)];
-    Ok((join(tables), forbidden))
+    Ok((readable(pods)?, readable(services)?))
 }
 
-fn join(tables: [(Kind, TableView); 2]) -> String {
-    let rendered = tables.into_iter().filter(|(_, view)| !view.rows.is_empty()).map(|(kind, mut view)| {
-        // kubectl puts the kind in front of the name where it prints several.
-        for name in view.rows.iter_mut().filter_map(|row| row.first_mut()) {
-            *name = format!("{}/{name}", kind.resource());
+/// Pods, then Services, with a blank line between. A kind without objects has no table.
+pub fn render(pods: &Part<TableView>, services: &Part<TableView>, colour: bool) -> String {
+    let tables = [(Kind::Pod, pods), (Kind::Service, services)];
+    let rendered = tables.into_iter().map(|(kind, part)| match part {
+        Part::Known(view) if view.rows.is_empty() => String::new(),
+        Part::Known(view) => {
+            let mut view = view.clone();
+            // kubectl puts the kind in front of the name where it prints several.
+            for name in view.rows.iter_mut().filter_map(|row| row.first_mut()) {
+                *name = format!("{}/{name}", kind.resource());
+            }
+            Layout::coloured(colour).render(&view, true)
         }
-        table::render(&view, true)
+        Part::Unknown(why) => format!("{}: unknown: {}\n", kind.resource(), printable(why)),
     });
-    rendered.collect::<Vec<_>>().join("\n")
+    rendered.filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn view(name: &str) -> TableView {
-        TableView { header: vec!["NAME".to_owned()], rows: vec![vec![name.to_owned()]] }
+    fn view(name: &str) -> Part<TableView> {
+        Part::Known(TableView { header: vec!["NAME".to_owned()], rows: vec![vec![name.to_owned()]] })
     }
 
     #[test]
     fn kinds_are_apart_by_a_blank_line_and_named_in_front() {
+        let none = Part::Known(TableView::default());
+        assert_eq!(render(&view("a"), &view("b"), false), "NAME\npod/a\n\nNAME\nservice/b\n");
+        assert_eq!(render(&none, &view("b"), false), "NAME\nservice/b\n");
+        assert_eq!(render(&none, &none, false), "");
+        let unknown = Part::Unknown("pods is forbidden".to_owned());
         assert_eq!(
-            join([(Kind::Pod, view("a")), (Kind::Service, view("b"))]),
-            "NAME\npod/a\n\nNAME\nservice/b\n"
+            render(&unknown, &view("b"), false),
+            "pod: unknown: pods is forbidden\n\nNAME\nservice/b\n"
         );
-        assert_eq!(
-            join([(Kind::Pod, TableView::default()), (Kind::Service, view("b"))]),
-            "NAME\nservice/b\n"
-        );
-        assert_eq!(join([(Kind::Pod, TableView::default()), (Kind::Service, TableView::default())]), "");
     }
 }

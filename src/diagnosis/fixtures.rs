@@ -47,7 +47,7 @@ pub fn jobmanager() -> Pod {
 }
 
 pub fn exit(code: i32, reason: &str, message: &str) -> Exit {
-    Exit { code, reason: reason.to_owned(), message: message.to_owned() }
+    Exit { code, reason: reason.to_owned(), message: message.to_owned(), at: None }
 }
 
 /// What REST says of a session without TaskManagers.

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::session::Load;
+
 /// Everything that a rule may look at. Absent parts were not there, or could not be read: then
 /// [`Evidence::unreadable`] says so.
 #[derive(Clone, Debug)]
@@ -76,6 +78,8 @@ pub struct Pod {
     pub ended: Option<Exit>,
     /// How the container ended before it was restarted.
     pub ended_before: Option<Exit>,
+    /// When the container was started, while it runs.
+    pub started: Option<Timestamp>,
     pub restarts: i32,
     /// The container's port for REST.
     pub rest_port: Option<u16>,
@@ -99,6 +103,7 @@ pub struct Exit {
     pub reason: String,
     /// The container's termination message.
     pub message: String,
+    pub at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +124,16 @@ pub struct Overview {
     pub slots_total: u32,
     pub slots_available: u32,
     pub jobs_running: u32,
+}
+
+impl Overview {
+    pub fn load(&self) -> Load {
+        Load {
+            slots_free: self.slots_available,
+            slots_total: self.slots_total,
+            jobs_running: self.jobs_running,
+        }
+    }
 }
 
 impl Evidence {

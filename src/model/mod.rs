@@ -5,6 +5,7 @@
 pub mod evidence;
 pub mod finding;
 pub mod session;
+pub mod status;
 pub mod surroundings;
 pub mod table;
 

@@ -1,31 +1,57 @@
 //! A session as `ls` shows it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// One row of `ls`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionView {
     pub name: String,
     pub namespace: String,
     pub uid: Option<String>,
     pub created: Option<Timestamp>,
+    /// Those of the Deployment.
+    pub labels: BTreeMap<String, String>,
     /// JobManagers that are ready, and that should be.
     pub ready: i32,
     pub desired: i32,
     /// The worst true state, in kubectl's kind of word.
     pub status: String,
     pub version: Option<String>,
-    pub taskmanagers: usize,
+    /// TaskManager pods; none when the user may not list pods.
+    pub taskmanagers: Option<usize>,
     pub image: Option<String>,
     pub owner: Owner,
+    /// None when the Services do not tell.
+    pub high_availability: Option<bool>,
+    /// Of the Service in front of REST.
+    pub service_type: Option<String>,
+    /// Of the JobManager's container, as kubectl prints them: `3 (2m ago)`.
+    pub restarts: Option<String>,
+    /// What REST says; none when it was not asked, or did not answer.
+    pub load: Option<Load>,
+    /// A JobManager pod that is ready, and its port for REST.
+    pub jobmanager_pod: Option<String>,
+    pub rest_port: Option<u16>,
+}
+
+/// How busy a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Load {
+    pub slots_free: u32,
+    pub slots_total: u32,
+    pub jobs_running: u32,
 }
 
 /// Who looks after a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owner {
     Plugin,
     FlinkOperator,
+    #[default]
     Other,
 }
 
@@ -36,6 +62,23 @@ impl Owner {
             Self::FlinkOperator => "flink-operator",
             Self::Other => "other",
         }
+    }
+}
+
+impl SessionView {
+    /// A session of which nothing more is known.
+    pub fn named(namespace: &str, name: &str, status: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            status: status.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// How often the JobManager's container was restarted.
+    pub fn restart_count(&self) -> Option<u32> {
+        self.restarts.as_ref().and_then(|text| text.split(' ').next()).and_then(|number| number.parse().ok())
     }
 }
 
@@ -53,25 +96,59 @@ struct Json<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
+pub(super) struct Metadata<'a> {
     name: &'a str,
     namespace: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     creation_timestamp: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status<'a> {
+pub(super) struct Status<'a> {
     phase: &'a str,
     ready_replicas: i32,
     replicas: i32,
     flink_version: Option<&'a str>,
     image: Option<&'a str>,
-    task_managers: usize,
+    task_managers: Option<usize>,
     owner: &'static str,
+    high_availability: Option<bool>,
+    service_type: Option<&'a str>,
+    restarts: Option<u32>,
+    load: Option<Load>,
+}
+
+impl SessionView {
+    pub(super) fn metadata(&self) -> Metadata<'_> {
+        Metadata {
+            name: &self.name,
+            namespace: &self.namespace,
+            uid: self.uid.as_deref(),
+            creation_timestamp: self.created.map(|created| created.to_string()),
+            labels: &self.labels,
+        }
+    }
+
+    pub(super) fn json_status(&self) -> Status<'_> {
+        Status {
+            phase: &self.status,
+            ready_replicas: self.ready,
+            replicas: self.desired,
+            flink_version: self.version.as_deref(),
+            image: self.image.as_deref(),
+            task_managers: self.taskmanagers,
+            owner: self.owner.as_str(),
+            high_availability: self.high_availability,
+            service_type: self.service_type.as_deref(),
+            restarts: self.restart_count(),
+            load: self.load,
+        }
+    }
 }
 
 impl Serialize for SessionView {
@@ -79,40 +156,15 @@ impl Serialize for SessionView {
         Json {
             api_version: API_VERSION,
             kind: "Session",
-            metadata: Metadata {
-                name: &self.name,
-                namespace: &self.namespace,
-                uid: self.uid.as_deref(),
-                creation_timestamp: self.created.map(|created| created.to_string()),
-            },
-            status: Status {
-                phase: &self.status,
-                ready_replicas: self.ready,
-                replicas: self.desired,
-                flink_version: self.version.as_deref(),
-                image: self.image.as_deref(),
-                task_managers: self.taskmanagers,
-                owner: self.owner.as_str(),
-            },
+            metadata: self.metadata(),
+            status: self.json_status(),
         }
         .serialize(serializer)
     }
 }
 
-/// The list that `ls -o json` prints, also around a single session.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionList<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    items: &'a [SessionView],
-}
-
-impl<'a> SessionList<'a> {
-    pub fn new(items: &'a [SessionView]) -> Self {
-        Self { api_version: API_VERSION, kind: "SessionList", items }
-    }
-}
+/// The kind of the list around sessions.
+pub const LIST_KIND: &str = "SessionList";
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -129,16 +181,21 @@ pub(crate) mod tests {
             desired: 1,
             status: "Running".to_owned(),
             version: Some("2.3.0".to_owned()),
-            taskmanagers: 2,
+            taskmanagers: Some(2),
             image: Some("flink:2.3.0".to_owned()),
             owner: Owner::Plugin,
+            labels: BTreeMap::from([("app".to_owned(), "roc".to_owned())]),
+            high_availability: Some(false),
+            service_type: Some("ClusterIP".to_owned()),
+            restarts: Some("3 (2m ago)".to_owned()),
+            load: Some(Load { slots_free: 1, slots_total: 2, jobs_running: 1 }),
+            jobmanager_pod: Some("roc-1-2".to_owned()),
+            rest_port: Some(8081),
         }
     }
 
     #[test]
-    fn json_has_the_shape_of_a_kubernetes_list() {
-        insta::assert_snapshot!(serde_json::to_string_pretty(&SessionList::new(&[roc()])).expect("json"));
-        insta::assert_snapshot!(serde_json::to_string(&SessionList::new(&[])).expect("json"),
-            @r#"{"apiVersion":"kubectl-flink/v1alpha1","kind":"SessionList","items":[]}"#);
+    fn json_has_the_shape_of_a_kubernetes_object() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&roc()).expect("json"));
     }
 }

@@ -4,11 +4,13 @@
 //! characters here, whatever command prints it. Nothing is decided here.
 
 pub mod age;
+pub mod colour;
 pub mod columns;
 pub mod format;
 pub mod jsonpath;
 pub mod objects;
 mod progress;
+mod screen;
 pub mod sort;
 pub mod table;
 mod text;
@@ -19,38 +21,92 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 pub use progress::Progress;
+pub use screen::Screen;
 pub use text::printable;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colour {
+    /// On a terminal, unless the environment says no.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
 /// Where a run writes. One at a time, from one thread.
 pub struct Ui {
     out: RefCell<Box<dyn Write>>,
     err: RefCell<Box<dyn Write>>,
-    colour: bool,
+    /// Of stdout and of stderr.
+    colours: [bool; 2],
+    /// A line on stderr can be redrawn.
     live: bool,
+    /// So can a text on stdout.
+    redraws: bool,
     quiet: bool,
 }
 
 impl Ui {
-    /// The process's own streams. `colour` and `redraws` are what the environment allows, `quiet`
-    /// silences progress.
-    pub fn new(colour: bool, redraws: bool, quiet: bool) -> Self {
-        let is_terminal = io::stderr().is_terminal();
+    /// The process's own streams. `environment` and `redraws` are what the environment allows,
+    /// `colour` is what the user wants, `quiet` silences progress.
+    pub fn new(environment: bool, colour: Colour, redraws: bool, quiet: bool) -> Self {
+        let terminals = [io::stdout().is_terminal(), io::stderr().is_terminal()];
+        let coloured = |is_terminal: bool| match colour {
+            Colour::Auto => environment && is_terminal,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
         Self {
             out: RefCell::new(Box::new(io::BufWriter::new(io::stdout()))),
             err: RefCell::new(Box::new(io::stderr())),
-            colour: colour && is_terminal,
-            live: redraws && is_terminal,
+            colours: terminals.map(coloured),
+            live: redraws && terminals[1],
+            redraws: redraws && terminals[0],
             quiet,
         }
     }
 
     /// True when stderr takes colours and they are wanted.
     pub fn has_colour(&self) -> bool {
-        self.colour
+        self.colours[1]
+    }
+
+    /// True when stdout does.
+    pub fn colours_data(&self) -> bool {
+        self.colours[0]
+    }
+
+    /// True when stdout is a terminal on which a text can be drawn anew in its place.
+    pub fn redraws(&self) -> bool {
+        self.redraws
+    }
+
+    /// A text on the terminal that is drawn anew in its place.
+    pub fn screen(&self) -> Screen<'_> {
+        Screen::new(self)
+    }
+
+    /// Prints what a table or another renderer has made: its parts are printable already, and its
+    /// escapes are ours.
+    pub fn rendered(&self, text: &str) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Prints `text` as it is, without a line break at its end: a template's output. Only control
+    /// characters are replaced, on a terminal.
+    pub fn raw(&self, text: &str) -> io::Result<()> {
+        if !io::stdout().is_terminal() {
+            return self.rendered(text);
+        }
+        let lines: Vec<_> = text.split('\n').map(printable).collect();
+        self.rendered(&lines.join("\n"))
     }
 
     /// Prints `text` as data. An error here is the reader's: a closed pipe ends the run in peace.
@@ -90,7 +146,7 @@ impl Ui {
     fn say(&self, label: Option<(&str, Style)>, text: &str) {
         let mut err = self.err.borrow_mut();
         let label = match label {
-            Some((word, style)) if self.colour => format!("{style}{word}:{style:#} "),
+            Some((word, style)) if self.has_colour() => format!("{style}{word}:{style:#} "),
             Some((word, _)) => format!("{word}: "),
             None => String::new(),
         };

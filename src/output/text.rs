@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-/// Replaces control characters as kubectl does in its tables (ESC as `^[`, CR as `\r`): a name or a
-/// message in a cluster must not be able to move the cursor or to colour what follows.
+/// Replaces control characters as kubectl does in its tables (ESC as `^[`, CR as `\r`), and marks that
+/// turn the direction of text: a name or a message in a cluster must not be able to move the cursor,
+/// to colour what follows or to make it read otherwise.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(|c| c.is_control() || turns_text(c)) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len());
@@ -14,11 +15,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
             '\t' => safe.push('\t'),
             '\x1b' => safe.push_str("^["),
             '\r' => safe.push_str("\\r"),
-            c if c.is_control() => safe.push('\u{fffd}'),
+            c if c.is_control() || turns_text(c) => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }
     Cow::Owned(safe)
+}
+
+/// The bidirectional embeddings, overrides and isolates of Unicode (UAX #9).
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -28,6 +34,7 @@ mod tests {
     #[test]
     fn a_cluster_cannot_drive_the_terminal() {
         assert_eq!(printable("\x1b[2Jgone\r\u{7}"), "^[[2Jgone\\r\u{fffd}");
+        assert_eq!(printable("\u{9b}2J\u{202e}txt"), "\u{fffd}2J\u{fffd}txt");
         assert!(matches!(printable("plain – text"), Cow::Borrowed(_)));
     }
 }

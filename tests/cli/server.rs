@@ -344,29 +344,46 @@ fn sessions_are_listed_whoever_made_them() {
         "metadata": {"name": "boot-lost", "namespace": "team-b", "labels": {"app": "lost"}, "creationTimestamp": "2020-01-01T00:00:00Z"},
         "spec": {"template": {"spec": {"containers": [{"image": "flink:2.3.0"}]}}},
         "status": {"conditions": [{"type": "Failed", "status": "True"}]}}]});
-    let pods = |rows: Value| {
-        let columns = json!([{"name": "Name"}, {"name": "Ready"}, {"name": "Status"}]);
-        Some((200, json!({"kind": "Table", "columnDefinitions": columns, "rows": rows})))
+    let service = |namespace: &str, name: &str, app: &str| {
+        json!({"metadata": {"name": name, "namespace": namespace, "labels": {"app": app}},
+            "spec": {"type": "ClusterIP"}})
     };
+    let services = json!({"items": [
+        service("team-a", "roc", "roc"),
+        service("team-a", "roc-rest", "roc"),
+        service("team-a", "by-hand-rest", "by-hand"),
+        service("team-b", "operated", "operated"),
+        service("team-b", "operated-rest", "operated"),
+        service("team-c", "left", "left"),
+    ]});
     let server = Server::answering(move |line| match line {
         "GET /apis/apps/v1/deployments" => Some((200, deployments.clone())),
         "GET /apis/batch/v1/jobs" => Some((200, failed.clone())),
-        "GET /api/v1/namespaces/team-a/pods" => pods(json!([
-            {"cells": ["roc-6d6c65cf99-c42zb", "1/1", "Running"]},
-            {"cells": ["roc-taskmanager-1-1", "1/1", "Running"]},
-            {"cells": ["roc-taskmanager-1-2", "0/1", "OOMKilled"]},
-            {"cells": ["by-hand-6d6c65cf99-abcde", "0/1", "CrashLoopBackOff"]},
+        "GET /api/v1/services" => Some((200, services.clone())),
+        "GET /api/v1/pods" => Some(table_of_pods(&[
+            ["roc-6d6c65cf99-c42zb", "1/1", "Running"],
+            ["roc-taskmanager-1-1", "1/1", "Running"],
+            ["roc-taskmanager-1-2", "0/1", "OOMKilled"],
+            ["by-hand-6d6c65cf99-abcde", "0/1", "CrashLoopBackOff"],
+            ["operated-6d6c65cf99-abcde", "1/1", "Running"],
         ])),
-        "GET /api/v1/namespaces/team-b/pods" => {
-            pods(json!([{"cells": ["operated-6d6c65cf99-abcde", "1/1", "Running"]}]))
-        }
         _ => None,
     });
     let ended = server.flink(&["ls", "-A", "-o", "wide"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     insta::assert_snapshot!(without_ages(&ended.stdout));
-    // One list of each kind, and one of pods for each namespace that has a session.
-    assert_eq!(server.asked().len(), 4, "{:?}", server.asked());
+    // One list of each kind; REST is asked where a JobManager is ready.
+    let asked = server.asked();
+    let (rest, lists): (Vec<&String>, Vec<&String>) =
+        asked.iter().partition(|line| line.contains("/portforward"));
+    assert_eq!((rest.len(), lists.len()), (2, 4), "{asked:?}");
+}
+
+pub fn table_of_pods(rows: &[[&str; 3]]) -> Answer {
+    let columns = json!([{"name": "Name"}, {"name": "Ready"}, {"name": "Status"}, {"name": "Restarts"}]);
+    let rows: Vec<Value> =
+        rows.iter().map(|[name, ready, status]| json!({"cells": [name, ready, status, "0"]})).collect();
+    (200, json!({"kind": "Table", "columnDefinitions": columns, "rows": rows}))
 }
 
 /// The sessions are years old; how many is not the test's business.
@@ -416,10 +433,11 @@ fn a_part_of_status_that_may_not_be_read_leaves_the_rest() {
             Some((200, json!({"items": [item]})))
         }
         "GET /api/v1/namespaces/team-a/services" => Some(failure(403, "Forbidden", "services is forbidden")),
-        "GET /api/v1/namespaces/team-a/pods" => Some((
-            200,
-            json!({"columnDefinitions": [{"name": "Name"}], "rows": [{"cells": ["roc-1-2"]}], "items": []}),
-        )),
+        "GET /api/v1/namespaces/team-a/pods" => {
+            let (code, mut table) = table_of_pods(&[["roc-1-2", "0/1", "ContainerCreating"]]);
+            table["items"] = json!([]);
+            Some((code, table))
+        }
         _ => None,
     });
     insta::assert_snapshot!(server.flink(&["status", "roc"]));

@@ -242,10 +242,9 @@ async fn present(
     evidence: &Evidence,
     app: &App,
 ) -> Result<Exit, CommandError> {
-    match super::session_tables::read_what_may_be_read(cluster, cluster.namespace(), &spec.name).await {
-        Ok((tables, forbidden)) => {
-            app.ui.data(&tables)?;
-            forbidden.iter().for_each(|part| app.ui.warn(&format!("not all could be read: {part}")));
+    match super::session_tables::read(cluster, cluster.namespace(), &spec.name).await {
+        Ok((pods, services)) => {
+            app.ui.rendered(&super::session_tables::render(&pods, &services, app.ui.colours_data()))?;
         }
         // The session is there, whatever happened to its tables.
         Err(error) => app.ui.warn(&format!("the tables could not be read: {error}")),

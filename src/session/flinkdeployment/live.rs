@@ -22,7 +22,7 @@ pub struct Live {
     pub image: Option<String>,
     pub version: Option<FlinkVersion>,
     pub service_account: Option<String>,
-    /// Flink's settings by key, as [`flat`] reads them.
+    /// Flink's settings by key, as [`take_settings`] reads them.
     pub config: BTreeMap<String, String>,
     /// Files of its ConfigMap beside the settings.
     pub log_files: BTreeMap<String, String>,
@@ -158,9 +158,16 @@ fn without_shipped(config: &mut BTreeMap<String, String>) {
     });
 }
 
+/// Takes the settings out of the files of ConfigMap `flink-config-NAME`; none when they are not there.
+pub fn take_settings(files: &mut BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    // Where there are two, the flat file wins (GlobalConfiguration of 1.19 and 1.20).
+    let nested = files.remove("config.yaml");
+    files.remove("flink-conf.yaml").or(nested).map(|text| flat(&text))
+}
+
 /// Flink's settings by key, from the text of `config.yaml`, where keys are nested, or of
 /// `flink-conf.yaml`, which is no YAML: a value may hold `: ` there.
-pub fn flat(text: &str) -> BTreeMap<String, String> {
+pub(in crate::session) fn flat(text: &str) -> BTreeMap<String, String> {
     // A line that stands in is under a key; `flink-conf.yaml` has no such lines.
     let nested = text.lines().any(|line| line.starts_with([' ', '-']) && !line.trim_start().starts_with('#'));
     match yaml::parse(text) {

@@ -9,7 +9,9 @@ mod read;
 mod structured;
 mod write;
 
-pub use live::{Live, flat, of_live};
+#[cfg(test)]
+pub(in crate::session) use live::flat;
+pub use live::{Live, of_live, take_settings};
 pub use read::read;
 pub use write::of_spec;
 

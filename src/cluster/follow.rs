@@ -1,0 +1,273 @@
+//! Lists a collection and follows what happens to it, through cuts, expired versions and restarts of
+//! the API server: no event is lost and none comes twice.
+//!
+//! kube's own watcher does the same for whole objects. Tables, which alone have a pod's STATUS, it
+//! cannot read.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use futures::AsyncBufReadExt;
+use http::Request;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::list::{self, ListHead, ListMetadata};
+use super::{Cluster, ClusterError, Result};
+
+/// The server ends a watch after this time; a connection that died without a word is noticed a
+/// little later.
+const WATCH_SECONDS: u64 = 290;
+const PATIENCE: Duration = Duration::from_secs(WATCH_SECONDS + 15);
+
+/// Between tries of a server that does not answer; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A watch that is shorter than this did not end because its time was over.
+const SHORT_WATCH: Duration = Duration::from_secs(1);
+
+/// How often a server may refuse what it has granted before.
+const MOST_REFUSALS: usize = 6;
+
+/// What happens to a collection.
+#[derive(Debug)]
+pub(super) enum Change<T> {
+    /// Everything that there is: it replaces all that was known.
+    Listed(Vec<T>),
+    /// Made or changed.
+    Set(T),
+    Gone(T),
+    /// The server does not answer, and is asked again.
+    Lost(ClusterError),
+    /// This ends it.
+    Failed(ClusterError),
+}
+
+/// How a collection is asked for and read.
+pub(super) trait Shape: Send + 'static {
+    type Item: Send + 'static;
+    const MEDIA_TYPE: &'static str;
+    /// The array of the elements in a list.
+    const FIELD: &'static str;
+
+    fn of_list(&mut self, head: &ListHead, element: &[u8]) -> serde_json::Result<Self::Item>;
+
+    /// None for an event that carries no object.
+    fn of_event(&mut self, object: &str) -> serde_json::Result<Option<Self::Item>>;
+}
+
+/// Objects in JSON, cut down to what `T` has.
+pub(super) struct Objects<T>(PhantomData<fn() -> T>);
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Shape for Objects<T> {
+    type Item = T;
+    const MEDIA_TYPE: &'static str = list::JSON;
+    const FIELD: &'static str = "items";
+
+    fn of_list(&mut self, _: &ListHead, element: &[u8]) -> serde_json::Result<T> {
+        serde_json::from_slice(element)
+    }
+
+    fn of_event(&mut self, object: &str) -> serde_json::Result<Option<T>> {
+        serde_json::from_str(object).map(Some)
+    }
+}
+
+/// One line of a watch.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// The metadata of any object, and of a Table with one row.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Versioned {
+    metadata: ListMetadata,
+}
+
+/// How a watch ended.
+enum End {
+    /// It goes on from the last version.
+    Cut,
+    /// Only a new list tells what was missed.
+    Expired,
+    /// Nobody listens any more.
+    Unheard,
+}
+
+/// One collection that is followed.
+struct Follower<S: Shape> {
+    cluster: Cluster,
+    /// Path and selectors.
+    collection: String,
+    shape: S,
+    changes: mpsc::Sender<Change<S::Item>>,
+    /// Of the last list or event; empty before the first list.
+    version: String,
+    pause: Duration,
+    /// Refusals in a row.
+    refusals: usize,
+}
+
+impl Cluster {
+    /// Follows the collection at `path`, with `?` and its selectors, until the receiver is dropped
+    /// or it fails for good.
+    pub(super) fn follow<S: Shape>(&self, collection: String, shape: S) -> mpsc::Receiver<Change<S::Item>> {
+        let (changes, receiver) = mpsc::channel(64);
+        let follower = Follower {
+            cluster: self.clone(),
+            collection,
+            shape,
+            changes,
+            version: String::new(),
+            pause: FIRST_PAUSE,
+            refusals: 0,
+        };
+        tokio::spawn(follower.run());
+        receiver
+    }
+}
+
+impl<S: Shape> Follower<S> {
+    async fn run(mut self) {
+        loop {
+            match self.list().await {
+                Ok(objects) => {
+                    if self.changes.send(Change::Listed(objects)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => match self.lost(error).await {
+                    true => continue,
+                    false => return,
+                },
+            }
+            loop {
+                let began = Instant::now();
+                match self.watch().await {
+                    Ok(End::Cut) if began.elapsed() >= SHORT_WATCH => {}
+                    // Something between here and the server ends each watch as soon as it begins.
+                    Ok(End::Cut) => self.rest().await,
+                    Ok(End::Expired) => break,
+                    Ok(End::Unheard) => return,
+                    Err(error) if error.is_expired() => break,
+                    Err(error) => match self.lost(error).await {
+                        true => {}
+                        false => return,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Says that the server is lost, and waits before it is asked again. False when that would not
+    /// help, or nobody listens.
+    async fn lost(&mut self, error: ClusterError) -> bool {
+        // A server that has just started may not know its users and their rights yet.
+        let is_refusal = error.is_forbidden() || matches!(error, ClusterError::Unauthorized(_));
+        self.refusals += usize::from(is_refusal);
+        let may_pass = is_refusal && !self.version.is_empty() && self.refusals <= MOST_REFUSALS;
+        if !error.is_transient() && !may_pass {
+            let _ = self.changes.send(Change::Failed(error)).await;
+            return false;
+        }
+        tracing::debug!(%error, collection = self.collection, "lost the API server");
+        if self.changes.send(Change::Lost(error)).await.is_err() {
+            return false;
+        }
+        self.rest().await;
+        true
+    }
+
+    async fn rest(&mut self) {
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    async fn list(&mut self) -> Result<Vec<S::Item>> {
+        let mut objects = Vec::new();
+        let head = self
+            .cluster
+            .each_of(&self.collection, S::MEDIA_TYPE, S::FIELD, |head, element| {
+                objects.push(self.shape.of_list(head, element)?);
+                Ok(())
+            })
+            .await?;
+        self.version = head.metadata.resource_version;
+        self.refusals = 0;
+        Ok(objects)
+    }
+
+    /// Watches from the last version on, until the watch ends.
+    async fn watch(&mut self) -> Result<End> {
+        let path = format!(
+            "{}&watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}",
+            self.collection, self.version
+        );
+        let request = Request::get(path)
+            .header(http::header::ACCEPT, S::MEDIA_TYPE)
+            // From 1.37 on each event is a gzip member of its own, of which the client reads the
+            // first only (tower-http#737).
+            .header(http::header::ACCEPT_ENCODING, "identity")
+            .body(Vec::new())
+            .map_err(|error| ClusterError::Answer(error.to_string()))?;
+        let events = self.cluster.client.request_stream(request).await;
+        let events = events.map_err(|error| ClusterError::from_kube(error, &self.cluster.server))?;
+        tokio::pin!(events);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = tokio::select! {
+                read = tokio::time::timeout(PATIENCE, events.read_until(b'\n', &mut line)) => read,
+                () = self.changes.closed() => return Ok(End::Unheard),
+            };
+            match read {
+                // A line without its end is one that was cut off: it comes again.
+                Ok(Ok(_)) if line.ends_with(b"\n") => {}
+                Ok(Err(error)) => return Err(ClusterError::broken_off(&error)),
+                Ok(Ok(_)) | Err(_) => return Ok(End::Cut),
+            }
+            if let Some(end) = self.take(&line).await? {
+                return Ok(end);
+            }
+            self.pause = FIRST_PAUSE;
+        }
+    }
+
+    /// Takes one event in; an end when the watch has come to one.
+    async fn take(&mut self, line: &[u8]) -> Result<Option<End>> {
+        let unreadable = |error: serde_json::Error| ClusterError::Answer(error.to_string());
+        let Line { kind, object } = serde_json::from_slice(line).map_err(unreadable)?;
+        if kind == "ERROR" {
+            let status: kube::core::Status = serde_json::from_str(object.get()).map_err(unreadable)?;
+            let error = ClusterError::Api(Box::new(status));
+            return if error.is_expired() { Ok(Some(End::Expired)) } else { Err(error) };
+        }
+        let change = match kind.as_ref() {
+            "ADDED" | "MODIFIED" => self.shape.of_event(object.get()).map_err(unreadable)?.map(Change::Set),
+            "DELETED" => self.shape.of_event(object.get()).map_err(unreadable)?.map(Change::Gone),
+            // BOOKMARK carries a version alone, and so may kinds to come.
+            _ => None,
+        };
+        let versioned: Versioned = serde_json::from_str(object.get()).map_err(unreadable)?;
+        if !versioned.metadata.resource_version.is_empty() {
+            self.version = versioned.metadata.resource_version;
+        }
+        let Some(change) = change else { return Ok(None) };
+        Ok(self.changes.send(change).await.is_err().then_some(End::Unheard))
+    }
+}

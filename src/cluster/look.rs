@@ -1,0 +1,124 @@
+//! Looks at one session from all sides, for `status`: few requests, most of them at once.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::evidence::Observed;
+use super::sessions::{self, Query};
+use super::small::{Metadata, is_high_availability};
+use super::tables::escape;
+use super::{Cluster, ClusterError, Kind, Result};
+use crate::model::evidence::{Evidence, Outcome};
+use crate::model::status::{Event, Part};
+use crate::model::{SessionView, TableView};
+use crate::session::{SessionName, flinkdeployment, labels};
+
+/// What Kubernetes knows of one session.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub evidence: Evidence,
+    /// None when there is no such session.
+    pub session: Option<SessionView>,
+    pub pods: Part<TableView>,
+    pub services: Part<TableView>,
+    pub config: Part<Config>,
+    pub events: Part<Vec<Event>>,
+}
+
+/// What the session's ConfigMaps tell.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Its settings; none when there is no ConfigMap of them.
+    pub settings: Option<BTreeMap<String, String>>,
+    /// Names of those that hold state of high availability.
+    pub high_availability: Vec<String>,
+}
+
+/// Pods in trouble whose events are read; more would tell the same.
+const PODS_IN_TROUBLE: usize = 3;
+
+#[derive(Deserialize)]
+struct ConfigMap {
+    metadata: Metadata,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+}
+
+impl Cluster {
+    /// Looks at the session `name`. A part that this user may not read is unknown; `wide` is for
+    /// the tables, as `-o wide`.
+    pub async fn look(&self, namespace: &str, name: &SessionName, wide: bool) -> Result<Look> {
+        let of_app = format!("{}={name}", labels::APP);
+        let (observed, pods, services, config, events) = tokio::join!(
+            self.observe_parts(namespace, name),
+            self.table(Kind::Pod, namespace, &of_app, wide),
+            self.table(Kind::Service, namespace, &of_app, wide),
+            self.config_of(namespace, name),
+            self.events_of(namespace, name.as_str()),
+        );
+        let Observed { evidence, deployment, job } = observed?;
+        let (pods, services) = (part(pods)?, part(services)?);
+        let session = match deployment.is_some() {
+            true => sessions::view_of(namespace, name, deployment, job, services.known(), pods.known()),
+            // What is left of one takes a closer look.
+            false => self.sessions(&Query::of(namespace, name)).await?.views.pop(),
+        };
+        let events = match part(events)? {
+            Part::Known(events) => self.more_events(namespace, &evidence, pods.known(), events).await?,
+            unknown => unknown,
+        };
+        Ok(Look { evidence, session, pods, services, config: part(config)?, events })
+    }
+
+    async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<Config> {
+        let selector = format!("labelSelector={}", escape(&labels::selector_of(name)));
+        let maps: Vec<ConfigMap> = self.list_of(Kind::ConfigMap, Some(namespace), &selector).await?;
+        let (state, others): (Vec<ConfigMap>, Vec<ConfigMap>) =
+            maps.into_iter().partition(|map| is_high_availability(name, &map.metadata));
+        let mut settings = others.into_iter().find(|map| map.metadata.name == name.config_map());
+        Ok(Config {
+            settings: settings.as_mut().and_then(|map| flinkdeployment::take_settings(&mut map.data)),
+            high_availability: state.into_iter().map(|map| map.metadata.name).collect(),
+        })
+    }
+
+    /// Events of the pods that tell more than the session's own.
+    async fn more_events(
+        &self,
+        namespace: &str,
+        evidence: &Evidence,
+        pods: Option<&TableView>,
+        mut events: Vec<Event>,
+    ) -> Result<Part<Vec<Event>>> {
+        let mut names: Vec<String> =
+            evidence.jobmanagers.iter().rev().take(2).map(|pod| pod.name.clone()).collect();
+        if let Some(bootstrap) = evidence.bootstrap.as_ref().filter(|b| b.outcome != Outcome::Succeeded) {
+            names.push(bootstrap.job.clone());
+            names.extend(bootstrap.pod.iter().map(|pod| pod.name.clone()));
+        }
+        names.extend(pods.map(taskmanagers_in_trouble).unwrap_or_default());
+        let answers =
+            futures::future::join_all(names.iter().map(|name| self.events_of(namespace, name))).await;
+        for answer in answers {
+            events.extend(answer?);
+        }
+        events.sort_by_key(|event| event.last_seen);
+        Ok(Part::Known(events))
+    }
+}
+
+fn part<T>(answer: Result<T>) -> Result<Part<T>> {
+    match answer {
+        Ok(value) => Ok(Part::Known(value)),
+        Err(ClusterError::Api(status)) if status.is_forbidden() => Ok(Part::Unknown(status.message)),
+        Err(error) => Err(error),
+    }
+}
+
+fn taskmanagers_in_trouble(pods: &TableView) -> Vec<String> {
+    let column = |name: &str| pods.header.iter().position(|header| header == name);
+    let (Some(name), Some(status)) = (column("NAME"), column("STATUS")) else { return Vec::new() };
+    let rows = pods.rows.iter().filter(|row| row[name].contains("-taskmanager-") && row[status] != "Running");
+    rows.take(PODS_IN_TROUBLE).map(|row| row[name].clone()).collect()
+}

@@ -1,0 +1,355 @@
+//! Follows sessions: what is shown of one changes with its Deployment, bootstrap Job, Services and pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::Instant;
+
+use super::parts::{Deployment, Hidden, Job, Key, Parts, Service, key_by_label, key_by_name};
+use super::pods::{PodColumns, PodRow, PodsOfSession, session_name};
+use super::{Query, Scope};
+use crate::cluster::follow::{Change, Objects, Shape};
+use crate::cluster::list::ListHead;
+use crate::cluster::small::Metadata;
+use crate::cluster::tables::{AS_TABLE, Row};
+use crate::cluster::{Cluster, ClusterError, Kind, Result};
+use crate::model::session::SessionView;
+
+/// One change of what is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    Added(SessionView),
+    Modified(SessionView),
+    /// As it was last.
+    Deleted(SessionView),
+}
+
+/// What a look at the changes brought.
+#[derive(Debug, Default)]
+pub struct News {
+    pub events: Vec<SessionEvent>,
+    /// What this user may not list or watch, in the API server's words.
+    pub missing: Vec<String>,
+    /// Why the server does not answer. It is asked again.
+    pub lost: Option<String>,
+}
+
+/// Changes of one cause come in bursts, from four watches: they are one event when they come
+/// within this time.
+const SETTLE: Duration = Duration::from_millis(40);
+const LONGEST_SETTLE: Duration = Duration::from_millis(400);
+
+/// The sessions that a query asks for, as they change.
+pub struct Follow {
+    deployments: Receiver<Change<Deployment>>,
+    jobs: Receiver<Change<Job>>,
+    services: Receiver<Change<Service>>,
+    pods: Receiver<Change<PodOfTable>>,
+    query: Query,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    parts: Parts,
+    rows: BTreeMap<Key, BTreeMap<String, PodRow>>,
+    /// What was told last.
+    known: BTreeMap<Key, SessionView>,
+    touched: BTreeSet<Key>,
+    /// Something came in that was not told yet.
+    has_changed: bool,
+    /// Collections that were listed, or may not be, out of the four.
+    listed: [bool; 4],
+    news: News,
+}
+
+/// A pod's row with where it belongs.
+struct PodOfTable {
+    key: Option<Key>,
+    row: PodRow,
+}
+
+/// Pods as table rows, with their metadata: without it a row does not tell its namespace.
+#[derive(Default)]
+struct PodTable {
+    /// Told with the first event of a watch only.
+    columns: Option<PodColumns>,
+}
+
+#[derive(Deserialize)]
+struct RowWithMetadata {
+    #[serde(flatten)]
+    row: Row,
+    object: Of,
+}
+
+#[derive(Deserialize)]
+struct Of {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct TableOfOne {
+    #[serde(flatten)]
+    head: ListHead,
+    rows: Option<Vec<RowWithMetadata>>,
+}
+
+impl PodTable {
+    fn pod(&self, element: RowWithMetadata) -> Option<PodOfTable> {
+        let row = self.columns?.read(&element.row);
+        let session =
+            session_name(&row.name).map(|session| (element.object.metadata.namespace, session.to_owned()));
+        Some(PodOfTable { key: session, row })
+    }
+}
+
+impl Shape for PodTable {
+    type Item = PodOfTable;
+    const MEDIA_TYPE: &'static str = AS_TABLE;
+    const FIELD: &'static str = "rows";
+
+    fn of_list(&mut self, head: &ListHead, element: &[u8]) -> serde_json::Result<PodOfTable> {
+        self.columns = PodColumns::of(head);
+        let pod = self.pod(serde_json::from_slice(element)?);
+        pod.ok_or_else(|| serde::de::Error::custom("the table of pods has no column Name or Status"))
+    }
+
+    fn of_event(&mut self, object: &str) -> serde_json::Result<Option<PodOfTable>> {
+        let table: TableOfOne = serde_json::from_str(object)?;
+        self.columns = PodColumns::of(&table.head).or(self.columns);
+        Ok(table.rows.into_iter().flatten().next().and_then(|row| self.pod(row)))
+    }
+}
+
+impl Cluster {
+    /// Follows the sessions that `query` asks for. Each collection is listed once, and watched from
+    /// there on. This keeps a row of each pod, some 200 bytes.
+    pub fn follow_sessions(&self, query: Query) -> Follow {
+        let namespace = match &query.scope {
+            Scope::Namespace(namespace) => Some(namespace.as_str()),
+            Scope::AllNamespaces => None,
+        };
+        let path = |kind: Kind, query: String| format!("{}?{query}", kind.collection(namespace));
+        Follow {
+            deployments: self.follow(path(Kind::Deployment, query.deployments()), Objects::default()),
+            jobs: self.follow(path(Kind::Job, query.bootstraps()), Objects::default()),
+            services: self.follow(path(Kind::Service, query.services()), Objects::default()),
+            pods: self.follow(path(Kind::Pod, query.services()), PodTable::default()),
+            state: State::default(),
+            query,
+        }
+    }
+}
+
+impl Follow {
+    /// The next changes. The first call answers once everything was listed: with all that there is.
+    ///
+    /// # Errors
+    /// What ends it: an error that another try would meet again, or a server that was never there.
+    ///
+    /// It may be given up at any point: nothing that came in is lost.
+    pub async fn next(&mut self) -> Result<News> {
+        if !self.state.has_changed {
+            self.change().await?;
+        }
+        let (mut quiet, end) = (Instant::now() + SETTLE, Instant::now() + LONGEST_SETTLE);
+        loop {
+            tokio::select! {
+                changed = self.change() => {
+                    changed?;
+                    quiet = (Instant::now() + SETTLE).min(end);
+                }
+                () = tokio::time::sleep_until(quiet), if self.state.listed == [true; 4] => break,
+            }
+        }
+        self.state.has_changed = false;
+        self.state.tell(&self.query);
+        Ok(std::mem::take(&mut self.state.news))
+    }
+
+    /// Takes in one change.
+    async fn change(&mut self) -> Result<()> {
+        let state = &mut self.state;
+        tokio::select! {
+            Some(change) = self.deployments.recv() => state.take(change),
+            Some(change) = self.jobs.recv() => state.take(change),
+            Some(change) = self.services.recv() => state.take(change),
+            Some(change) = self.pods.recv() => state.take(change),
+            // All four were refused.
+            else => Err(ClusterError::forbidden(&state.news.missing.join("; "))),
+        }
+    }
+}
+
+/// One of the four collections: how its objects become part of the state. Each says which session
+/// it touches.
+trait Part: Sized {
+    /// Its place in [`State::listed`].
+    const INDEX: usize;
+
+    /// Notes that it may not be seen.
+    fn hide(_hidden: &mut Hidden) {}
+    fn clear(state: &mut State) -> Vec<Key>;
+    fn put(self, state: &mut State) -> Option<Key>;
+    fn remove(self, state: &mut State) -> Option<Key>;
+}
+
+impl Part for Deployment {
+    const INDEX: usize = 0;
+
+    fn hide(hidden: &mut Hidden) {
+        hidden.deployments = true;
+    }
+
+    fn clear(state: &mut State) -> Vec<Key> {
+        std::mem::take(&mut state.parts.deployments).into_keys().collect()
+    }
+
+    fn put(self, state: &mut State) -> Option<Key> {
+        let key = key_by_name(&self.metadata);
+        state.parts.add_deployment(self);
+        Some(key)
+    }
+
+    fn remove(self, state: &mut State) -> Option<Key> {
+        let key = key_by_name(&self.metadata);
+        state.parts.deployments.remove(&key);
+        Some(key)
+    }
+}
+
+impl Part for Job {
+    const INDEX: usize = 1;
+
+    fn clear(state: &mut State) -> Vec<Key> {
+        std::mem::take(&mut state.parts.bootstraps).into_keys().collect()
+    }
+
+    fn put(self, state: &mut State) -> Option<Key> {
+        let key = key_by_label(&self.metadata);
+        state.parts.add_bootstrap(self);
+        key
+    }
+
+    fn remove(self, state: &mut State) -> Option<Key> {
+        let key = key_by_label(&self.metadata)?;
+        state.parts.bootstraps.remove(&key);
+        Some(key)
+    }
+}
+
+impl Part for Service {
+    const INDEX: usize = 2;
+
+    fn hide(hidden: &mut Hidden) {
+        hidden.services = true;
+    }
+
+    fn clear(state: &mut State) -> Vec<Key> {
+        std::mem::take(&mut state.parts.services).into_keys().collect()
+    }
+
+    fn put(self, state: &mut State) -> Option<Key> {
+        let key = key_by_label(&self.metadata);
+        state.parts.add_service(self);
+        key
+    }
+
+    fn remove(self, state: &mut State) -> Option<Key> {
+        let key = key_by_label(&self.metadata)?;
+        state.parts.remove_service(&key, &self.metadata.name);
+        Some(key)
+    }
+}
+
+impl Part for PodOfTable {
+    const INDEX: usize = 3;
+
+    fn hide(hidden: &mut Hidden) {
+        hidden.pods = true;
+    }
+
+    fn clear(state: &mut State) -> Vec<Key> {
+        std::mem::take(&mut state.rows).into_keys().collect()
+    }
+
+    fn put(self, state: &mut State) -> Option<Key> {
+        let key = self.key?;
+        state.rows.entry(key.clone()).or_default().insert(self.row.name.clone(), self.row);
+        Some(key)
+    }
+
+    fn remove(self, state: &mut State) -> Option<Key> {
+        let key = self.key?;
+        let rows = state.rows.get_mut(&key)?;
+        rows.remove(&self.row.name);
+        if rows.is_empty() {
+            state.rows.remove(&key);
+        }
+        Some(key)
+    }
+}
+
+impl State {
+    fn take<P: Part>(&mut self, change: Change<P>) -> Result<()> {
+        self.has_changed = true;
+        match change {
+            Change::Listed(all) => {
+                self.listed[P::INDEX] = true;
+                let before = P::clear(self);
+                self.touched.extend(before);
+                for part in all {
+                    let key = part.put(self);
+                    self.touched.extend(key);
+                }
+            }
+            Change::Set(part) => {
+                let key = part.put(self);
+                self.touched.extend(key);
+            }
+            Change::Gone(part) => {
+                let key = part.remove(self);
+                self.touched.extend(key);
+            }
+            Change::Lost(error) if self.listed[P::INDEX] => self.news.lost = Some(error.to_string()),
+            Change::Failed(error) if error.is_forbidden() => {
+                self.listed[P::INDEX] = true;
+                P::hide(&mut self.parts.hidden);
+                self.touched.extend(self.parts.keys().into_iter().cloned());
+                self.news.missing.push(error.to_string());
+            }
+            // A follower forgives a server that goes away, not one that was never there.
+            Change::Lost(error) | Change::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Compares what was touched with what was told last.
+    fn tell(&mut self, query: &Query) {
+        for key in std::mem::take(&mut self.touched) {
+            let mut pods = PodsOfSession::default();
+            self.rows.get(&key).into_iter().flat_map(BTreeMap::values).for_each(|row| pods.add(row));
+            let is_chosen = query.takes_left_overs() || self.parts.is_chosen(&key);
+            let view = is_chosen.then(|| self.parts.view(&key, &pods)).flatten();
+            let event = match (self.known.remove(&key), view) {
+                (None, None) => continue,
+                (Some(before), Some(now)) if before == now => {
+                    self.known.insert(key, now);
+                    continue;
+                }
+                (None, Some(now)) => SessionEvent::Added(self.remember(key, now)),
+                (Some(_), Some(now)) => SessionEvent::Modified(self.remember(key, now)),
+                (Some(before), None) => SessionEvent::Deleted(before),
+            };
+            self.news.events.push(event);
+        }
+    }
+
+    fn remember(&mut self, key: Key, view: SessionView) -> SessionView {
+        self.known.insert(key, view.clone());
+        view
+    }
+}

@@ -1,0 +1,396 @@
+//! Which sessions there are, from small requests: Deployments and Services cut down to what is shown,
+//! pods as table rows without their objects.
+
+mod follow;
+mod parts;
+mod pods;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use serde::Deserialize;
+
+use super::small::{Bare, Metadata, Template};
+use super::tables::escape;
+use super::{Cluster, ClusterError, Kind, Result};
+use crate::model::TableView;
+use crate::model::session::SessionView;
+use crate::session::{SessionName, labels};
+
+pub use follow::{Follow, News, SessionEvent};
+pub(super) use parts::{Deployment, Job};
+use parts::{Key, Parts, Service, key_by_label};
+use pods::{PodColumns, PodsOfSession};
+
+/// Where to look for sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Namespace(String),
+    AllNamespaces,
+}
+
+/// Which sessions to look for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub scope: Scope,
+    /// Only these, unless it is empty.
+    pub names: Vec<SessionName>,
+    /// A label selector that the session's Deployment, or its bootstrap Job, must meet.
+    pub selector: Option<String>,
+    /// Also read what only tells whose a session is.
+    pub with_owners: bool,
+}
+
+/// The sessions that were found.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    /// By namespace and name.
+    pub views: Vec<SessionView>,
+    /// What this user may not list, in the API server's words.
+    pub missing: Vec<String>,
+}
+
+/// Names of sessions of which only pods are left, and whose namespace is looked for.
+const MOST_HOMELESS: usize = 20;
+
+/// Requests for several namespaces at once.
+const NAMESPACES_AT_ONCE: usize = 4;
+
+impl Scope {
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(namespace) => Some(namespace),
+            Self::AllNamespaces => None,
+        }
+    }
+}
+
+impl Query {
+    /// The session `name` of a namespace.
+    pub fn of(namespace: &str, name: &SessionName) -> Self {
+        Self {
+            scope: Scope::Namespace(namespace.to_owned()),
+            names: vec![name.clone()],
+            selector: None,
+            with_owners: true,
+        }
+    }
+
+    /// The selector of all that Flink made for the sessions of `names`.
+    fn native(&self) -> String {
+        labels::narrowed(labels::selector_of_all(), &self.names)
+    }
+
+    fn deployments(&self) -> String {
+        format!("labelSelector={}", escape(&self.chosen(self.native())))
+    }
+
+    /// The bootstrap Jobs. One that has ended well tells no more than who made the session.
+    fn bootstraps(&self) -> String {
+        let selector = self.chosen(labels::narrowed(labels::selector_of_bootstraps(), &self.names));
+        let unfinished = if self.with_owners { "" } else { "&fieldSelector=status.successful%21%3D1" };
+        format!("labelSelector={}{unfinished}", escape(&selector))
+    }
+
+    fn services(&self) -> String {
+        format!("labelSelector={}", escape(&self.native()))
+    }
+
+    fn chosen(&self, selector: String) -> String {
+        match &self.selector {
+            Some(more) => format!("{selector},{more}"),
+            None => selector,
+        }
+    }
+
+    /// What is left of a session has no Deployment that could meet a selector.
+    fn takes_left_overs(&self) -> bool {
+        self.selector.is_none()
+    }
+}
+
+impl Sessions {
+    /// The answer, unless it is one that the user may not have: then none, and the reason is kept.
+    fn allowed<T>(&mut self, answer: Result<T>) -> Result<Option<T>> {
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(ClusterError::Api(status)) if status.is_forbidden() => {
+                if !self.missing.contains(&status.message) {
+                    self.missing.push(status.message);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The pods of one namespace, by session.
+type PodsBySession = BTreeMap<String, PodsOfSession>;
+
+/// The same by namespace.
+type Pods = BTreeMap<String, PodsBySession>;
+
+impl Cluster {
+    /// The sessions that `query` asks for, as far as this user may see them. Application clusters
+    /// are none.
+    ///
+    /// # Errors
+    /// Forbidden when nothing at all may be seen, and whatever else goes wrong.
+    pub async fn sessions(&self, query: &Query) -> Result<Sessions> {
+        match &query.scope {
+            Scope::Namespace(namespace) => self.sessions_of(namespace, query).await,
+            Scope::AllNamespaces => self.all_sessions(query).await,
+        }
+    }
+
+    async fn sessions_of(&self, namespace: &str, query: &Query) -> Result<Sessions> {
+        let mut found = Sessions::default();
+        let (parts, pods) = tokio::join!(self.parts(query), self.pods_by_session(Some(namespace), query));
+        let (mut parts, answers) = parts?;
+        let nothing = answers.iter().all(Result::is_err) && pods.is_err();
+        for answer in answers {
+            if nothing {
+                answer?;
+            } else {
+                found.allowed(answer)?;
+            }
+        }
+        let pods = found.allowed(pods)?;
+        parts.hidden.pods = pods.is_none();
+        let pods = BTreeMap::from([(namespace.to_owned(), pods.unwrap_or_default())]);
+        found.views = views(&parts, &pods, query);
+        if parts.hidden.deployments && !parts.hidden.pods {
+            self.add_what_pods_tell(namespace, query, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// One table has the pods of all namespaces. Its rows do not tell their namespace: most sessions'
+    /// names do, and only where a name occurs several times the namespaces are asked one by one.
+    async fn all_sessions(&self, query: &Query) -> Result<Sessions> {
+        let mut found = Sessions::default();
+        let (parts, rows) = tokio::join!(self.parts(query), self.pods_by_session(None, query));
+        let (mut parts, answers) = parts?;
+        for answer in answers {
+            found.allowed(answer)?;
+        }
+        if parts.hidden.deployments {
+            return self.sessions_where_allowed(query, found).await;
+        }
+        let mut pods = Pods::new();
+        let doubtful = match rows {
+            Ok(rows) => self.sort_by_namespace(rows, &parts, &mut pods).await?,
+            Err(error) if error.is_forbidden() => {
+                parts.keys().into_iter().map(|(namespace, _)| namespace.clone()).collect()
+            }
+            Err(error) => return Err(error),
+        };
+        let answers: Vec<(String, Result<PodsBySession>)> = futures::stream::iter(doubtful)
+            .map(|namespace| async move {
+                let pods = self.pods_by_session(Some(&namespace), query).await;
+                (namespace, pods)
+            })
+            .buffer_unordered(NAMESPACES_AT_ONCE)
+            .collect()
+            .await;
+        for (namespace, answer) in answers {
+            match found.allowed(answer)? {
+                Some(of_namespace) => drop(pods.insert(namespace, of_namespace)),
+                None => parts.hidden.pods = true,
+            }
+        }
+        found.views = views(&parts, &pods, query);
+        Ok(found)
+    }
+
+    /// Gives the pods of each session to the namespace that has a session of that name. Returns the
+    /// namespaces that must be asked: those of a name that several have, and of a name that none has.
+    async fn sort_by_namespace(
+        &self,
+        rows: PodsBySession,
+        parts: &Parts,
+        pods: &mut Pods,
+    ) -> Result<BTreeSet<String>> {
+        let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (namespace, name) in parts.keys() {
+            namespaces.entry(name).or_default().push(namespace);
+        }
+        let mut doubtful: BTreeSet<String> = BTreeSet::new();
+        let mut homeless = Vec::new();
+        for (session, of_session) in rows {
+            match namespaces.get(session.as_str()).map(Vec::as_slice) {
+                Some([namespace]) => {
+                    pods.entry((*namespace).to_owned()).or_default().insert(session, of_session);
+                }
+                Some(several) => doubtful.extend(several.iter().map(|namespace| (*namespace).to_owned())),
+                None => homeless.push(session),
+            }
+        }
+        for session in homeless.into_iter().take(MOST_HOMELESS) {
+            let selector = format!("{},{}={session}", labels::selector_of_all(), labels::APP);
+            let pods = self.metadata_of(Kind::Pod, None, &selector).await?;
+            doubtful.extend(pods.into_iter().map(|pod| pod.metadata.namespace));
+        }
+        Ok(doubtful)
+    }
+
+    /// The sessions of every namespace that this user may look into, who may not list Deployments
+    /// of all. Without the right to list namespaces either, that is the current one.
+    async fn sessions_where_allowed(&self, query: &Query, mut found: Sessions) -> Result<Sessions> {
+        let namespaces = match self.namespaces().await {
+            Ok(namespaces) => namespaces,
+            Err(error) if error.is_forbidden() => vec![self.namespace.clone()],
+            Err(error) => return Err(error),
+        };
+        let answers: Vec<Result<Sessions>> = futures::stream::iter(namespaces)
+            .map(|namespace| async move {
+                let query = Query { scope: Scope::Namespace(namespace.clone()), ..query.clone() };
+                self.sessions_of(&namespace, &query).await
+            })
+            .buffered(NAMESPACES_AT_ONCE / 2)
+            .collect()
+            .await;
+        let mut seen = false;
+        for answer in answers {
+            match answer {
+                Ok(of_namespace) => {
+                    seen = true;
+                    found.views.extend(of_namespace.views);
+                    found.missing.extend(of_namespace.missing);
+                }
+                // Where one may see nothing is no news: the right for all is named already.
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match (seen, found.missing.first()) {
+            (false, Some(message)) => Err(ClusterError::forbidden(message)),
+            _ => Ok(found),
+        }
+    }
+
+    async fn namespaces(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        self.each_of("/api/v1/namespaces", super::small::METADATA, "items", |_, namespace| {
+            names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);
+            Ok(())
+        })
+        .await?;
+        Ok(names)
+    }
+
+    /// Everything of the sessions but their pods, and the answers that were refused to this user.
+    async fn parts(&self, query: &Query) -> Result<(Parts, [Result<()>; 3])> {
+        let namespace = query.scope.namespace();
+        let selectors = [query.deployments(), query.bootstraps(), query.services()];
+        let (deployments, jobs, services) = tokio::join!(
+            self.list_of::<Deployment>(Kind::Deployment, namespace, &selectors[0]),
+            self.list_of::<Job>(Kind::Job, namespace, &selectors[1]),
+            self.list_of::<Service>(Kind::Service, namespace, &selectors[2]),
+        );
+        let mut parts = Parts::default();
+        parts.hidden.deployments = is_refused(&deployments);
+        parts.hidden.services = is_refused(&services);
+        let answers = [
+            take(deployments, |deployment| parts.add_deployment(deployment))?,
+            take(jobs, |job| parts.add_bootstrap(job))?,
+            take(services, |service| parts.add_service(service))?,
+        ];
+        Ok((parts, answers))
+    }
+
+    async fn pods_by_session(&self, namespace: Option<&str>, query: &Query) -> Result<PodsBySession> {
+        let mut sessions = BTreeMap::new();
+        self.each_row(Kind::Pod, namespace, &query.native(), |head, row| {
+            if let Some(columns) = PodColumns::of(head) {
+                pods::add_to(&mut sessions, &columns.read(&row));
+            }
+        })
+        .await?;
+        Ok(sessions)
+    }
+
+    /// What only the Deployment tells otherwise, from the pods that it has made. Application
+    /// clusters are found out here.
+    async fn add_what_pods_tell(&self, namespace: &str, query: &Query, found: &mut Sessions) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Pod {
+            metadata: Metadata,
+            spec: super::small::TemplateSpec,
+        }
+        let selector = format!("{},{}={}", query.native(), labels::COMPONENT, labels::JOBMANAGER);
+        let selector = format!("labelSelector={}", escape(&query.chosen(selector)));
+        let pods: Vec<Pod> = self.list_of(Kind::Pod, Some(namespace), &selector).await?;
+        let pods: BTreeMap<Key, Pod> =
+            pods.into_iter().filter_map(|pod| Some((key_by_label(&pod.metadata)?, pod))).collect();
+        found.views.retain_mut(|view| {
+            let Some(pod) = pods.get(&(view.namespace.clone(), view.name.clone())) else {
+                // Seen by its bootstrap Job, or a pod that has gone meanwhile.
+                return query.takes_left_overs();
+            };
+            let template = Template { spec: pod.spec.clone() };
+            *view = parts::with_template(std::mem::take(view), &pod.metadata, &template);
+            !parts::is_application(&template)
+        });
+        Ok(())
+    }
+}
+
+/// The session that these parts of it make together; its Services and pods are table rows.
+pub(super) fn view_of(
+    namespace: &str,
+    name: &SessionName,
+    deployment: Option<Deployment>,
+    job: Option<Job>,
+    services: Option<&TableView>,
+    pods: Option<&TableView>,
+) -> Option<SessionView> {
+    let mut parts = Parts::default();
+    parts.hidden.services = services.is_none();
+    parts.hidden.pods = pods.is_none();
+    let key = (namespace.to_owned(), name.to_string());
+    deployment.into_iter().for_each(|deployment| parts.add_deployment(deployment));
+    if let Some(job) = job {
+        parts.bootstraps.insert(key.clone(), job);
+    }
+    services
+        .into_iter()
+        .flat_map(|table| parts::services_of(&key, table))
+        .for_each(|service| parts.add_service(service));
+    let mut of_session = PodsOfSession::default();
+    pods.into_iter().flat_map(|table| pods::rows_of(name, table)).for_each(|pod| of_session.add(&pod));
+    parts.view(&key, &of_session)
+}
+
+fn views(parts: &Parts, pods: &Pods, query: &Query) -> Vec<SessionView> {
+    let none = PodsOfSession::default();
+    let of_pods = pods.iter().flat_map(|(namespace, sessions)| {
+        sessions.keys().map(move |session| (namespace.clone(), session.clone()))
+    });
+    let mut keys: BTreeSet<Key> = parts.keys().into_iter().cloned().collect();
+    keys.extend(of_pods);
+    keys.into_iter()
+        .filter(|key| query.takes_left_overs() || parts.is_chosen(key))
+        .filter_map(|key| {
+            let pods = pods.get(&key.0).and_then(|sessions| sessions.get(&key.1));
+            parts.view(&key, pods.unwrap_or(&none))
+        })
+        .collect()
+}
+
+fn is_refused<T>(answer: &Result<T>) -> bool {
+    answer.as_ref().is_err_and(ClusterError::is_forbidden)
+}
+
+/// Takes in what was listed; hands back a refusal, and fails with any other error.
+fn take<T>(answer: Result<Vec<T>>, each: impl FnMut(T)) -> Result<Result<()>> {
+    match answer {
+        Ok(objects) => {
+            objects.into_iter().for_each(each);
+            Ok(Ok(()))
+        }
+        Err(error) if error.is_forbidden() => Ok(Err(error)),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,453 @@
+//! The objects that tell of a session, cut down to what is looked at, and the session that they make together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::pods::PodsOfSession;
+use crate::cluster::small::{Condition, Metadata, Template, owner, runs_application};
+use crate::model::TableView;
+use crate::model::session::{Owner, SessionView};
+use crate::session::{FlinkVersion, labels};
+
+/// Namespace and name of a session.
+pub(super) type Key = (String, String);
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::cluster) struct Deployment {
+    pub metadata: Metadata,
+    pub spec: DeploymentSpec,
+    #[serde(default)]
+    pub status: DeploymentStatus,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::cluster) struct DeploymentSpec {
+    pub replicas: Option<i32>,
+    pub template: Template,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::cluster) struct DeploymentStatus {
+    pub ready_replicas: i32,
+    pub conditions: Vec<Condition>,
+}
+
+/// A bootstrap Job.
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::cluster) struct Job {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub status: JobStatus,
+    pub spec: DeploymentSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::cluster) struct JobStatus {
+    pub conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::cluster) struct Service {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub spec: ServiceSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::cluster) struct ServiceSpec {
+    #[serde(rename = "type")]
+    pub type_: String,
+}
+
+/// All that tells of sessions but their pods.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    pub deployments: BTreeMap<Key, Deployment>,
+    /// By the name of the session that they make.
+    pub bootstraps: BTreeMap<Key, Job>,
+    /// By session, then by their own name.
+    pub services: BTreeMap<Key, BTreeMap<String, Service>>,
+    pub hidden: Hidden,
+}
+
+/// Kinds that this user may not list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hidden {
+    pub deployments: bool,
+    pub services: bool,
+    pub pods: bool,
+}
+
+/// The Services of one session, from kubectl's table of them.
+pub(super) fn services_of(key: &Key, table: &TableView) -> Vec<Service> {
+    let column = |name: &str| table.header.iter().position(|header| header == name);
+    let (Some(name), Some(type_)) = (column("NAME"), column("TYPE")) else { return Vec::new() };
+    let service = |row: &Vec<String>| Service {
+        metadata: Metadata {
+            namespace: key.0.clone(),
+            name: row[name].clone(),
+            labels: BTreeMap::from([(labels::APP.to_owned(), key.1.clone())]),
+            ..Metadata::default()
+        },
+        spec: ServiceSpec { type_: row[type_].clone() },
+    };
+    table.rows.iter().map(service).collect()
+}
+
+/// The session that an object says that it belongs to.
+pub(super) fn key_by_label(metadata: &Metadata) -> Option<Key> {
+    Some((metadata.namespace.clone(), metadata.labels.get(labels::APP)?.clone()))
+}
+
+pub(super) fn key_by_name(metadata: &Metadata) -> Key {
+    (metadata.namespace.clone(), metadata.name.clone())
+}
+
+/// Application clusters have the labels of sessions.
+pub(in crate::cluster) fn is_application(template: &Template) -> bool {
+    let containers = &template.spec.containers;
+    containers.iter().any(|container| runs_application(container.command.iter().chain(&container.args)))
+}
+
+impl Parts {
+    pub fn add_deployment(&mut self, deployment: Deployment) {
+        self.deployments.insert(key_by_name(&deployment.metadata), deployment);
+    }
+
+    pub fn add_bootstrap(&mut self, job: Job) {
+        if let Some(key) = key_by_label(&job.metadata) {
+            self.bootstraps.insert(key, job);
+        }
+    }
+
+    pub fn add_service(&mut self, service: Service) {
+        if let Some(key) = key_by_label(&service.metadata) {
+            self.services.entry(key).or_default().insert(service.metadata.name.clone(), service);
+        }
+    }
+
+    pub fn remove_service(&mut self, key: &Key, name: &str) {
+        if let Some(services) = self.services.get_mut(key) {
+            services.remove(name);
+            if services.is_empty() {
+                self.services.remove(key);
+            }
+        }
+    }
+
+    /// True for a session whose Deployment or bootstrap Job was listed.
+    pub fn is_chosen(&self, key: &Key) -> bool {
+        self.hidden.deployments || self.deployments.contains_key(key) || self.bootstraps.contains_key(key)
+    }
+
+    /// Every session that anything is left of, apart from pods.
+    pub fn keys(&self) -> BTreeSet<&Key> {
+        self.deployments.keys().chain(self.bootstraps.keys()).chain(self.services.keys()).collect()
+    }
+
+    /// The session that the parts make together; none when they make none, as those of an
+    /// application cluster.
+    pub fn view(&self, key: &Key, pods: &PodsOfSession) -> Option<SessionView> {
+        let services = self.services.get(key);
+        let job = self.bootstraps.get(key);
+        let view = match self.deployments.get(key) {
+            Some(deployment) if is_application(&deployment.spec.template) => return None,
+            Some(deployment) => self.of_deployment(deployment, job, services, pods),
+            None => match job.and_then(|job| unborn(key, job)) {
+                Some(view) => view,
+                None if self.hidden.deployments => of_pods(key, pods)?,
+                None => left_over(key, services, pods)?,
+            },
+        };
+        let taskmanagers = (!self.hidden.pods).then_some(pods.taskmanagers);
+        Some(SessionView {
+            taskmanagers,
+            restarts: pods.restarts.clone(),
+            jobmanager_pod: pods.running.clone(),
+            ..with_services(view, services)
+        })
+    }
+
+    fn of_deployment(
+        &self,
+        deployment: &Deployment,
+        job: Option<&Job>,
+        services: Option<&BTreeMap<String, Service>>,
+        pods: &PodsOfSession,
+    ) -> SessionView {
+        let metadata = &deployment.metadata;
+        let status = match status(deployment, pods) {
+            // Nothing that it starts finds it: a 1.10 session of which the documented way of
+            // deletion, `kubectl delete service`, has left the rest.
+            "Running" if services.is_none() && !self.hidden.services => "Degraded",
+            status => status,
+        };
+        // A session that nobody waited for has no label of the plugin's.
+        let owner = match owner(metadata) {
+            Owner::Other if job.is_some() => Owner::Plugin,
+            owner => owner,
+        };
+        SessionView {
+            uid: Some(metadata.uid.clone()),
+            ready: deployment.status.ready_replicas,
+            desired: deployment.spec.replicas.unwrap_or(1),
+            version: metadata
+                .labels
+                .get(labels::VERSION)
+                .cloned()
+                .or_else(|| tagged_version(&deployment.spec.template)),
+            owner,
+            ..of_template(&key_by_name(metadata), metadata, &deployment.spec.template, status)
+        }
+    }
+}
+
+fn tagged_version(template: &Template) -> Option<String> {
+    let image = template.image();
+    image.as_deref().and_then(FlinkVersion::from_image_tag).map(|version| version.to_string())
+}
+
+fn of_template(key: &Key, metadata: &Metadata, template: &Template, status: &str) -> SessionView {
+    let view = SessionView { desired: 1, ..SessionView::named(&key.0, &key.1, status) };
+    with_template(view, metadata, template)
+}
+
+/// Adds what an object and its pods' template tell.
+pub(super) fn with_template(view: SessionView, metadata: &Metadata, template: &Template) -> SessionView {
+    SessionView {
+        labels: metadata.labels.clone(),
+        created: metadata.creation_timestamp,
+        version: tagged_version(template),
+        image: template.image(),
+        rest_port: template.rest_port(),
+        ..view
+    }
+}
+
+/// The type of the Service in front of REST, and what the other one tells: from Flink 1.11 on there
+/// is no Service NAME with high availability, since TaskManagers find the leader in the ConfigMaps
+/// (`InternalServiceDecorator`). 1.10 has no such high availability and one Service for everything.
+fn with_services(view: SessionView, services: Option<&BTreeMap<String, Service>>) -> SessionView {
+    let Some(services) = services else { return view };
+    let rest = services.get(&format!("{}-rest", view.name));
+    let internal = services.get(&view.name);
+    SessionView {
+        service_type: rest.or(internal).map(|service| service.spec.type_.clone()),
+        high_availability: Some(internal.is_none()),
+        ..view
+    }
+}
+
+/// The worst true state in kubectl's kind of word.
+fn status<'a>(deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
+    if deployment.metadata.deletion_timestamp.is_some() {
+        return "Terminating";
+    }
+    let desired = deployment.spec.replicas.unwrap_or(1);
+    let refused =
+        deployment.status.conditions.iter().any(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+    if refused {
+        return "FailedCreate";
+    }
+    if desired == 0 {
+        return "Stopped";
+    }
+    // Pods that were evicted, or died with their node, stay listed beside the one that replaced them.
+    let replaced = i32::try_from(pods.jobmanagers_running).is_ok_and(|running| running >= desired);
+    match pods.jobmanager_trouble.as_deref().filter(|_| !replaced) {
+        Some("ContainerCreating" | "PodInitializing") => return "Creating",
+        Some(state) => return state,
+        None => {}
+    }
+    if deployment.status.ready_replicas < desired {
+        return "Creating";
+    }
+    if pods.taskmanager_trouble { "Degraded" } else { "Running" }
+}
+
+/// A bootstrap Job as the session that it is to make, while there is no Deployment yet.
+fn unborn(key: &Key, job: &Job) -> Option<SessionView> {
+    let is =
+        |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
+    let status = match () {
+        () if job.metadata.deletion_timestamp.is_some() => "Terminating",
+        () if is("Failed") => "BootstrapFailed",
+        // It ended well and its session is gone.
+        () if is("Complete") => return None,
+        () => "Creating",
+    };
+    Some(SessionView { owner: Owner::Plugin, ..of_template(key, &job.metadata, &job.spec.template, status) })
+}
+
+/// A session whose Deployment may not be seen, as its JobManager pods show it.
+fn of_pods(key: &Key, pods: &PodsOfSession) -> Option<SessionView> {
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    (pods.jobmanagers > 0).then(|| SessionView {
+        ready: count(pods.jobmanagers_ready),
+        desired: count(pods.jobmanagers),
+        ..SessionView::named(
+            &key.0,
+            &key.1,
+            match pods.jobmanager_trouble.as_deref() {
+                Some("ContainerCreating" | "PodInitializing") => "Creating",
+                Some(state) => state,
+                None if pods.taskmanager_trouble => "Degraded",
+                None => "Running",
+            },
+        )
+    })
+}
+
+/// What a session has left behind. What a Deployment owns goes by itself soon after it; what
+/// nobody owns stays for ever, as the Service of a 1.10 session, which is the owner of the rest.
+fn left_over(
+    key: &Key,
+    services: Option<&BTreeMap<String, Service>>,
+    pods: &PodsOfSession,
+) -> Option<SessionView> {
+    let services = services.into_iter().flat_map(BTreeMap::values);
+    let of_session: Vec<&Service> = services.collect();
+    let is_going = |service: &&Service| {
+        service.metadata.deletion_timestamp.is_some()
+            || service.metadata.owner_references.iter().any(|owner| owner.kind == "Deployment")
+    };
+    if of_session.is_empty() && pods.is_empty() {
+        return None;
+    }
+    let going = match of_session.is_empty() {
+        true => pods.all_terminating,
+        false => of_session.iter().all(is_going),
+    };
+    let first = of_session.first().map(|service| &service.metadata);
+    Some(SessionView {
+        created: first.and_then(|metadata| metadata.creation_timestamp),
+        labels: first.map(|metadata| metadata.labels.clone()).unwrap_or_default(),
+        ..SessionView::named(&key.0, &key.1, if going { "Terminating" } else { "Orphaned" })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNING: &str = r#"{"metadata":{"name":"roc","namespace":"a","uid":"u"},
+        "spec":{"replicas":1,"template":{"spec":{"containers":[{"image":"flink:1.20.5","args":["kubernetes-jobmanager.sh kubernetes-session"]}]}}},
+        "status":{"readyReplicas":1}}"#;
+    const SERVICES: [&str; 2] = [
+        r#"{"metadata":{"name":"roc","namespace":"a","labels":{"app":"roc"}},"spec":{"type":"ClusterIP"}}"#,
+        r#"{"metadata":{"name":"roc-rest","namespace":"a","labels":{"app":"roc"}},"spec":{"type":"NodePort"}}"#,
+    ];
+
+    fn parts(deployment: Option<&str>, services: &[&str]) -> Parts {
+        let mut parts = Parts::default();
+        deployment
+            .into_iter()
+            .for_each(|json| parts.add_deployment(serde_json::from_str(json).expect("deployment")));
+        services.iter().for_each(|json| parts.add_service(serde_json::from_str(json).expect("service")));
+        parts
+    }
+
+    fn roc(parts: &Parts, rows: &[(&str, &str)]) -> Option<SessionView> {
+        let pods = super::super::pods::tests::pods(rows).remove("roc").unwrap_or_default();
+        parts.view(&("a".to_owned(), "roc".to_owned()), &pods)
+    }
+
+    #[test]
+    fn the_status_is_the_worst_true_state() {
+        let says = |json: &str, rows: &[(&str, &str)]| {
+            roc(&parts(Some(json), &SERVICES), rows).expect("session").status
+        };
+        let unready = RUNNING.replace(r#""readyReplicas":1"#, r#""unavailableReplicas":1"#);
+        let jm = "roc-65d8f95b64-mnmvt";
+        let tm = "roc-taskmanager-1-1";
+        assert_eq!(says(RUNNING, &[(jm, "Running")]), "Running");
+        assert_eq!(says(RUNNING, &[(jm, "Running"), (tm, "ContainerCreating")]), "Running");
+        assert_eq!(says(RUNNING, &[(jm, "Running"), (tm, "Error")]), "Degraded");
+        assert_eq!(says(RUNNING, &[("roc-65d8f95b64-aaaaa", "Evicted"), (jm, "Running")]), "Running");
+        assert_eq!(says(&unready, &[(jm, "ContainerCreating")]), "Creating");
+        assert_eq!(says(&unready, &[(jm, "Pending")]), "Pending");
+        assert_eq!(says(&unready, &[]), "Creating");
+        assert_eq!(says(&unready, &[(jm, "ImagePullBackOff")]), "ImagePullBackOff");
+        assert_eq!(says(&unready, &[(jm, "CrashLoopBackOff")]), "CrashLoopBackOff");
+        // A crashing JobManager is "ready" for seconds of every cycle.
+        assert_eq!(says(RUNNING, &[(jm, "Error")]), "Error");
+        let refused = RUNNING
+            .replace(r#""readyReplicas":1"#, r#""conditions":[{"type":"ReplicaFailure","status":"True"}]"#);
+        assert_eq!(says(&refused, &[]), "FailedCreate");
+        let going = RUNNING.replace(r#""uid":"u""#, r#""deletionTimestamp":"2026-01-01T00:00:00Z""#);
+        assert_eq!(says(&going, &[(jm, "Terminating")]), "Terminating");
+        let stopped = RUNNING.replace(r#""replicas":1"#, r#""replicas":0"#);
+        assert_eq!(says(&stopped, &[]), "Stopped");
+    }
+
+    #[test]
+    fn a_session_without_any_service_is_degraded() {
+        let rows = [("roc-65d8f95b64-mnmvt", "Running")];
+        assert_eq!(roc(&parts(Some(RUNNING), &[]), &rows).expect("session").status, "Degraded");
+        // Unless nobody knows.
+        let mut hidden = parts(Some(RUNNING), &[]);
+        hidden.hidden.services = true;
+        assert_eq!(roc(&hidden, &rows).expect("session").status, "Running");
+    }
+
+    #[test]
+    fn what_nobody_owns_is_orphaned_and_what_is_owned_is_going() {
+        let says = |services: &[&str], rows: &[(&str, &str)]| {
+            roc(&parts(None, services), rows).map(|session| session.status)
+        };
+        let owned = SERVICES[1].replace(
+            r#""namespace""#,
+            r#""ownerReferences":[{"kind":"Deployment","name":"roc"}],"namespace""#,
+        );
+        let tm = "roc-taskmanager-1-1";
+        assert_eq!(says(&SERVICES, &[]).as_deref(), Some("Orphaned"));
+        assert_eq!(says(&[&owned], &[(tm, "Running")]).as_deref(), Some("Terminating"));
+        assert_eq!(says(&[], &[(tm, "Running")]).as_deref(), Some("Orphaned"));
+        assert_eq!(says(&[], &[(tm, "Terminating")]).as_deref(), Some("Terminating"));
+        assert_eq!(says(&[], &[]), None);
+    }
+
+    #[test]
+    fn the_services_tell_their_type_and_high_availability() {
+        let tells = |services: &[&str]| {
+            let session = roc(&parts(Some(RUNNING), services), &[]).expect("session");
+            (session.service_type, session.high_availability)
+        };
+        assert_eq!(tells(&SERVICES), (Some("NodePort".to_owned()), Some(false)));
+        assert_eq!(tells(&SERVICES[1..]), (Some("NodePort".to_owned()), Some(true)));
+        // 1.10
+        assert_eq!(tells(&SERVICES[..1]), (Some("ClusterIP".to_owned()), Some(false)));
+        assert_eq!(tells(&[]), (None, None));
+    }
+
+    #[test]
+    fn the_version_is_what_rest_said_else_what_the_tag_says() {
+        let version = |json: &str| roc(&parts(Some(json), &SERVICES), &[]).expect("session").version;
+        assert_eq!(version(RUNNING).as_deref(), Some("1.20.5"));
+        let labelled = RUNNING.replace(r#""uid":"u""#, r#""labels":{"app.kubernetes.io/version":"1.19.3"}"#);
+        assert_eq!(version(&labelled).as_deref(), Some("1.19.3"));
+        assert_eq!(version(&RUNNING.replace("flink:1.20.5", "mine:latest")), None);
+    }
+
+    #[test]
+    fn application_clusters_are_no_sessions() {
+        let application = RUNNING.replace("kubernetes-session", "kubernetes-application");
+        assert!(roc(&parts(Some(RUNNING), &SERVICES), &[]).is_some());
+        assert!(roc(&parts(Some(&application), &SERVICES), &[]).is_none());
+    }
+
+    #[test]
+    fn pods_alone_tell_of_a_session_whose_deployment_is_hidden() {
+        let mut parts = parts(None, &SERVICES);
+        parts.hidden.deployments = true;
+        let rows = [("roc-65d8f95b64-mnmvt", "Running"), ("roc-taskmanager-1-1", "Running")];
+        let session = roc(&parts, &rows).expect("session");
+        assert_eq!((session.ready, session.desired, session.taskmanagers), (1, 1, Some(1)));
+        assert_eq!((session.status.as_str(), session.version), ("Running", None));
+        assert!(roc(&parts, &rows[1..]).is_none(), "nothing tells a session from an application there");
+    }
+}

@@ -1,0 +1,170 @@
+//! Puts together how one session is, from Kubernetes, from REST and from its configuration.
+
+use std::collections::BTreeMap;
+
+use super::verdict;
+use crate::app::rest::{self, Details};
+use crate::app::{App, CommandError};
+use crate::cluster::{Cluster, Config, Look};
+use crate::diagnosis;
+use crate::model::evidence::{Evidence, Rest};
+use crate::model::status::{HighAvailability, JobManager, Part, SessionStatus, Setting};
+use crate::model::{Finding, SessionView};
+use crate::session::{FlinkVersion, SessionName, changed};
+
+/// Looks at session `name` from all sides; none when there is no such session.
+pub async fn status(
+    cluster: &Cluster,
+    name: &SessionName,
+    wide: bool,
+) -> Result<Option<SessionStatus>, CommandError> {
+    let look = cluster.look(cluster.namespace(), name, wide).await?;
+    let Look { mut evidence, session: Some(session), pods, services, config, events } = look else {
+        return Ok(None);
+    };
+    let (rest, details) = rest::ask_details(cluster, &evidence).await;
+    evidence.rest = rest;
+    let findings = diagnosis::findings(&evidence);
+    let version = version(&session, &evidence);
+    let config = match config {
+        Part::Known(Config { settings: Some(settings), high_availability }) => {
+            Part::Known((settings, high_availability))
+        }
+        Part::Known(_) => Part::Unknown(format!("there is no configmap/{}", name.config_map())),
+        Part::Unknown(why) => Part::Unknown(why),
+    };
+    let configuration = config.clone().map(|(settings, _)| differing(&settings, version));
+    let high_availability = config
+        .map(|(settings, config_maps)| HighAvailability { config_maps, ..high_availability(&settings) });
+    Ok(Some(SessionStatus {
+        verdict: verdict::of(&session, &evidence, &findings),
+        is_healthy: verdict::is_healthy(&session, &evidence, &findings),
+        jobmanager: jobmanager(&evidence, &details),
+        taskmanagers: details.taskmanagers,
+        jobs: details.jobs,
+        session: with_rest(session, &evidence.rest),
+        pods,
+        services,
+        high_availability,
+        configuration,
+        events,
+        findings,
+        unreadable: evidence.unreadable,
+    }))
+}
+
+/// One sentence and what is wrong: all that is said of a session among many.
+pub struct Brief {
+    pub verdict: String,
+    pub is_healthy: bool,
+    pub findings: Vec<Finding>,
+    pub unreadable: Vec<String>,
+}
+
+/// Looks at a session just as closely as its verdict needs.
+pub async fn brief(cluster: &Cluster, session: &SessionView) -> Result<Brief, CommandError> {
+    let name = SessionName::existing(&session.name)?;
+    let mut evidence = cluster.observe(&session.namespace, &name).await?;
+    evidence.rest = rest::ask_once(cluster, &evidence).await;
+    let findings = diagnosis::findings(&evidence);
+    Ok(Brief {
+        verdict: verdict::of(session, &evidence, &findings),
+        is_healthy: verdict::is_healthy(session, &evidence, &findings),
+        findings,
+        unreadable: evidence.unreadable,
+    })
+}
+
+/// Warns of what findings could not be made of.
+pub fn tell_unreadable(unreadable: &[String], app: &App) {
+    for part in unreadable {
+        app.ui.warn(&format!("not all could be read: {part}"));
+    }
+}
+
+fn version(session: &SessionView, evidence: &Evidence) -> Option<FlinkVersion> {
+    let of_rest = match &evidence.rest {
+        Rest::Up(overview) => overview.version.parse().ok(),
+        _ => None,
+    };
+    of_rest.or_else(|| session.version.as_ref().and_then(|version| version.parse().ok()))
+}
+
+fn with_rest(session: SessionView, rest: &Rest) -> SessionView {
+    match rest {
+        Rest::Up(overview) => {
+            SessionView { load: Some(overview.load()), version: Some(overview.version.clone()), ..session }
+        }
+        _ => session,
+    }
+}
+
+/// The newest JobManager pod that is not on its way out.
+fn jobmanager(evidence: &Evidence, details: &Details) -> Option<JobManager> {
+    let alive = evidence.jobmanagers.iter().rev().find(|pod| !pod.deleting);
+    let pod = alive.or(evidence.jobmanagers.last())?;
+    Some(JobManager {
+        pod: pod.name.clone(),
+        version: match &evidence.rest {
+            Rest::Up(overview) => Some(overview.version.clone()),
+            _ => None,
+        },
+        started_at: pod.started,
+        restarts: pod.restarts,
+        last_exit: pod.ended.clone().or_else(|| pod.ended_before.clone()),
+        memory: details.memory.clone(),
+    })
+}
+
+/// What the settings say of high availability. `high-availability` is the name up to 1.16, and an
+/// alias since (facts as in `session/keys.tsv`); the class of Kubernetes' is its name before 1.16.
+fn high_availability(settings: &BTreeMap<String, String>) -> HighAvailability {
+    let get = |keys: [&str; 2]| keys.iter().find_map(|key| settings.get(*key)).cloned();
+    let service = get(["high-availability.type", "high-availability"]);
+    let service = service.filter(|service| !service.is_empty() && !service.eq_ignore_ascii_case("none"));
+    HighAvailability {
+        service: service.map(|service| match service.ends_with(".KubernetesHaServicesFactory") {
+            true => "kubernetes".to_owned(),
+            false => service.to_lowercase(),
+        }),
+        storage_directory: get(["high-availability.storageDir", "high-availability.zookeeper.storageDir"]),
+        config_maps: Vec::new(),
+    }
+}
+
+fn differing(settings: &BTreeMap<String, String>, version: Option<FlinkVersion>) -> Vec<Setting> {
+    let setting = |changed: changed::Changed| Setting {
+        key: changed.key,
+        value: changed.value,
+        default: changed.default,
+    };
+    changed::changed(settings, version).into_iter().map(setting).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn high_availability_is_read_from_every_spelling() {
+        let read = |pairs: &[(&str, &str)]| {
+            let settings =
+                pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let read = high_availability(&settings);
+            (read.service, read.storage_directory)
+        };
+        assert_eq!(read(&[]), (None, None));
+        assert_eq!(read(&[("high-availability", "NONE")]), (None, None));
+        let class = "org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory";
+        let there = (Some("kubernetes".to_owned()), Some("s3://b/ha".to_owned()));
+        assert_eq!(
+            read(&[("high-availability", class), ("high-availability.storageDir", "s3://b/ha")]),
+            there
+        );
+        assert_eq!(
+            read(&[("high-availability.type", "kubernetes"), ("high-availability.storageDir", "s3://b/ha")]),
+            there
+        );
+        assert_eq!(read(&[("high-availability.type", "ZooKeeper")]).0.as_deref(), Some("zookeeper"));
+    }
+}

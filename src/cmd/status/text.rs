@@ -1,0 +1,229 @@
+//! One session as text: the verdict, kubectl's own tables, then what only Flink and its configuration tell.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+
+use crate::cmd::session_tables;
+use crate::model::status::{
+    Event, HighAvailability, Job, JobManager, Memory, Part, SessionStatus, Setting, TaskManager,
+};
+use crate::model::{Finding, TableView};
+use crate::output::table::Layout;
+use crate::output::{age, printable};
+
+/// Rows of a section; what is more is counted.
+const MOST_ROWS: usize = 30;
+/// Jobs that have ended.
+const ENDED_JOBS: usize = 5;
+const RECENT_EVENTS: usize = 10;
+/// Characters of a setting's value.
+const LONGEST_VALUE: usize = 100;
+
+const INDENT: &str = "  ";
+
+/// Lays it out. Colours only repeat what words say.
+pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
+    let layout = Layout::coloured(colour);
+    let sections = [
+        format!("{}\n", printable(&status.verdict)),
+        session_tables::render(&status.pods, &status.services, colour),
+        jobmanager(status.jobmanager.as_ref(), now),
+        section("TaskManagers", &status.taskmanagers, |all| taskmanagers(all, &layout)),
+        section("Jobs", &status.jobs, |all| jobs(all, &layout)),
+        section("High availability", &status.high_availability, high_availability),
+        section("Configuration, where it differs from Flink's defaults", &status.configuration, |all| {
+            configuration(all, &layout)
+        }),
+        section("Events", &status.events, |all| events(all, now, &layout)),
+        problems(&status.findings),
+    ];
+    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// A title, and what is known below it. A part that is not known says why in its place.
+fn section<T>(title: &str, part: &Part<T>, body: impl FnOnce(&T) -> String) -> String {
+    let body = match part {
+        Part::Known(value) => body(value),
+        Part::Unknown(why) => format!("unknown: {}\n", printable(why)),
+    };
+    format!("{title}:\n{}", indented(&body))
+}
+
+pub fn indented(body: &str) -> String {
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{INDENT}{line}\n") };
+    body.lines().map(line).collect()
+}
+
+fn table(header: &[&str], rows: Vec<Vec<String>>, layout: &Layout) -> String {
+    let more = rows.len().saturating_sub(MOST_ROWS);
+    let view = TableView {
+        header: header.iter().map(|name| (*name).to_owned()).collect(),
+        rows: rows.into_iter().take(MOST_ROWS).collect(),
+    };
+    let mut text = layout.clone().render(&view, true);
+    if more > 0 {
+        let _ = writeln!(text, "... and {more} more, which -o json shows");
+    }
+    text
+}
+
+fn jobmanager(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
+    let Some(JobManager { pod, version, started_at, restarts, last_exit, memory }) = jobmanager else {
+        return "JobManager:\n  there is no pod of it\n".to_owned();
+    };
+    let ago = |then: Timestamp| age::human(now.duration_since(then).as_secs());
+    let restarts = match last_exit {
+        None => restarts.to_string(),
+        Some(exit) => {
+            let when = exit.at.map(|at| format!(" {} ago", ago(at))).unwrap_or_default();
+            format!("{restarts}, last exit{when}: {} (exit code {})", exit.reason, exit.code)
+        }
+    };
+    let mut lines = vec![
+        ("Pod", pod.clone()),
+        ("Version", version.clone().unwrap_or_else(|| "<unknown>".to_owned())),
+        ("Uptime", started_at.map_or_else(|| "it does not run".to_owned(), ago)),
+        ("Restarts", restarts),
+    ];
+    match memory {
+        Part::Known(memory) => {
+            let Memory { heap_used_bytes, heap_max_bytes, metaspace_used_bytes, metaspace_max_bytes } =
+                memory;
+            lines.push(("Heap", used(*heap_used_bytes, *heap_max_bytes)));
+            lines.push(("Metaspace", used(*metaspace_used_bytes, *metaspace_max_bytes)));
+        }
+        Part::Unknown(why) => lines.push(("Memory", format!("unknown: {why}"))),
+    }
+    let line =
+        |(name, value): &(&str, String)| format!("{INDENT}{:<12}{}\n", format!("{name}:"), printable(value));
+    format!("JobManager:\n{}", lines.iter().map(line).collect::<String>())
+}
+
+/// `80 of 448 MiB (17%)`.
+fn used(used: Option<u64>, max: Option<u64>) -> String {
+    const MIB: u64 = 1024 * 1024;
+    match (used, max) {
+        (Some(used), Some(max)) if max > 0 => {
+            format!("{} of {} MiB ({}%)", used / MIB, max / MIB, used * 100 / max)
+        }
+        (Some(used), _) => format!("{} MiB, without a limit", used / MIB),
+        (None, _) => "not told by this Flink".to_owned(),
+    }
+}
+
+fn taskmanagers(all: &[TaskManager], layout: &Layout) -> String {
+    if all.is_empty() {
+        return "none has registered; a session starts them when a job needs them\n".to_owned();
+    }
+    let row = |taskmanager: &TaskManager| {
+        vec![taskmanager.id.clone(), format!("{}/{}", taskmanager.slots_free, taskmanager.slots)]
+    };
+    table(&["NAME", "FREE SLOTS"], all.iter().map(row).collect(), layout)
+}
+
+fn jobs(all: &[Job], layout: &Layout) -> String {
+    if all.is_empty() {
+        return "none\n".to_owned();
+    }
+    let alive = all.iter().filter(|job| job.is_alive());
+    let ended = all.iter().filter(|job| !job.is_alive());
+    let row = |job: &Job| {
+        let seconds = i64::try_from(job.duration_milliseconds / 1000).unwrap_or(i64::MAX);
+        vec![
+            job.id.clone(),
+            job.name.clone(),
+            job.state.clone(),
+            format!("{}/{}", job.tasks_running, job.tasks_total),
+            age::human(seconds),
+        ]
+    };
+    let left_out = ended.clone().count().saturating_sub(ENDED_JOBS);
+    let rows = alive.chain(ended.take(ENDED_JOBS)).map(row).collect();
+    let mut text = table(&["JOB ID", "NAME", "STATE", "TASKS", "DURATION"], rows, layout);
+    if left_out > 0 {
+        let _ = writeln!(text, "... and {left_out} more that have ended, which -o json shows");
+    }
+    text
+}
+
+fn high_availability(state: &HighAvailability) -> String {
+    let HighAvailability { service, storage_directory, config_maps } = state;
+    let mut text = match service {
+        None => "off: jobs do not survive a restart of the JobManager\n".to_owned(),
+        Some(service) => {
+            let directory = storage_directory.as_deref().unwrap_or("no directory that is set");
+            format!("{}; its state is in {}\n", printable(service), printable(directory))
+        }
+    };
+    if !config_maps.is_empty() {
+        let names: Vec<String> = config_maps.iter().map(|name| format!("configmap/{name}")).collect();
+        let _ = writeln!(text, "who leads, and where the state of jobs is: {}", printable(&names.join(", ")));
+    }
+    text
+}
+
+fn configuration(all: &[Setting], layout: &Layout) -> String {
+    if all.is_empty() {
+        return "nothing differs\n".to_owned();
+    }
+    let row = |setting: &Setting| {
+        vec![
+            setting.key.clone(),
+            cut(&setting.value),
+            setting.default.as_deref().map_or_else(|| "<none>".to_owned(), cut),
+        ]
+    };
+    table(&["KEY", "VALUE", "DEFAULT"], all.iter().map(row).collect(), layout)
+}
+
+fn cut(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        Some((end, _)) => format!("{}...", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+fn events(all: &[Event], now: Timestamp, layout: &Layout) -> String {
+    if all.is_empty() {
+        return "none; Kubernetes keeps them for an hour\n".to_owned();
+    }
+    let row = |event: &Event| {
+        let seen = event.last_seen.map(|seen| age::human(now.duration_since(seen).as_secs()));
+        let times = if event.count > 1 { format!(" (x{})", event.count) } else { String::new() };
+        vec![
+            seen.unwrap_or_else(|| "<unknown>".to_owned()),
+            event.kind.clone(),
+            event.reason.clone(),
+            event.object.clone(),
+            format!("{}{times}", event.message.lines().next().unwrap_or_default()),
+        ]
+    };
+    let recent = &all[all.len().saturating_sub(RECENT_EVENTS)..];
+    table(&["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"], recent.iter().map(row).collect(), layout)
+}
+
+fn problems(all: &[Finding]) -> String {
+    match all.is_empty() {
+        true => String::new(),
+        false => format!("Problems:\n{}", indented(&findings(all))),
+    }
+}
+
+/// What is wrong, and what to do about it.
+pub fn findings(findings: &[Finding]) -> String {
+    let finding = |finding: &Finding| {
+        let evidence = finding.evidence.iter().flat_map(|text| text.lines());
+        let evidence: String = evidence.map(|line| format!("{INDENT}{}\n", printable(line))).collect();
+        format!(
+            "{} ({})\n{evidence}{INDENT}fix: {}\n",
+            printable(&finding.summary),
+            finding.id,
+            printable(&finding.fix)
+        )
+    };
+    findings.iter().map(finding).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

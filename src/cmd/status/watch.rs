@@ -1,0 +1,94 @@
+//! `kubectl flink status NAME -w`: the screen again, whenever the session changes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{gather, print, text};
+use crate::app::wait::{Look, Waited, until};
+use crate::app::{App, CommandError};
+use crate::cluster::Cluster;
+use crate::cmd::ls::not_found;
+use crate::exit::Exit;
+use crate::model::TableView;
+use crate::model::status::{Part, SessionStatus};
+use crate::output::format::Format;
+use crate::session::SessionName;
+
+/// No event tells what REST would say now.
+const TICK: Duration = Duration::from_secs(2);
+
+/// A watch has no end of its own.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+pub async fn run(
+    cluster: &Cluster,
+    name: &SessionName,
+    format: &Format,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let wide = matches!(format, Format::Wide);
+    // What is not there, or cannot be reached, is told at once.
+    if gather::status(cluster, name, wide).await?.is_none() {
+        return Err(not_found(name, cluster.namespace()));
+    }
+    let mut screen = (app.ui.redraws() && format.is_table()).then(|| app.ui.screen());
+    let mut shown: Option<Vec<String>> = None;
+    let waited = until(FOR_EVER, cluster.changes(cluster.namespace(), name), async || {
+        let Some(status) = gather::status(cluster, name, wide).await? else {
+            return Ok(Look::Done(()));
+        };
+        if let Some(screen) = &mut screen {
+            screen.show(&text::render(&status, Timestamp::now(), app.ui.colours_data()))?;
+            return Ok(Look::Again(TICK));
+        }
+        let now = what_matters(&status);
+        if shown.as_ref() != Some(&now) {
+            if shown.is_some() && format.is_table() {
+                app.ui.rendered("\n")?;
+            }
+            print(std::slice::from_ref(&status), format, true, app)?;
+            shown = Some(now);
+        }
+        Ok(Look::Again(TICK))
+    })
+    .await?;
+    match waited {
+        Waited::Done(()) => {
+            app.ui.note(&format!("session {name} is gone"));
+            Ok(Exit::Done)
+        }
+        Waited::TimedOut => Ok(Exit::TimedOut),
+        Waited::Interrupted => Ok(Exit::Interrupted),
+    }
+}
+
+/// What makes a new screen worth printing: not that all has become older.
+fn what_matters(status: &SessionStatus) -> Vec<String> {
+    let rows = |table: &Part<TableView>| match table {
+        Part::Known(view) => {
+            let age = view.header.iter().position(|name| name == "AGE");
+            let row = |row: &Vec<String>| {
+                let cells = row.iter().enumerate().filter(|(index, _)| Some(*index) != age);
+                // `3 (2m ago)` counts as 3.
+                cells
+                    .map(|(_, cell)| cell.split(" (").next().unwrap_or_default())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            view.rows.iter().map(row).collect()
+        }
+        Part::Unknown(why) => vec![why.clone()],
+    };
+    let jobs = status.jobs.known().into_iter().flatten();
+    let jobs = jobs.map(|job| format!("{} {} {}/{}", job.id, job.state, job.tasks_running, job.tasks_total));
+    let findings = status.findings.iter().map(|finding| finding.summary.clone());
+    let unknown = status.unknown().into_iter().map(|(part, why)| format!("{part}: {why}"));
+    std::iter::once(status.verdict.clone())
+        .chain(rows(&status.pods))
+        .chain(rows(&status.services))
+        .chain(jobs)
+        .chain(findings)
+        .chain(unknown)
+        .collect()
+}
