@@ -51,6 +51,8 @@ pub(super) enum Change<T> {
 pub(super) trait Shape: Send + 'static {
     type Item: Send + 'static;
     const MEDIA_TYPE: &'static str;
+    /// Of the events, where they are asked for otherwise than a list.
+    const WATCH_MEDIA_TYPE: &'static str = Self::MEDIA_TYPE;
     /// The array of the elements in a list.
     const FIELD: &'static str;
 
@@ -219,7 +221,7 @@ impl<S: Shape> Follower<S> {
             self.collection, self.version
         );
         let request = Request::get(path)
-            .header(http::header::ACCEPT, S::MEDIA_TYPE)
+            .header(http::header::ACCEPT, S::WATCH_MEDIA_TYPE)
             // From 1.37 on each event is a gzip member of its own, of which the client reads the
             // first only (tower-http#737).
             .header(http::header::ACCEPT_ENCODING, "identity")

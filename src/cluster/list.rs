@@ -147,7 +147,8 @@ impl Elements {
     ) -> serde_json::Result<()> {
         let mut rest = chunk;
         while let Some(&byte) = rest.first() {
-            let run = if self.in_string { self.in_string(rest) } else { self.outside(byte, each)? };
+            let is_deep = self.place != Place::Between && self.depth > 2;
+            let run = if self.in_string || is_deep { self.skip(rest) } else { self.outside(byte, each)? };
             match self.place {
                 Place::Inside => self.element.extend_from_slice(&rest[..run]),
                 Place::Before | Place::After => self.around.extend_from_slice(&rest[..run]),
@@ -158,19 +159,37 @@ impl Elements {
         Ok(())
     }
 
-    /// Goes on to the end of the string, if it is in `rest`; returns how far that is.
-    fn in_string(&mut self, rest: &[u8]) -> usize {
-        if std::mem::take(&mut self.escaped) {
-            return 1;
-        }
-        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
-            Some(at) => {
-                self.escaped = rest[at] == b'\\';
-                self.in_string = self.escaped;
-                at + 1
+    /// Goes on to the end of the string, or up to the depth at which elements stand; returns how far
+    /// that is. Nearly all of a list goes through here.
+    fn skip(&mut self, rest: &[u8]) -> usize {
+        for (index, byte) in rest.iter().enumerate() {
+            if self.in_string {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => {
+                        self.in_string = false;
+                        if self.depth <= 2 {
+                            return index + 1;
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
             }
-            None => rest.len(),
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth -= 1;
+                    if self.depth <= 2 {
+                        return index + 1;
+                    }
+                }
+                _ => {}
+            }
         }
+        rest.len()
     }
 
     /// Takes one byte that is in no string.

@@ -1,44 +1,55 @@
 //! "Something of this session has changed", as a stream: what wakes a wait.
 
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt, future};
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{Config, Error, Event, watcher};
 
-use super::Cluster;
+use super::follow::{Change, Shape};
+use super::list::ListHead;
+use super::tables::escape;
+use super::{Cluster, Kind, small};
 use crate::session::{SessionName, labels};
 
-impl Cluster {
-    /// Yields whenever the bootstrap Job, the Deployment or a pod of the session changes. The
-    /// watches list again after a cut or an expired version. Without the permission to watch the
-    /// stream stays silent, and the caller's own ticks remain.
-    pub fn changes(&self, namespace: &str, name: &SessionName) -> BoxStream<'static, ()> {
-        let named = |name: &str| Config::default().fields(&format!("metadata.name={name}"));
-        let of_app = Config::default().labels(&format!("{}={name}", labels::APP));
-        let (jobs, deployments, pods) = (
-            Api::<PartialObjectMeta<Job>>::namespaced(self.client.clone(), namespace),
-            Api::<PartialObjectMeta<Deployment>>::namespaced(self.client.clone(), namespace),
-            Api::<PartialObjectMeta<Pod>>::namespaced(self.client.clone(), namespace),
-        );
-        stream::select_all([
-            signals(watcher(jobs, named(&name.bootstrap_job()))),
-            signals(watcher(deployments, named(name.as_str()))),
-            signals(watcher(pods, of_app)),
-        ])
-        .boxed()
+/// Objects of which nothing is kept.
+struct Anything;
+
+impl Shape for Anything {
+    type Item = ();
+    const MEDIA_TYPE: &'static str = small::METADATA;
+    const WATCH_MEDIA_TYPE: &'static str = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+    const FIELD: &'static str = "items";
+
+    fn of_list(&mut self, _: &ListHead, _: &[u8]) -> serde_json::Result<()> {
+        Ok(())
+    }
+
+    fn of_event(&mut self, _: &str) -> serde_json::Result<Option<()>> {
+        Ok(Some(()))
     }
 }
 
-fn signals<K>(
-    watcher: impl Stream<Item = Result<Event<PartialObjectMeta<K>>, Error>> + Send + 'static,
-) -> BoxStream<'static, ()>
-where
-    K: Send + 'static,
-{
-    watcher.default_backoff().filter_map(|event| future::ready(event.ok().map(drop))).boxed()
+impl Cluster {
+    /// Yields whenever the bootstrap Job, the Deployment, a Service or a pod of the session changes.
+    /// Without the permission to watch the stream stays silent, and the caller's own ticks remain.
+    pub fn changes(&self, namespace: &str, name: &SessionName) -> BoxStream<'static, ()> {
+        let named = |name: &str| format!("fieldSelector={}", escape(&format!("metadata.name={name}")));
+        let of_app = format!("labelSelector={}", escape(&format!("{}={name}", labels::APP)));
+        let collections = [
+            (Kind::Job, named(&name.bootstrap_job())),
+            (Kind::Deployment, named(name.as_str())),
+            (Kind::Service, of_app.clone()),
+            (Kind::Pod, of_app),
+        ];
+        let signals = collections.map(|(kind, selector)| {
+            let changes = self.follow(format!("{}?{selector}", kind.collection(Some(namespace))), Anything);
+            let next = |mut changes: tokio::sync::mpsc::Receiver<Change<()>>| async {
+                let change = changes.recv().await?;
+                Some((change, changes))
+            };
+            let news = |change| async move {
+                matches!(change, Change::Listed(_) | Change::Set(()) | Change::Gone(())).then_some(())
+            };
+            stream::unfold(changes, next).filter_map(news).boxed()
+        });
+        stream::select_all(signals).boxed()
+    }
 }

@@ -3,6 +3,8 @@
 
 mod create;
 mod help;
+mod listing;
 mod process;
+mod schema;
 mod server;
 mod usage;

@@ -348,14 +348,20 @@ fn sessions_are_listed_whoever_made_them() {
         json!({"metadata": {"name": name, "namespace": namespace, "labels": {"app": app}},
             "spec": {"type": "ClusterIP"}})
     };
-    let services = json!({"items": [
-        service("team-a", "roc", "roc"),
-        service("team-a", "roc-rest", "roc"),
-        service("team-a", "by-hand-rest", "by-hand"),
-        service("team-b", "operated", "operated"),
-        service("team-b", "operated-rest", "operated"),
-        service("team-c", "left", "left"),
-    ]});
+    let all = [
+        ("team-a", "roc", "roc"),
+        ("team-a", "roc-rest", "roc"),
+        ("team-a", "by-hand-rest", "by-hand"),
+        ("team-b", "operated", "operated"),
+        ("team-b", "operated-rest", "operated"),
+        ("team-c", "left", "left"),
+    ];
+    // As objects for who looks closely, and as a table.
+    let services = json!({
+        "items": all.map(|(namespace, name, app)| service(namespace, name, app)),
+        "columnDefinitions": [{"name": "Name"}, {"name": "Type"}],
+        "rows": all.map(|(_, name, _)| json!({"cells": [name, "ClusterIP"]})),
+    });
     let server = Server::answering(move |line| match line {
         "GET /apis/apps/v1/deployments" => Some((200, deployments.clone())),
         "GET /apis/batch/v1/jobs" => Some((200, failed.clone())),
@@ -372,11 +378,12 @@ fn sessions_are_listed_whoever_made_them() {
     let ended = server.flink(&["ls", "-A", "-o", "wide"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     insta::assert_snapshot!(without_ages(&ended.stdout));
-    // One list of each kind; REST is asked where a JobManager is ready.
+    // One list of each kind, and one of the Services of which only they are left; REST is asked where
+    // a JobManager is ready.
     let asked = server.asked();
     let (rest, lists): (Vec<&String>, Vec<&String>) =
         asked.iter().partition(|line| line.contains("/portforward"));
-    assert_eq!((rest.len(), lists.len()), (2, 4), "{asked:?}");
+    assert_eq!((rest.len(), lists.len()), (2, 5), "{asked:?}");
 }
 
 pub fn table_of_pods(rows: &[[&str; 3]]) -> Answer {

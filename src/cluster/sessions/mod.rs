@@ -1,16 +1,17 @@
 //! Which sessions there are, from small requests: Deployments and Services cut down to what is shown,
 //! pods as table rows without their objects.
 
+mod everywhere;
 mod follow;
 mod parts;
 mod pods;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
 use serde::Deserialize;
 
-use super::small::{Bare, Metadata, Template};
+use super::small::{Metadata, Template};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::TableView;
@@ -19,7 +20,7 @@ use crate::session::{SessionName, labels};
 
 pub use follow::{Follow, News, SessionEvent};
 pub(super) use parts::{Deployment, Job};
-use parts::{Key, Parts, Service, key_by_label};
+use parts::{Key, Parts, key_by_label};
 use pods::{PodColumns, PodsOfSession};
 
 /// Where to look for sessions.
@@ -49,12 +50,6 @@ pub struct Sessions {
     /// What this user may not list, in the API server's words.
     pub missing: Vec<String>,
 }
-
-/// Names of sessions of which only pods are left, and whose namespace is looked for.
-const MOST_HOMELESS: usize = 20;
-
-/// Requests for several namespaces at once.
-const NAMESPACES_AT_ONCE: usize = 4;
 
 impl Scope {
     fn namespace(&self) -> Option<&str> {
@@ -166,138 +161,26 @@ impl Cluster {
         Ok(found)
     }
 
-    /// One table has the pods of all namespaces. Its rows do not tell their namespace: most sessions'
-    /// names do, and only where a name occurs several times the namespaces are asked one by one.
-    async fn all_sessions(&self, query: &Query) -> Result<Sessions> {
-        let mut found = Sessions::default();
-        let (parts, rows) = tokio::join!(self.parts(query), self.pods_by_session(None, query));
-        let (mut parts, answers) = parts?;
-        for answer in answers {
-            found.allowed(answer)?;
-        }
-        if parts.hidden.deployments {
-            return self.sessions_where_allowed(query, found).await;
-        }
-        let mut pods = Pods::new();
-        let doubtful = match rows {
-            Ok(rows) => self.sort_by_namespace(rows, &parts, &mut pods).await?,
-            Err(error) if error.is_forbidden() => {
-                parts.keys().into_iter().map(|(namespace, _)| namespace.clone()).collect()
-            }
-            Err(error) => return Err(error),
-        };
-        let answers: Vec<(String, Result<PodsBySession>)> = futures::stream::iter(doubtful)
-            .map(|namespace| async move {
-                let pods = self.pods_by_session(Some(&namespace), query).await;
-                (namespace, pods)
-            })
-            .buffer_unordered(NAMESPACES_AT_ONCE)
-            .collect()
-            .await;
-        for (namespace, answer) in answers {
-            match found.allowed(answer)? {
-                Some(of_namespace) => drop(pods.insert(namespace, of_namespace)),
-                None => parts.hidden.pods = true,
-            }
-        }
-        found.views = views(&parts, &pods, query);
-        Ok(found)
-    }
-
-    /// Gives the pods of each session to the namespace that has a session of that name. Returns the
-    /// namespaces that must be asked: those of a name that several have, and of a name that none has.
-    async fn sort_by_namespace(
-        &self,
-        rows: PodsBySession,
-        parts: &Parts,
-        pods: &mut Pods,
-    ) -> Result<BTreeSet<String>> {
-        let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (namespace, name) in parts.keys() {
-            namespaces.entry(name).or_default().push(namespace);
-        }
-        let mut doubtful: BTreeSet<String> = BTreeSet::new();
-        let mut homeless = Vec::new();
-        for (session, of_session) in rows {
-            match namespaces.get(session.as_str()).map(Vec::as_slice) {
-                Some([namespace]) => {
-                    pods.entry((*namespace).to_owned()).or_default().insert(session, of_session);
-                }
-                Some(several) => doubtful.extend(several.iter().map(|namespace| (*namespace).to_owned())),
-                None => homeless.push(session),
-            }
-        }
-        for session in homeless.into_iter().take(MOST_HOMELESS) {
-            let selector = format!("{},{}={session}", labels::selector_of_all(), labels::APP);
-            let pods = self.metadata_of(Kind::Pod, None, &selector).await?;
-            doubtful.extend(pods.into_iter().map(|pod| pod.metadata.namespace));
-        }
-        Ok(doubtful)
-    }
-
-    /// The sessions of every namespace that this user may look into, who may not list Deployments
-    /// of all. Without the right to list namespaces either, that is the current one.
-    async fn sessions_where_allowed(&self, query: &Query, mut found: Sessions) -> Result<Sessions> {
-        let namespaces = match self.namespaces().await {
-            Ok(namespaces) => namespaces,
-            Err(error) if error.is_forbidden() => vec![self.namespace.clone()],
-            Err(error) => return Err(error),
-        };
-        let answers: Vec<Result<Sessions>> = futures::stream::iter(namespaces)
-            .map(|namespace| async move {
-                let query = Query { scope: Scope::Namespace(namespace.clone()), ..query.clone() };
-                self.sessions_of(&namespace, &query).await
-            })
-            .buffered(NAMESPACES_AT_ONCE / 2)
-            .collect()
-            .await;
-        let mut seen = false;
-        for answer in answers {
-            match answer {
-                Ok(of_namespace) => {
-                    seen = true;
-                    found.views.extend(of_namespace.views);
-                    found.missing.extend(of_namespace.missing);
-                }
-                // Where one may see nothing is no news: the right for all is named already.
-                Err(error) if error.is_forbidden() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        match (seen, found.missing.first()) {
-            (false, Some(message)) => Err(ClusterError::forbidden(message)),
-            _ => Ok(found),
-        }
-    }
-
-    async fn namespaces(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        self.each_of("/api/v1/namespaces", super::small::METADATA, "items", |_, namespace| {
-            names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);
-            Ok(())
-        })
-        .await?;
-        Ok(names)
-    }
-
     /// Everything of the sessions but their pods, and the answers that were refused to this user.
     async fn parts(&self, query: &Query) -> Result<(Parts, [Result<()>; 3])> {
         let namespace = query.scope.namespace();
-        let selectors = [query.deployments(), query.bootstraps(), query.services()];
+        let (deployments, jobs) = (query.deployments(), query.bootstraps());
         let (deployments, jobs, services) = tokio::join!(
-            self.list_of::<Deployment>(Kind::Deployment, namespace, &selectors[0]),
-            self.list_of::<Job>(Kind::Job, namespace, &selectors[1]),
-            self.list_of::<Service>(Kind::Service, namespace, &selectors[2]),
+            self.list_of::<Deployment>(Kind::Deployment, namespace, &deployments),
+            self.list_of::<Job>(Kind::Job, namespace, &jobs),
+            self.service_rows(namespace, query),
         );
         let mut parts = Parts::default();
-        parts.hidden.deployments = is_refused(&deployments);
-        parts.hidden.services = is_refused(&services);
-        let answers = [
-            take(deployments, |deployment| parts.add_deployment(deployment))?,
-            take(jobs, |job| parts.add_bootstrap(job))?,
-            take(services, |service| parts.add_service(service))?,
-        ];
-        Ok((parts, answers))
+        let deployments =
+            refused(deployments)?.map(|all| all.into_iter().for_each(|each| parts.add_deployment(each)));
+        let jobs = refused(jobs)?.map(|all| all.into_iter().for_each(|each| parts.add_bootstrap(each)));
+        let services = match refused(services)? {
+            Ok(rows) => Ok(self.add_services(namespace, query, rows, &mut parts).await?),
+            Err(error) => Err(error),
+        };
+        parts.hidden.deployments = deployments.is_err();
+        parts.hidden.services = services.is_err();
+        Ok((parts, [deployments, jobs, services]))
     }
 
     async fn pods_by_session(&self, namespace: Option<&str>, query: &Query) -> Result<PodsBySession> {
@@ -379,18 +262,10 @@ fn views(parts: &Parts, pods: &Pods, query: &Query) -> Vec<SessionView> {
         .collect()
 }
 
-fn is_refused<T>(answer: &Result<T>) -> bool {
-    answer.as_ref().is_err_and(ClusterError::is_forbidden)
-}
-
-/// Takes in what was listed; hands back a refusal, and fails with any other error.
-fn take<T>(answer: Result<Vec<T>>, each: impl FnMut(T)) -> Result<Result<()>> {
+/// Tells a refusal, which hides a part from this user, from the errors that end it.
+fn refused<T>(answer: Result<T>) -> Result<Result<T>> {
     match answer {
-        Ok(objects) => {
-            objects.into_iter().for_each(each);
-            Ok(Ok(()))
-        }
-        Err(error) if error.is_forbidden() => Ok(Err(error)),
-        Err(error) => Err(error),
+        Err(error) if !error.is_forbidden() => Err(error),
+        answer => Ok(answer),
     }
 }

@@ -82,20 +82,26 @@ pub(super) struct Hidden {
     pub pods: bool,
 }
 
+impl Service {
+    /// A Service as its row in a table tells it.
+    pub fn of_row(namespace: &str, session: &str, name: &str, type_: &str) -> Self {
+        Self {
+            metadata: Metadata {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                labels: BTreeMap::from([(labels::APP.to_owned(), session.to_owned())]),
+                ..Metadata::default()
+            },
+            spec: ServiceSpec { type_: type_.to_owned() },
+        }
+    }
+}
+
 /// The Services of one session, from kubectl's table of them.
 pub(super) fn services_of(key: &Key, table: &TableView) -> Vec<Service> {
     let column = |name: &str| table.header.iter().position(|header| header == name);
     let (Some(name), Some(type_)) = (column("NAME"), column("TYPE")) else { return Vec::new() };
-    let service = |row: &Vec<String>| Service {
-        metadata: Metadata {
-            namespace: key.0.clone(),
-            name: row[name].clone(),
-            labels: BTreeMap::from([(labels::APP.to_owned(), key.1.clone())]),
-            ..Metadata::default()
-        },
-        spec: ServiceSpec { type_: row[type_].clone() },
-    };
-    table.rows.iter().map(service).collect()
+    table.rows.iter().map(|row| Service::of_row(&key.0, &key.1, &row[name], &row[type_])).collect()
 }
 
 /// The session that an object says that it belongs to.
