@@ -75,7 +75,7 @@ pub(super) fn cell(value: &Value) -> String {
             Some(end) => format!("{}...", &text[..end]),
             None => text.clone(),
         },
-        Value::Null => "<nil>".to_owned(),
+        Value::Null => String::new(),
         other => other.to_string(),
     }
 }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn cells_become_text() {
         let row: Row = serde_json::from_str(r#"{"cells":["two\nlines",3,null,true]}"#).expect("row");
-        assert_eq!(row.cells.iter().map(cell).collect::<Vec<_>>(), ["two...", "3", "<nil>", "true"]);
+        assert_eq!(row.cells.iter().map(cell).collect::<Vec<_>>(), ["two...", "3", "", "true"]);
     }
 
     #[test]

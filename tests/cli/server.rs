@@ -378,12 +378,12 @@ fn sessions_are_listed_whoever_made_them() {
     let ended = server.flink(&["ls", "-A", "-o", "wide"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     insta::assert_snapshot!(without_ages(&ended.stdout));
-    // One list of each kind, and one of the Services of which only they are left; REST is asked where
-    // a JobManager is ready.
+    // One list of each kind; one of the Services that are left of a session, one of the pod of a
+    // bootstrap that made none. REST is asked where a JobManager is ready.
     let asked = server.asked();
     let (rest, lists): (Vec<&String>, Vec<&String>) =
         asked.iter().partition(|line| line.contains("/portforward"));
-    assert_eq!((rest.len(), lists.len()), (2, 5), "{asked:?}");
+    assert_eq!((rest.len(), lists.len()), (2, 6), "{asked:?}");
 }
 
 pub fn table_of_pods(rows: &[[&str; 3]]) -> Answer {

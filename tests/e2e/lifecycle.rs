@@ -1,6 +1,7 @@
 //! A session's whole life, with each Flink.
 
 use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::tables;
 
 /// Keeps one TaskManager without a job; from 1.19 on.
 const ONE_TASKMANAGER: &[&str] =
@@ -59,28 +60,17 @@ fn lists_it(lab: &Lab, image: &str, version: &str, taskmanagers: usize) {
     let row: Vec<&str> = table.lines().nth(1).expect("a row").split_whitespace().collect();
     let expected = ["roc", "1/1", "Running", version, &taskmanagers.to_string()];
     assert_eq!(row[..5], expected, "{table}");
-    assert_eq!(row[6..], [image, "kubectl-flink"], "{table}");
+    // High availability, then REST's Service and restarts.
+    assert_eq!(row[6..11], [image, "kubectl-flink", "off", "ClusterIP", "0"], "{table}");
     assert_eq!(lab.flink_ok(&["ls", "-o", "name"]), "session/roc\n");
     let json = lab.flink_ok(&["ls", "roc", "-o", "json"]);
     assert!(json.contains(&format!("\"flinkVersion\": \"{version}\"")), "{json}");
     assert!(json.contains(&lab.uid("deployment/roc")), "{json}");
 }
 
-/// Byte for byte what kubectl prints, as long as no second passes between.
 fn shows_what_kubectl_shows(lab: &Lab) {
-    let kubectl = || lab.kubectl_ok(&["get", "pod,svc", "-l", "app=roc"]);
-    for _ in 0..20 {
-        let (before, status, after) = (kubectl(), lab.flink_ok(&["status", "roc"]), kubectl());
-        if before != after {
-            continue;
-        }
-        let (verdict, tables) = status.split_once("\n\n").expect("a verdict and tables");
-        assert!(verdict.starts_with("Session roc is Running: Flink "), "{verdict}");
-        // kubectl ends each table with a line break and parts them with a blank line.
-        assert_eq!(tables, before);
-        return;
-    }
-    panic!("the age of a pod changed between two looks, twenty times");
+    let (verdict, _) = tables::equal_kubectls(lab, "roc", &[], &["service/roc "]);
+    assert!(verdict.starts_with("Session roc is Running: Flink "), "{verdict}");
 }
 
 fn a_second_create_changes_nothing(lab: &Lab, create: &[&str]) {

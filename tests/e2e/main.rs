@@ -11,4 +11,5 @@ mod lifecycle;
 mod manual_way;
 mod proxy;
 mod refusals;
+mod tables;
 mod waits;

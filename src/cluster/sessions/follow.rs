@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
 use super::parts::{Deployment, Hidden, Job, Key, Parts, Service, key_by_label, key_by_name};
-use super::pods::{PodColumns, PodRow, PodsOfSession, session_name};
+use super::pods::{PodColumns, PodRow, PodsOfSession, bootstrapped_session, session_name};
 use super::{Query, Scope};
 use crate::cluster::follow::{Change, Objects, Shape};
 use crate::cluster::list::ListHead;
@@ -36,7 +36,7 @@ pub struct News {
     pub lost: Option<String>,
 }
 
-/// Changes of one cause come in bursts, from four watches: they are one event when they come
+/// Changes of one cause come in bursts, from several watches: they are one event when they come
 /// within this time.
 const SETTLE: Duration = Duration::from_millis(40);
 const LONGEST_SETTLE: Duration = Duration::from_millis(400);
@@ -47,6 +47,7 @@ pub struct Follow {
     jobs: Receiver<Change<Job>>,
     services: Receiver<Change<Service>>,
     pods: Receiver<Change<PodOfTable>>,
+    bootstrap_pods: Receiver<Change<BootstrapPod>>,
     query: Query,
     state: State,
 }
@@ -60,8 +61,8 @@ struct State {
     touched: BTreeSet<Key>,
     /// Something came in that was not told yet.
     has_changed: bool,
-    /// Collections that were listed, or may not be, out of the four.
-    listed: [bool; 4],
+    /// Collections that were listed, or may not be.
+    listed: [bool; COLLECTIONS],
     news: News,
 }
 
@@ -70,6 +71,9 @@ struct PodOfTable {
     key: Option<Key>,
     row: PodRow,
 }
+
+/// A pod of a bootstrap Job.
+struct BootstrapPod(PodOfTable);
 
 /// Pods as table rows, with their metadata: without it a row does not tell its namespace.
 #[derive(Default)]
@@ -96,6 +100,10 @@ struct TableOfOne {
     head: ListHead,
     rows: Option<Vec<RowWithMetadata>>,
 }
+
+/// The pods of bootstrap Jobs, likewise.
+#[derive(Default)]
+struct BootstrapPods(PodTable);
 
 impl PodTable {
     fn pod(&self, element: RowWithMetadata) -> Option<PodOfTable> {
@@ -124,6 +132,28 @@ impl Shape for PodTable {
     }
 }
 
+impl Shape for BootstrapPods {
+    type Item = BootstrapPod;
+    const MEDIA_TYPE: &'static str = PodTable::MEDIA_TYPE;
+    const FIELD: &'static str = PodTable::FIELD;
+
+    fn of_list(&mut self, head: &ListHead, element: &[u8]) -> serde_json::Result<BootstrapPod> {
+        self.0.of_list(head, element).map(BootstrapPod::of)
+    }
+
+    fn of_event(&mut self, object: &str) -> serde_json::Result<Option<BootstrapPod>> {
+        Ok(self.0.of_event(object)?.map(BootstrapPod::of))
+    }
+}
+
+impl BootstrapPod {
+    fn of(mut pod: PodOfTable) -> Self {
+        let session = bootstrapped_session(&pod.row.name).map(str::to_owned);
+        pod.key = pod.key.and_then(|(namespace, _)| Some((namespace, session?)));
+        Self(pod)
+    }
+}
+
 impl Cluster {
     /// Follows the sessions that `query` asks for. Each collection is listed once, and watched from
     /// there on. This keeps a row of each pod, some 200 bytes.
@@ -136,8 +166,9 @@ impl Cluster {
         Follow {
             deployments: self.follow(path(Kind::Deployment, query.deployments()), Objects::default()),
             jobs: self.follow(path(Kind::Job, query.bootstraps()), Objects::default()),
-            services: self.follow(path(Kind::Service, query.services()), Objects::default()),
-            pods: self.follow(path(Kind::Pod, query.services()), PodTable::default()),
+            services: self.follow(path(Kind::Service, query.all_parts()), Objects::default()),
+            pods: self.follow(path(Kind::Pod, query.all_parts()), PodTable::default()),
+            bootstrap_pods: self.follow(path(Kind::Pod, query.bootstrap_pods()), BootstrapPods::default()),
             state: State::default(),
             query,
         }
@@ -162,7 +193,7 @@ impl Follow {
                     changed?;
                     quiet = (Instant::now() + SETTLE).min(end);
                 }
-                () = tokio::time::sleep_until(quiet), if self.state.listed == [true; 4] => break,
+                () = tokio::time::sleep_until(quiet), if self.state.listed == [true; COLLECTIONS] => break,
             }
         }
         self.state.has_changed = false;
@@ -178,13 +209,17 @@ impl Follow {
             Some(change) = self.jobs.recv() => state.take(change),
             Some(change) = self.services.recv() => state.take(change),
             Some(change) = self.pods.recv() => state.take(change),
-            // All four were refused.
+            Some(change) = self.bootstrap_pods.recv() => state.take(change),
+            // All were refused.
             else => Err(ClusterError::forbidden(&state.news.missing.join("; "))),
         }
     }
 }
 
-/// One of the four collections: how its objects become part of the state. Each says which session
+/// Deployments, Jobs, Services, pods and bootstrap pods.
+const COLLECTIONS: usize = 5;
+
+/// One of the collections: how its objects become part of the state. Each says which session
 /// it touches.
 trait Part: Sized {
     /// Its place in [`State::listed`].
@@ -293,6 +328,26 @@ impl Part for PodOfTable {
     }
 }
 
+impl Part for BootstrapPod {
+    const INDEX: usize = 4;
+
+    fn clear(state: &mut State) -> Vec<Key> {
+        std::mem::take(&mut state.parts.bootstrap_pods).into_keys().collect()
+    }
+
+    fn put(self, state: &mut State) -> Option<Key> {
+        let key = self.0.key?;
+        state.parts.bootstrap_pods.insert(key.clone(), self.0.row.status);
+        Some(key)
+    }
+
+    fn remove(self, state: &mut State) -> Option<Key> {
+        let key = self.0.key?;
+        state.parts.bootstrap_pods.remove(&key);
+        Some(key)
+    }
+}
+
 impl State {
     fn take<P: Part>(&mut self, change: Change<P>) -> Result<()> {
         self.has_changed = true;
@@ -319,7 +374,11 @@ impl State {
                 self.listed[P::INDEX] = true;
                 P::hide(&mut self.parts.hidden);
                 self.touched.extend(self.parts.keys().into_iter().cloned());
-                self.news.missing.push(error.to_string());
+                // Of pods there are two collections.
+                let message = error.to_string();
+                if !self.news.missing.contains(&message) {
+                    self.news.missing.push(message);
+                }
             }
             // A follower forgives a server that goes away, not one that was never there.
             Change::Lost(error) | Change::Failed(error) => return Err(error),

@@ -87,8 +87,14 @@ impl Query {
         format!("labelSelector={}{unfinished}", escape(&selector))
     }
 
-    fn services(&self) -> String {
+    /// Everything that Flink made for the sessions.
+    fn all_parts(&self) -> String {
         format!("labelSelector={}", escape(&self.native()))
+    }
+
+    fn bootstrap_pods(&self) -> String {
+        let selector = labels::narrowed(labels::selector_of_bootstraps(), &self.names);
+        format!("labelSelector={}", escape(&selector))
     }
 
     fn chosen(&self, selector: String) -> String {
@@ -178,9 +184,27 @@ impl Cluster {
             Ok(rows) => Ok(self.add_services(namespace, query, rows, &mut parts).await?),
             Err(error) => Err(error),
         };
+        self.add_bootstrap_pods(&mut parts).await?;
         parts.hidden.deployments = deployments.is_err();
         parts.hidden.services = services.is_err();
         Ok((parts, [deployments, jobs, services]))
+    }
+
+    /// Adds how the pods of bootstrap Jobs are that have made nothing yet: few, if any.
+    async fn add_bootstrap_pods(&self, parts: &mut Parts) -> Result<()> {
+        let namespaces: BTreeSet<String> = parts.unborn().map(|(namespace, _)| namespace.clone()).collect();
+        for namespace in namespaces {
+            let selector = labels::selector_of_bootstraps();
+            let listed = self.each_row(Kind::Pod, Some(&namespace), &selector, |head, row| {
+                let Some(pod) = PodColumns::of(head).map(|columns| columns.read(&row)) else { return };
+                if let Some(session) = pods::bootstrapped_session(&pod.name) {
+                    parts.bootstrap_pods.insert((namespace.clone(), session.to_owned()), pod.status);
+                }
+            });
+            // Whoever may not list pods is told so when it comes to the session's own.
+            refused(listed.await)?.ok();
+        }
+        Ok(())
     }
 
     async fn pods_by_session(&self, namespace: Option<&str>, query: &Query) -> Result<PodsBySession> {

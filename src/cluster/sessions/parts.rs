@@ -69,6 +69,8 @@ pub(super) struct Parts {
     pub deployments: BTreeMap<Key, Deployment>,
     /// By the name of the session that they make.
     pub bootstraps: BTreeMap<Key, Job>,
+    /// STATUS of the pods of bootstrap Jobs that are at work, by session.
+    pub bootstrap_pods: BTreeMap<Key, String>,
     /// By session, then by their own name.
     pub services: BTreeMap<Key, BTreeMap<String, Service>>,
     pub hidden: Hidden,
@@ -136,6 +138,11 @@ impl Parts {
         }
     }
 
+    /// The sessions of which there is a bootstrap Job and nothing more.
+    pub fn unborn(&self) -> impl Iterator<Item = &Key> {
+        self.bootstraps.keys().filter(|key| !self.deployments.contains_key(*key))
+    }
+
     pub fn remove_service(&mut self, key: &Key, name: &str) {
         if let Some(services) = self.services.get_mut(key) {
             services.remove(name);
@@ -163,7 +170,7 @@ impl Parts {
         let view = match self.deployments.get(key) {
             Some(deployment) if is_application(&deployment.spec.template) => return None,
             Some(deployment) => self.of_deployment(deployment, job, services, pods),
-            None => match job.and_then(|job| unborn(key, job)) {
+            None => match job.and_then(|job| unborn(key, job, self.bootstrap_pods.get(key))) {
                 Some(view) => view,
                 None if self.hidden.deployments => of_pods(key, pods)?,
                 None => left_over(key, services, pods)?,
@@ -276,7 +283,7 @@ fn status<'a>(deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
 }
 
 /// A bootstrap Job as the session that it is to make, while there is no Deployment yet.
-fn unborn(key: &Key, job: &Job) -> Option<SessionView> {
+fn unborn(key: &Key, job: &Job, pod: Option<&String>) -> Option<SessionView> {
     let is =
         |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
     let status = match () {
@@ -284,7 +291,13 @@ fn unborn(key: &Key, job: &Job) -> Option<SessionView> {
         () if is("Failed") => "BootstrapFailed",
         // It ended well and its session is gone.
         () if is("Complete") => return None,
-        () => "Creating",
+        () => match pod.map(String::as_str) {
+            None
+            | Some("Running" | "Completed" | "ContainerCreating" | "PodInitializing" | "Terminating") => {
+                "Creating"
+            }
+            Some(state) => state,
+        },
     };
     Some(SessionView { owner: Owner::Plugin, ..of_template(key, &job.metadata, &job.spec.template, status) })
 }
@@ -437,6 +450,27 @@ mod tests {
         let labelled = RUNNING.replace(r#""uid":"u""#, r#""labels":{"app.kubernetes.io/version":"1.19.3"}"#);
         assert_eq!(version(&labelled).as_deref(), Some("1.19.3"));
         assert_eq!(version(&RUNNING.replace("flink:1.20.5", "mine:latest")), None);
+    }
+
+    #[test]
+    fn a_session_that_is_not_born_is_as_its_bootstrap_is() {
+        let says = |condition: &str, pod: Option<&str>| {
+            let mut parts = Parts::default();
+            let job = format!(
+                r#"{{"metadata":{{"name":"boot-roc","namespace":"a","labels":{{"app":"roc"}}}},
+                    "spec":{{"template":{{"spec":{{}}}}}},"status":{{"conditions":[{{"type":"{condition}","status":"True"}}]}}}}"#
+            );
+            parts.add_bootstrap(serde_json::from_str(&job).expect("job"));
+            let key = ("a".to_owned(), "roc".to_owned());
+            parts.bootstrap_pods.extend(pod.map(|state| (key, state.to_owned())));
+            roc(&parts, &[]).map(|session| session.status)
+        };
+        assert_eq!(says("", None).as_deref(), Some("Creating"));
+        assert_eq!(says("", Some("Running")).as_deref(), Some("Creating"));
+        assert_eq!(says("", Some("ImagePullBackOff")).as_deref(), Some("ImagePullBackOff"));
+        assert_eq!(says("", Some("Pending")).as_deref(), Some("Pending"));
+        assert_eq!(says("Failed", Some("Error")).as_deref(), Some("BootstrapFailed"));
+        assert_eq!(says("Complete", None), None);
     }
 
     #[test]

@@ -148,6 +148,11 @@ fn session_of(pod: &str) -> Option<(&str, Role)> {
     }
 }
 
+/// The session of a bootstrap pod: they are called `boot-NAME-SUFFIX`.
+pub(super) fn bootstrapped_session(pod: &str) -> Option<&str> {
+    pod.strip_prefix("boot-")?.rsplit_once('-').map(|(session, _)| session)
+}
+
 /// The name of the session of a pod.
 pub(super) fn session_name(pod: &str) -> Option<&str> {
     session_of(pod).map(|(session, _)| session)

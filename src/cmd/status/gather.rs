@@ -8,7 +8,7 @@ use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Config, Look};
 use crate::diagnosis;
 use crate::model::evidence::{Evidence, Rest};
-use crate::model::status::{HighAvailability, JobManager, Part, SessionStatus, Setting};
+use crate::model::status::{Event, HighAvailability, JobManager, Part, SessionStatus, Setting};
 use crate::model::{Finding, SessionView};
 use crate::session::{FlinkVersion, SessionName, changed};
 
@@ -22,6 +22,7 @@ pub async fn status(
     let Look { mut evidence, session: Some(session), pods, services, config, events } = look else {
         return Ok(None);
     };
+    let events = events.map(|events| without_the_usual(events, &evidence, name));
     let (rest, details) = rest::ask_details(cluster, &evidence).await;
     evidence.rest = rest;
     let findings = diagnosis::findings(&evidence);
@@ -80,6 +81,16 @@ pub fn tell_unreadable(unreadable: &[String], app: &App) {
     for part in unreadable {
         app.ui.warn(&format!("not all could be read: {part}"));
     }
+}
+
+/// Every healthy session begins with a mount that fails, as Flink makes the Deployment before the
+/// ConfigMap that it mounts. Once the JobManager has started, that says nothing any more.
+fn without_the_usual(mut events: Vec<Event>, evidence: &Evidence, name: &SessionName) -> Vec<Event> {
+    let config_map = format!("configmap \"{}\" not found", name.config_map());
+    if evidence.jobmanagers.iter().any(|pod| pod.started.is_some()) {
+        events.retain(|event| event.reason != "FailedMount" || !event.message.contains(&config_map));
+    }
+    events
 }
 
 fn version(session: &SessionView, evidence: &Evidence) -> Option<FlinkVersion> {

@@ -17,8 +17,9 @@ const MOST_ROWS: usize = 30;
 /// Jobs that have ended.
 const ENDED_JOBS: usize = 5;
 const RECENT_EVENTS: usize = 10;
-/// Characters of a setting's value.
+/// Characters of a setting's value, and of an event's message.
 const LONGEST_VALUE: usize = 100;
+const LONGEST_MESSAGE: usize = 160;
 
 const INDENT: &str = "  ";
 
@@ -170,17 +171,17 @@ fn configuration(all: &[Setting], layout: &Layout) -> String {
     let row = |setting: &Setting| {
         vec![
             setting.key.clone(),
-            cut(&setting.value),
-            setting.default.as_deref().map_or_else(|| "<none>".to_owned(), cut),
+            cut(&setting.value, LONGEST_VALUE),
+            setting.default.as_deref().map_or_else(|| "<none>".to_owned(), |value| cut(value, LONGEST_VALUE)),
         ]
     };
     table(&["KEY", "VALUE", "DEFAULT"], all.iter().map(row).collect(), layout)
 }
 
-fn cut(value: &str) -> String {
-    match value.char_indices().nth(LONGEST_VALUE) {
-        Some((end, _)) => format!("{}...", &value[..end]),
-        None => value.to_owned(),
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -196,7 +197,7 @@ fn events(all: &[Event], now: Timestamp, layout: &Layout) -> String {
             event.kind.clone(),
             event.reason.clone(),
             event.object.clone(),
-            format!("{}{times}", event.message.lines().next().unwrap_or_default()),
+            cut(event.message.lines().next().unwrap_or_default(), LONGEST_MESSAGE) + &times,
         ]
     };
     let recent = &all[all.len().saturating_sub(RECENT_EVENTS)..];
