@@ -30,6 +30,11 @@ impl Layout {
         Self { widths: Vec::new(), colour }
     }
 
+    /// Makes room for rows like those of `view`.
+    pub fn reserve(&mut self, view: &TableView) {
+        self.render(view, true);
+    }
+
     /// As [`render`].
     pub fn render(&mut self, view: &TableView, with_header: bool) -> String {
         if view.rows.is_empty() && (!with_header || view.header.is_empty()) {

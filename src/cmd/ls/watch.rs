@@ -52,6 +52,9 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
     if args.listing.sort_by.is_some() && !redraws {
         app.ui.warn("--sort-by is for the list, not for what changes after it");
     }
+    // Rows that come later shall stand below those that are there.
+    let longest = SessionView::named("", "", "Terminating");
+    watch.layout.reserve(&request.columns.table([("MODIFIED", &longest)], Timestamp::UNIX_EPOCH));
     let mut follow = cluster.follow_sessions(request.query.clone());
     let mut redraw = tokio::time::interval(REDRAW);
     let mut ask_rest = tokio::time::interval_at(Instant::now() + ASK_REST, ASK_REST);
@@ -162,11 +165,11 @@ impl Watch<'_> {
         if !self.request.format.is_table() {
             return before != session;
         }
-        let at_birth = |session| {
-            let now = before.created.unwrap_or(Timestamp::UNIX_EPOCH);
-            self.request.columns.table([("", session)], now)
+        let ageless = |session: &SessionView| {
+            let session = SessionView { created: None, ..session.clone() };
+            self.request.columns.table([("", &session)], Timestamp::UNIX_EPOCH)
         };
-        at_birth(before) != at_birth(session)
+        ageless(before) != ageless(session)
     }
 
     fn draw(&mut self) -> Result<(), CommandError> {
