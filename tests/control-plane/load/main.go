@@ -25,15 +25,27 @@ const (
 	patience        = 10 * time.Minute
 )
 
-type size struct{ sessions, namespaces, taskManagers int }
+type size struct {
+	sessions, namespaces, taskManagers int
+	// Every session has the same name, each in a namespace of its own.
+	oneName bool
+}
 
 func (s size) pods() int { return s.sessions * (1 + s.taskManagers) }
+
+func (s size) name(session int) string {
+	if s.oneName {
+		return sessionName(0)
+	}
+	return sessionName(session)
+}
 
 func main() {
 	var want size
 	flag.IntVar(&want.sessions, "sessions", 100, "sessions, each with one JobManager")
 	flag.IntVar(&want.namespaces, "namespaces", 50, "namespaces that the sessions are spread over")
 	flag.IntVar(&want.taskManagers, "taskmanagers", 9, "TaskManagers of each session")
+	flag.BoolVar(&want.oneName, "one-name", false, "all sessions have the same name, each in a namespace of its own")
 	server := flag.String("server", "", "the API server's URL, on 127.0.0.1")
 	etcd := flag.String("etcd", "", "etcd's URL, on 127.0.0.1")
 	keys := flag.String("keys", "", "directory with ca.crt, admin.crt and admin.key")
@@ -62,6 +74,8 @@ func check(want size, server, etcd string, rest []string) error {
 		return fmt.Errorf("-sessions is from 1 to %d", maxSessions)
 	case want.namespaces < 1 || want.namespaces > min(maxNamespaces, want.sessions):
 		return fmt.Errorf("-namespaces is from 1 to %d, and at most as many as sessions", maxNamespaces)
+	case want.oneName && want.namespaces != want.sessions:
+		return fmt.Errorf("-one-name needs as many namespaces as sessions")
 	case want.taskManagers < 0 || want.taskManagers > maxTaskManagers:
 		return fmt.Errorf("-taskmanagers is from 0 to %d", maxTaskManagers)
 	case want.pods() > maxPods:

@@ -140,7 +140,7 @@ func (t template) replacer(s, n int, want size) *strings.Replacer {
 		pairs = append(pairs, old, new)
 	}
 	replace(namespaceName(0), namespaceName(s%want.namespaces))
-	replace(sessionName(0), sessionName(s))
+	replace(sessionName(0), want.name(s))
 	replace(replicaSetHash(0), replicaSetHash(s))
 	replace(podSuffix(0), podSuffix(s))
 	replace(serviceAddress(0), serviceAddress(s))
