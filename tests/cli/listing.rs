@@ -94,6 +94,16 @@ fn rows_take_labels_selectors_and_an_order() {
 }
 
 #[test]
+fn a_name_that_is_not_there_is_an_error_unless_it_may_be() {
+    let server = Server::answering(|_| None);
+    let told = server.flink(&["ls", "nope"]);
+    assert_eq!((told.code, told.stdout.as_str()), (1, ""));
+    assert!(told.stderr.starts_with("error: there is no session nope in namespace team-a\n"), "{told}");
+    let told = server.flink(&["ls", "nope", "--ignore-not-found"]);
+    assert_eq!((told.code, told.stdout.as_str(), told.stderr.as_str()), (0, "", ""));
+}
+
+#[test]
 fn who_may_only_list_pods_sees_what_they_tell() {
     let server = Server::answering(|line| match line {
         "GET /apis/apps/v1/namespaces/team-a/deployments" => Some(forbidden("deployments.apps", "here")),

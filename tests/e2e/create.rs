@@ -173,6 +173,7 @@ fn keeps_its_state_and_brings_nothing_back(test: &str, (image, version): (&str, 
     // With high availability Flink makes no Service but REST's, and keeps its leader in a ConfigMap.
     assert_eq!(lab.kubectl_ok(&["get", "service", "-l", "app=roc", "-o", "name"]), "service/roc-rest\n");
     run_a_job(&lab);
+    crate::seeing::tells_all_of_a_session_with_a_job(&lab, version);
     lab.flink_ok(&["delete", "roc", "--yes"]);
     let state = ["get", "configmap", "-l", "app=roc", "-o", "name"];
     let kept = lab.kubectl_ok(&state);

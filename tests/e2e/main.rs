@@ -11,5 +11,6 @@ mod lifecycle;
 mod manual_way;
 mod proxy;
 mod refusals;
+mod seeing;
 mod tables;
 mod waits;

@@ -48,6 +48,10 @@ pub struct Args {
     #[arg(long, value_name = "SELECTOR")]
     field_selector: Option<FieldSelector>,
 
+    /// A name that is not there is no error
+    #[arg(long)]
+    ignore_not_found: bool,
+
     #[command(flatten)]
     listing: Listing,
 }
@@ -111,10 +115,10 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let sessions = listing::sorted(found.views, args.listing.sort_by.as_ref())?;
     print(&sessions, &args, &request, app)?;
     tell_missing(&found.missing, app);
-    if let Some(missing) = request.missing(&sessions) {
+    if let Some(missing) = request.missing(&sessions).filter(|_| !args.ignore_not_found) {
         return Err(not_found(missing, cluster.namespace()));
     }
-    if sessions.is_empty() && request.format.is_table() {
+    if sessions.is_empty() && request.names.is_empty() && request.format.is_table() {
         app.ui.note(&request.nothing_found());
     }
     Ok(Exit::Done)
