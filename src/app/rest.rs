@@ -114,7 +114,10 @@ pub async fn ask_details(cluster: &Cluster, evidence: &Evidence) -> (Rest, Detai
     let why = match &overview {
         Rest::Up(_) => None,
         Rest::Down(why) | Rest::Forbidden(why) => Some(why.clone()),
-        Rest::NotAsked => Some("no JobManager pod is ready".to_owned()),
+        Rest::NotAsked => {
+            let hidden = evidence.why_pods_are_unknown();
+            Some(hidden.unwrap_or("no JobManager pod is ready").to_owned())
+        }
     };
     let details = match (PodRest::of(cluster, evidence), why) {
         (Some(rest), None) => {

@@ -59,8 +59,10 @@ impl Cluster {
         );
         let Observed { evidence, deployment, job } = observed?;
         let (pods, services) = (part(pods)?, part(services)?);
+        let jobmanagers: Vec<String> = evidence.jobmanagers.iter().map(|pod| pod.name.clone()).collect();
+        let of_session = pods.known().map(|table| (table, &jobmanagers[..]));
         let session = match deployment.is_some() {
-            true => sessions::view_of(namespace, name, deployment, job, services.known(), pods.known()),
+            true => sessions::view_of(namespace, name, deployment, job, services.known(), of_session),
             // What is left of one takes a closer look.
             false => self.sessions(&Query::of(namespace, name)).await?.views.pop(),
         };

@@ -7,7 +7,7 @@ use crate::app::{App, CommandError};
 use crate::exit::Exit;
 use crate::output::format::{Asked, Format, ObjectFormat};
 use crate::output::sort::{self, SortKey};
-use crate::output::{objects, table};
+use crate::output::{json_safe, objects, table};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -115,8 +115,8 @@ pub fn print(
         objects::render(&[value], format).map_err(|error| CommandError::new(Exit::Error, error))
     };
     match format {
-        Format::Json => app.ui.data(&text(whole(items), ObjectFormat::Json)?)?,
-        Format::Yaml => app.ui.data(&text(whole(items), ObjectFormat::Yaml)?)?,
+        Format::Json => app.ui.rendered(&json_safe(&text(whole(items), ObjectFormat::Json)?))?,
+        Format::Yaml => app.ui.raw(&text(whole(items), ObjectFormat::Yaml)?)?,
         Format::JsonPath(template) => app.ui.raw(&template.render(&whole(items)))?,
         Format::CustomColumns(columns) => app.ui.data(&table::render(&columns.table(&items), headers))?,
         Format::Name | Format::Table | Format::Wide => {}

@@ -95,7 +95,8 @@ pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
         name: String,
         state: String,
         start_time: i64,
-        duration: u64,
+        /// Negative when the clock was set back.
+        duration: i64,
         tasks: Tasks,
     }
     #[derive(Deserialize)]
@@ -114,7 +115,7 @@ pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
             tasks_running: of.tasks.running,
             tasks_total: of.tasks.total,
             started_at: Timestamp::from_millisecond(of.start_time).ok(),
-            duration_milliseconds: of.duration,
+            duration_milliseconds: of.duration.max(0).unsigned_abs(),
         })
         .collect();
     jobs.sort_by_key(|job| (!job.is_alive(), std::cmp::Reverse(job.started_at)));

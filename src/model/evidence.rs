@@ -152,6 +152,11 @@ impl Evidence {
         }
     }
 
+    /// Why the pods are not known, for who may not list them.
+    pub fn why_pods_are_unknown(&self) -> Option<&str> {
+        self.unreadable.iter().find_map(|part| part.strip_prefix("pods: "))
+    }
+
     /// Seconds since `then`, never negative: the clocks of two machines are compared.
     pub fn seconds_since(&self, then: Option<Timestamp>) -> u64 {
         then.map_or(0, |then| self.at.duration_since(then).as_secs().max(0).unsigned_abs())

@@ -50,7 +50,7 @@ pub struct SessionStatus {
     pub pods: Part<TableView>,
     pub services: Part<TableView>,
     /// None without a JobManager pod.
-    pub jobmanager: Option<JobManager>,
+    pub jobmanager: Part<Option<JobManager>>,
     pub taskmanagers: Part<Vec<TaskManager>>,
     /// Running ones first.
     pub jobs: Part<Vec<Job>>,
@@ -215,10 +215,12 @@ fn camel_case(header: &str) -> String {
 impl SessionStatus {
     /// The parts that are not known, with the reason.
     pub fn unknown(&self) -> Vec<(&'static str, &str)> {
-        let memory = self.jobmanager.as_ref().and_then(|jobmanager| jobmanager.memory.why_unknown());
+        let jobmanager = self.jobmanager.known().and_then(Option::as_ref);
+        let memory = jobmanager.and_then(|jobmanager| jobmanager.memory.why_unknown());
         let parts = [
             ("pods", self.pods.why_unknown()),
             ("services", self.services.why_unknown()),
+            ("jobManager", self.jobmanager.why_unknown()),
             ("jobManager.memory", memory),
             ("taskManagers", self.taskmanagers.why_unknown()),
             ("jobs", self.jobs.why_unknown()),
@@ -251,7 +253,7 @@ impl Serialize for SessionStatus {
         json.serialize_field("healthy", &self.is_healthy)?;
         json.serialize_field("pods", &self.pods.known().map(Rows))?;
         json.serialize_field("services", &self.services.known().map(Rows))?;
-        json.serialize_field("jobManager", &self.jobmanager)?;
+        json.serialize_field("jobManager", &self.jobmanager.known())?;
         json.serialize_field("taskManagers", &self.taskmanagers.known())?;
         json.serialize_field("jobs", &self.jobs.known())?;
         json.serialize_field("highAvailability", &self.high_availability.known())?;

@@ -22,7 +22,7 @@ use anstyle::{AnsiColor, Style};
 
 pub use progress::Progress;
 pub use screen::Screen;
-pub use text::printable;
+pub use text::{json_safe, printable};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();

@@ -54,7 +54,7 @@ impl Layout {
             .into_iter()
             .enumerate()
             .map(|(index, width)| {
-                (width + GAP).max(NARROWEST).max(self.widths.get(index).copied().unwrap_or(0))
+                width.saturating_add(GAP).max(NARROWEST).max(self.widths.get(index).copied().unwrap_or(0))
             })
             .collect();
         for (column, width) in table.column_iter_mut().zip(&widths) {

@@ -44,6 +44,9 @@ fn what_cannot_be_printed_is_refused_before_anything_is_asked() {
         &["ls", "--output-watch-events"],
         &["ls", "--color", "blue"],
         &["ls", "roc", "-l", "a=b"],
+        &["ls", "roc", "--field-selector", "status.phase=Running"],
+        &["status", "roc", "-w", "--exit-code"],
+        &["status", "roc", "-w", "-o", "flinkdeployment"],
         &["status", "-o", "xml"],
         &["status", "-w"],
         &["status", "--wait"],
@@ -94,11 +97,68 @@ fn rows_take_labels_selectors_and_an_order() {
 }
 
 #[test]
+fn only_what_is_shown_is_asked_for() {
+    let server = Server::answering(|_| None);
+    assert_eq!(server.flink(&["ls", "-l", "team in (a,b)"]).code, 0);
+    let only = |line: &str| server.queries(line).concat();
+    let native = "type%3Dflink-native-kubernetes";
+    assert_eq!(
+        only("GET /apis/apps/v1/namespaces/team-a/deployments"),
+        format!("labelSelector={native}%2Cteam%20in%20%28a%2Cb%29")
+    );
+    // A bootstrap that has ended well is none of the sessions.
+    assert!(
+        only("GET /apis/batch/v1/namespaces/team-a/jobs")
+            .ends_with("&fieldSelector=status.successful%21%3D1")
+    );
+    for rows in ["pods", "services"] {
+        let path = format!("GET /api/v1/namespaces/team-a/{rows}");
+        assert_eq!(only(&path), format!("includeObject=None&labelSelector={native}"));
+    }
+    let server = Server::answering(|_| None);
+    server.flink(&["ls", "roc", "other", "-o", "name"]);
+    let query = server.queries("GET /api/v1/namespaces/team-a/pods").concat();
+    assert!(query.ends_with("%2Capp%20in%20%28roc%2Cother%29"), "{query}");
+}
+
+#[test]
+fn a_selector_that_meets_the_bootstrap_alone_shows_no_session() {
+    let complete = json!({"metadata": {"name": "boot-roc", "namespace": "team-a", "labels": {"app": "roc"}},
+        "spec": {"template": {"spec": {}}}, "status": {"conditions": [{"type": "Failed", "status": "True"}]}});
+    let server = Server::answering(move |line| match line {
+        "GET /apis/batch/v1/namespaces/team-a/jobs" => Some(list(&[complete.clone()])),
+        "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => {
+            Some((200, deployment("team-a", "roc", json!({"tier": "prod"}))))
+        }
+        "GET /api/v1/namespaces/team-a/services" => Some(services(&["roc", "roc-rest"])),
+        "GET /api/v1/namespaces/team-a/pods" => Some(table_of_pods(&[["roc-1-a", "1/1", "Running"]])),
+        _ => None,
+    });
+    assert_eq!(server.flink(&["ls", "-l", "tier!=prod"]).stdout, "");
+}
+
+#[test]
+fn a_session_that_was_born_between_two_lists_is_not_called_orphaned() {
+    let server = Server::answering(|line| match line {
+        "GET /api/v1/namespaces/team-a/pods" => Some(table_of_pods(&[["roc-1-a", "1/1", "Running"]])),
+        "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => {
+            Some((200, deployment("team-a", "roc", json!({"app": "roc"}))))
+        }
+        _ => None,
+    });
+    assert!(!server.flink(&["ls"]).stdout.contains("Orphaned"));
+    assert!(server.flink(&["ls"]).stdout.contains("roc    1/1"));
+}
+
+#[test]
 fn a_name_that_is_not_there_is_an_error_unless_it_may_be() {
     let server = Server::answering(|_| None);
     let told = server.flink(&["ls", "nope"]);
     assert_eq!((told.code, told.stdout.as_str()), (1, ""));
     assert!(told.stderr.starts_with("error: there is no session nope in namespace team-a\n"), "{told}");
+    for form in ["json", "yaml", "custom-columns=NAME:.metadata.name"] {
+        assert_eq!(server.flink(&["ls", "nope", "-o", form]).stdout, "", "{form}");
+    }
     let told = server.flink(&["ls", "nope", "--ignore-not-found"]);
     assert_eq!((told.code, told.stdout.as_str(), told.stderr.as_str()), (0, "", ""));
 }
@@ -220,11 +280,14 @@ fn text_from_a_cluster_cannot_drive_a_terminal() {
         }
         _ => None,
     });
-    for words in [&["ls", "--show-labels"][..], &["ls", "-L", "note,cjk"], &["ls", "-o", "yaml"]] {
+    for words in [&["ls", "--show-labels"][..], &["ls", "-L", "note,cjk"], &["ls", "-o", "json"]] {
         let printed = server.flink(words).stdout;
         assert!(!printed.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{printed:?}");
         assert!(printed.contains("统计🚀"), "{printed}");
     }
+    // A pipe gets all that there is.
+    let json: Value = serde_json::from_str(&server.flink(&["ls", "-o", "json"]).stdout).expect("json");
+    assert_eq!(json["items"][0]["metadata"]["labels"]["note"], "\u{1b}[2J\u{202e}\u{9b}31m");
     // Nothing is coloured where nobody looks, unless it is asked for.
     assert!(!server.flink(&["ls"]).stdout.contains('\u{1b}'));
     assert!(server.flink(&["ls", "--color=always"]).stdout.contains("\u{1b}[31mDegraded\u{1b}[0m"));

@@ -14,6 +14,7 @@ use crate::process::{Ended, flink_at};
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub line: String,
+    pub query: String,
     pub body: Value,
     /// Tried, and not to be kept.
     pub dry: bool,
@@ -65,6 +66,12 @@ impl Server {
         self.asked.lock().expect("log").iter().map(|asked| asked.line.clone()).collect()
     }
 
+    /// The query of each request for `line`, with `%` and two digits where it was escaped.
+    pub fn queries(&self, line: &str) -> Vec<String> {
+        let asked = self.asked.lock().expect("log");
+        asked.iter().filter(|asked| asked.line == line).map(|asked| asked.query.clone()).collect()
+    }
+
     pub fn writes(&self) -> Vec<Asked> {
         let is_write = |asked: &&Asked| {
             !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews") && !asked.dry
@@ -98,7 +105,12 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Op
         let (path, query) = words[1].split_once('?').unwrap_or((words[1], ""));
         let line = format!("{} {path}", words[0]);
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        log.lock().expect("log").push(Asked { line: line.clone(), body, dry: query.contains("dryRun=All") });
+        log.lock().expect("log").push(Asked {
+            line: line.clone(),
+            query: query.to_owned(),
+            body,
+            dry: query.contains("dryRun=All"),
+        });
         let (status, answer) = answer(&line).unwrap_or_else(|| not_found(words[0], path));
         let text = answer.to_string();
         let head = format!(

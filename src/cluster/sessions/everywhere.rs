@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
-use super::parts::Parts;
+use super::parts::{Key, Parts};
+use super::pods::PodsOfSession;
 use super::{Pods, PodsBySession, Query, Scope, Sessions, views};
 use crate::cluster::small::{Bare, METADATA};
 use crate::cluster::{Cluster, ClusterError, Kind, Result};
 use crate::session::labels;
 
-/// Names of sessions of which only pods are left, and whose namespace is looked for.
-const MOST_HOMELESS: usize = 20;
+/// Names of sessions in one selector.
+const SESSIONS_AT_ONCE: usize = 100;
 
 /// Requests for several namespaces at once.
 const NAMESPACES_AT_ONCE: usize = 4;
@@ -31,7 +32,7 @@ impl Cluster {
         }
         let mut pods = Pods::new();
         let doubtful = match rows {
-            Ok(rows) => self.sort_by_namespace(rows, &parts, &mut pods).await?,
+            Ok(rows) => self.sort_by_namespace(rows, query, &parts, &mut pods).await?,
             Err(error) if error.is_forbidden() => {
                 parts.keys().into_iter().map(|(namespace, _)| namespace.clone()).collect()
             }
@@ -48,38 +49,49 @@ impl Cluster {
         for (namespace, answer) in answers {
             match found.allowed(answer)? {
                 Some(of_namespace) => drop(pods.insert(namespace, of_namespace)),
-                None => parts.hidden.pods = true,
+                None => drop(parts.hidden.pods_of.insert(namespace)),
             }
+        }
+        if query.takes_left_overs() {
+            self.add_newborn(&mut parts, &pods).await?;
         }
         found.views = views(&parts, &pods, query);
         Ok(found)
     }
 
     /// Gives the pods of each session to the namespace that has a session of that name. Returns the
-    /// namespaces that must be asked: those of a name that several have, and of a name that none has.
+    /// namespaces that must be asked: those of a name that several have, that none has, or that has
+    /// more JobManagers than it should.
+    ///
+    /// TaskManagers of a session that is just being deleted count for one of the same name elsewhere,
+    /// for the seconds until they are gone.
     async fn sort_by_namespace(
         &self,
         rows: PodsBySession,
+        query: &Query,
         parts: &Parts,
         pods: &mut Pods,
     ) -> Result<BTreeSet<String>> {
-        let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (namespace, name) in parts.keys() {
-            namespaces.entry(name).or_default().push(namespace);
+        let mut namespaces: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
+        for key in parts.keys() {
+            namespaces.entry(&key.1).or_default().push(key);
         }
         let mut doubtful: BTreeSet<String> = BTreeSet::new();
         let mut homeless = Vec::new();
         for (session, of_session) in rows {
             match namespaces.get(session.as_str()).map(Vec::as_slice) {
-                Some([namespace]) => {
-                    pods.entry((*namespace).to_owned()).or_default().insert(session, of_session);
+                Some([key]) if fits(parts, key, &of_session) => {
+                    pods.entry(key.0.clone()).or_default().insert(session, of_session);
                 }
-                Some(several) => doubtful.extend(several.iter().map(|namespace| (*namespace).to_owned())),
-                None => homeless.push(session),
+                Some([_]) => homeless.push(session),
+                Some(several) => doubtful.extend(several.iter().map(|key| key.0.clone())),
+                None if query.takes_left_overs() => homeless.push(session),
+                None => {}
             }
         }
-        for session in homeless.into_iter().take(MOST_HOMELESS) {
-            let selector = format!("{},{}={session}", labels::selector_of_all(), labels::APP);
+        for sessions in homeless.chunks(SESSIONS_AT_ONCE) {
+            let selector =
+                format!("{},{} in ({})", labels::selector_of_all(), labels::APP, sessions.join(","));
             let pods = self.metadata_of(Kind::Pod, None, &selector).await?;
             doubtful.extend(pods.into_iter().map(|pod| pod.metadata.namespace));
         }
@@ -130,4 +142,11 @@ impl Cluster {
         .await?;
         Ok(names)
     }
+}
+
+/// True when all these pods may be those of one session. An evicted JobManager that is still listed asks
+/// for a closer look too, which does no harm.
+fn fits(parts: &Parts, key: &Key, pods: &PodsOfSession) -> bool {
+    let desired = parts.deployments.get(key).map_or(0, |deployment| deployment.spec.replicas.unwrap_or(1));
+    usize::try_from(desired).is_ok_and(|desired| pods.jobmanagers <= desired)
 }

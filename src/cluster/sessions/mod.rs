@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::small::{Metadata, Template};
+use super::small::{Bare, Metadata, Template};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::TableView;
@@ -20,8 +20,9 @@ use crate::session::{SessionName, labels};
 
 pub use follow::{Follow, News, SessionEvent};
 pub(super) use parts::{Deployment, Job};
-use parts::{Key, Parts, key_by_label};
+use parts::{Key, Parts, Service, key_by_label};
 use pods::{PodColumns, PodsOfSession};
+use services::ServiceRows;
 
 /// Where to look for sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,8 @@ pub struct Query {
     pub scope: Scope,
     /// Only these, unless it is empty.
     pub names: Vec<SessionName>,
-    /// A label selector that the session's Deployment, or its bootstrap Job, must meet.
+    /// A label selector that the session's Deployment must meet; its bootstrap Job where there is no
+    /// Deployment yet.
     pub selector: Option<String>,
     /// Also read what only tells whose a session is.
     pub with_owners: bool,
@@ -126,6 +128,14 @@ impl Sessions {
     }
 }
 
+/// Sessions that seem to be left over and are looked at once more.
+const MOST_NEWBORN: usize = 50;
+
+enum ServicesOrRows {
+    Services(Vec<Service>),
+    Rows(ServiceRows),
+}
+
 /// The pods of one namespace, by session.
 type PodsBySession = BTreeMap<String, PodsOfSession>;
 
@@ -160,6 +170,9 @@ impl Cluster {
         let pods = found.allowed(pods)?;
         parts.hidden.pods = pods.is_none();
         let pods = BTreeMap::from([(namespace.to_owned(), pods.unwrap_or_default())]);
+        if query.takes_left_overs() && !parts.hidden.deployments {
+            self.add_newborn(&mut parts, &pods).await?;
+        }
         found.views = views(&parts, &pods, query);
         if parts.hidden.deployments && !parts.hidden.pods {
             self.add_what_pods_tell(namespace, query, &mut found).await?;
@@ -174,20 +187,63 @@ impl Cluster {
         let (deployments, jobs, services) = tokio::join!(
             self.list_of::<Deployment>(Kind::Deployment, namespace, &deployments),
             self.list_of::<Job>(Kind::Job, namespace, &jobs),
-            self.service_rows(namespace, query),
+            self.known_services(namespace, query),
         );
         let mut parts = Parts::default();
         let deployments =
             refused(deployments)?.map(|all| all.into_iter().for_each(|each| parts.add_deployment(each)));
         let jobs = refused(jobs)?.map(|all| all.into_iter().for_each(|each| parts.add_bootstrap(each)));
         let services = match refused(services)? {
-            Ok(rows) => Ok(self.add_services(namespace, query, rows, &mut parts).await?),
+            Ok(ServicesOrRows::Services(all)) => Ok(all.into_iter().for_each(|each| parts.add_service(each))),
+            Ok(ServicesOrRows::Rows(rows)) => {
+                Ok(self.add_services(namespace, query, rows, &mut parts).await?)
+            }
             Err(error) => Err(error),
         };
+        self.drop_what_is_not_chosen(query, &mut parts).await?;
         self.add_bootstrap_pods(&mut parts).await?;
         parts.hidden.deployments = deployments.is_err();
         parts.hidden.services = services.is_err();
         Ok((parts, [deployments, jobs, services]))
+    }
+
+    /// The Services where their types are shown, else the rows that tell which there are.
+    async fn known_services(&self, namespace: Option<&str>, query: &Query) -> Result<ServicesOrRows> {
+        match query.with_owners {
+            true => self.services(namespace, &query.native()).await.map(ServicesOrRows::Services),
+            false => self.service_rows(namespace, query).await.map(ServicesOrRows::Rows),
+        }
+    }
+
+    /// A selector may meet the bootstrap Job of a session whose Deployment it does not meet: only where
+    /// there is no Deployment, the Job stands for the session.
+    async fn drop_what_is_not_chosen(&self, query: &Query, parts: &mut Parts) -> Result<()> {
+        if query.takes_left_overs() {
+            return Ok(());
+        }
+        let unborn: Vec<Key> = parts.unborn().cloned().collect();
+        for key in unborn {
+            let is_complete = parts.bootstraps.get(&key).is_some_and(parts::is_complete);
+            if is_complete || self.object::<Bare>(Kind::Deployment, &key.0, &key.1).await?.is_some() {
+                parts.bootstraps.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lists are not of one moment: a session that seems to be left over may just have been born.
+    async fn add_newborn(&self, parts: &mut Parts, pods: &Pods) -> Result<()> {
+        let of_pods = pods.iter().flat_map(|(namespace, sessions)| {
+            sessions.keys().map(move |session| (namespace.clone(), session.clone()))
+        });
+        let left_over: Vec<Key> = parts.left_over(of_pods).into_iter().take(MOST_NEWBORN).collect();
+        for (namespace, name) in left_over {
+            let deployment = self.object::<Deployment>(Kind::Deployment, &namespace, &name).await;
+            if let Ok(Some(deployment)) = refused(deployment)? {
+                parts.add_deployment(deployment);
+            }
+        }
+        Ok(())
     }
 
     /// Adds how the pods of bootstrap Jobs are that have made nothing yet: few, if any.
@@ -251,7 +307,7 @@ pub(super) fn view_of(
     deployment: Option<Deployment>,
     job: Option<Job>,
     services: Option<&TableView>,
-    pods: Option<&TableView>,
+    pods: Option<(&TableView, &[String])>,
 ) -> Option<SessionView> {
     let mut parts = Parts::default();
     parts.hidden.services = services.is_none();
@@ -266,7 +322,9 @@ pub(super) fn view_of(
         .flat_map(|table| parts::services_of(&key, table))
         .for_each(|service| parts.add_service(service));
     let mut of_session = PodsOfSession::default();
-    pods.into_iter().flat_map(|table| pods::rows_of(name, table)).for_each(|pod| of_session.add(&pod));
+    if let Some((table, jobmanagers)) = pods {
+        pods::rows_of(name, table, jobmanagers).for_each(|pod| of_session.add(&pod));
+    }
     parts.view(&key, &of_session)
 }
 

@@ -77,11 +77,13 @@ pub(super) struct Parts {
 }
 
 /// Kinds that this user may not list.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Hidden {
     pub deployments: bool,
     pub services: bool,
     pub pods: bool,
+    /// Namespaces of which the pods are hidden, where others are not.
+    pub pods_of: BTreeSet<String>,
 }
 
 impl Service {
@@ -113,6 +115,11 @@ pub(super) fn key_by_label(metadata: &Metadata) -> Option<Key> {
 
 pub(super) fn key_by_name(metadata: &Metadata) -> Key {
     (metadata.namespace.clone(), metadata.name.clone())
+}
+
+/// True for a Job that has ended well.
+pub(super) fn is_complete(job: &Job) -> bool {
+    job.status.conditions.iter().any(|condition| condition.type_ == "Complete" && condition.status == "True")
 }
 
 /// Application clusters have the labels of sessions.
@@ -152,6 +159,12 @@ impl Parts {
         }
     }
 
+    /// Sessions of which there is neither a Deployment nor a bootstrap Job.
+    pub fn left_over<'a>(&'a self, pods: impl Iterator<Item = Key> + 'a) -> BTreeSet<Key> {
+        let all = self.services.keys().cloned().chain(pods);
+        all.filter(|key| !self.deployments.contains_key(key) && !self.bootstraps.contains_key(key)).collect()
+    }
+
     /// True for a session whose Deployment or bootstrap Job was listed.
     pub fn is_chosen(&self, key: &Key) -> bool {
         self.hidden.deployments || self.deployments.contains_key(key) || self.bootstraps.contains_key(key)
@@ -176,7 +189,8 @@ impl Parts {
                 None => left_over(key, services, pods)?,
             },
         };
-        let taskmanagers = (!self.hidden.pods).then_some(pods.taskmanagers);
+        let pods_are_hidden = self.hidden.pods || self.hidden.pods_of.contains(&key.0);
+        let taskmanagers = (!pods_are_hidden).then_some(pods.taskmanagers);
         Some(SessionView {
             taskmanagers,
             restarts: pods.restarts.clone(),

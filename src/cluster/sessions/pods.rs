@@ -64,8 +64,13 @@ impl PodColumns {
     }
 }
 
-/// The pods of session `name`, from kubectl's table; the bootstrap pod is none of them.
-pub(super) fn rows_of<'a>(name: &'a SessionName, table: &'a TableView) -> impl Iterator<Item = PodRow> + 'a {
+/// The pods of session `name`, from kubectl's table of all that have its label. Of those that are no
+/// TaskManagers, only `jobmanagers` are Flink's.
+pub(super) fn rows_of<'a>(
+    name: &'a SessionName,
+    table: &'a TableView,
+    jobmanagers: &'a [String],
+) -> impl Iterator<Item = PodRow> + 'a {
     let column = |name: &str| table.header.iter().position(|header| header == name);
     let columns = column("NAME").zip(column("STATUS"));
     let (ready, restarts) = (column("READY"), column("RESTARTS"));
@@ -74,7 +79,11 @@ pub(super) fn rows_of<'a>(name: &'a SessionName, table: &'a TableView) -> impl I
         let optional = |index: Option<usize>| index.map(text).unwrap_or_default();
         let (at, status) = columns?;
         let pod = pod_row(text(at), &optional(ready), text(status), optional(restarts));
-        (session_name(&pod.name) == Some(name.as_str())).then_some(pod)
+        let is_of_session = match session_of(&pod.name)? {
+            (session, Role::TaskManager) => session == name.as_str(),
+            (_, Role::JobManager) => jobmanagers.contains(&pod.name),
+        };
+        is_of_session.then_some(pod)
     })
 }
 
@@ -141,12 +150,21 @@ pub(super) fn add_to(sessions: &mut BTreeMap<String, PodsOfSession>, pod: &PodRo
 fn session_of(pod: &str) -> Option<(&str, Role)> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (rest, last) = pod.rsplit_once('-')?;
+    // Of a long name Kubernetes cuts the hash, and with it the dash in front of the suffix
+    // (`names.SimpleNameGenerator`). Flink 1.10's own default for ID is that long.
+    if pod.len() == LONGEST_POD && last.len() > SUFFIX {
+        return Some((rest, Role::JobManager));
+    }
     let (session, middle) = rest.rsplit_once('-')?;
     match session.strip_suffix("-taskmanager").filter(|_| number(last) && number(middle)) {
         Some(session) => Some((session, Role::TaskManager)),
         None => Some((session, Role::JobManager)),
     }
 }
+
+/// Characters of the longest pod that has a made-up name, and of what is made up.
+const LONGEST_POD: usize = 63;
+const SUFFIX: usize = 5;
 
 /// The session of a bootstrap pod: they are called `boot-NAME-SUFFIX`.
 pub(super) fn bootstrapped_session(pod: &str) -> Option<&str> {
@@ -186,6 +204,21 @@ pub(super) mod tests {
         assert_eq!(sessions["roc-x"].jobmanager_trouble.as_deref(), Some("Pending"));
         assert_eq!(sessions["a-taskmanager-1"].jobmanagers_running, 1);
         assert_eq!(sessions["a-taskmanager-1"].taskmanagers, 1);
+    }
+
+    #[test]
+    fn a_long_name_takes_the_dash_in_front_of_the_suffix() {
+        // As Kubernetes 1.34 called them, for names of 45, 46, 47 and 50 characters.
+        let id = |length: usize| format!("{}-end", "a".repeat(length - 4));
+        for (length, rest) in [
+            (45, "-6d6c65cf99-c42zb"),
+            (46, "-6d6c65cf99-c42zb"),
+            (47, "-6d6c65cf99c42zb"),
+            (50, "-6d6c65cc42zb"),
+        ] {
+            let pod = id(length) + rest;
+            assert_eq!(session_name(&pod), Some(id(length).as_str()), "{pod}");
+        }
     }
 
     #[test]

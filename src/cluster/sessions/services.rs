@@ -36,7 +36,7 @@ impl Cluster {
         rows: ServiceRows,
         parts: &mut Parts,
     ) -> Result<()> {
-        let doubtful = sort(rows, parts, query.with_owners);
+        let doubtful = sort(rows, parts, query.takes_left_overs());
         if doubtful.is_empty() {
             return Ok(());
         }
@@ -45,13 +45,18 @@ impl Cluster {
             true => query.native(),
             false => format!("{},{} in ({})", labels::selector_of_all(), labels::APP, names.join(",")),
         };
-        let selector = format!("labelSelector={}", escape(&selector));
-        let services: Vec<Service> = self.list_of(Kind::Service, namespace, &selector).await?;
+        let services = self.services(namespace, &selector).await?;
         let of_doubtful = |service: &Service| {
             service.metadata.labels.get(labels::APP).is_some_and(|session| doubtful.contains(session))
         };
         services.into_iter().filter(of_doubtful).for_each(|service| parts.add_service(service));
         Ok(())
+    }
+
+    /// The Services themselves: ten times what their rows take.
+    pub(super) async fn services(&self, namespace: Option<&str>, selector: &str) -> Result<Vec<Service>> {
+        let selector = format!("labelSelector={}", escape(selector));
+        self.list_of(Kind::Service, namespace, &selector).await
     }
 }
 
@@ -62,48 +67,40 @@ fn name_and_type(head: &ListHead, row: &Row) -> Option<(String, String)> {
 }
 
 /// Gives each Service to the session that its name tells: Flink calls them `NAME` and `NAME-rest`.
-/// Returns the names of sessions whose Services must be looked at: those that are left of a session,
-/// and those of a name that several namespaces have, unless each has its own and `exact` types do
-/// not matter.
-fn sort(rows: ServiceRows, parts: &mut Parts, exact: bool) -> BTreeSet<String> {
+/// Returns the names of sessions whose Services must be looked at: of a name that could be of two
+/// sessions, of one that namespaces share unless each has its own, and `with_left_overs` of one that
+/// no Deployment has.
+fn sort(rows: ServiceRows, parts: &mut Parts, with_left_overs: bool) -> BTreeSet<String> {
     let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (namespace, name) in parts.keys() {
+    for (namespace, name) in parts.deployments.keys() {
         homes.entry(name.clone()).or_default().push(namespace.clone());
     }
     let mut doubtful = BTreeSet::new();
     let mut of_session: BTreeMap<String, ServiceRows> = BTreeMap::new();
     for (service, types) in rows {
-        let of_rest = service.strip_suffix("-rest");
-        let known =
-            [of_rest, Some(service.as_str())].into_iter().flatten().find(|name| homes.contains_key(*name));
-        match known.map(str::to_owned) {
-            Some(session) => drop(of_session.entry(session).or_default().insert(service, types)),
-            None => {
-                doubtful.extend(of_rest.map(str::to_owned));
-                doubtful.insert(service);
-            }
+        let of_rest = service.strip_suffix("-rest").map(str::to_owned);
+        let candidates = of_rest.into_iter().chain([service.clone()]);
+        let known: Vec<String> = candidates.clone().filter(|name| homes.contains_key(name)).collect();
+        match &known[..] {
+            [session] => drop(of_session.entry(session.clone()).or_default().insert(service, types)),
+            [] if with_left_overs => doubtful.extend(candidates),
+            [] => {}
+            several => doubtful.extend(several.iter().cloned()),
         }
     }
-    for (session, namespaces) in &homes {
+    for (session, namespaces) in
+        homes.iter().filter(|(session, _)| !doubtful.contains(*session)).collect::<Vec<_>>()
+    {
         let services = of_session.remove(session).unwrap_or_default();
-        let each_has_one = services.values().map(Vec::len).max() == Some(namespaces.len());
-        match (&namespaces[..], each_has_one) {
-            ([_], false) if services.is_empty() => {}
-            ([namespace], true) => {
-                for (name, type_) in
-                    services.iter().flat_map(|(name, types)| types.iter().map(move |t| (name, t)))
-                {
-                    parts.add_service(Service::of_row(namespace, session, name, type_));
-                }
+        let most = services.values().map(Vec::len).max().unwrap_or(0);
+        if most == namespaces.len() {
+            for (namespace, name) in
+                namespaces.iter().flat_map(|n| services.keys().map(move |name| (n, name)))
+            {
+                parts.add_service(Service::of_row(namespace, session, name, ""));
             }
-            (several, true) if !exact => {
-                for (namespace, name) in
-                    several.iter().flat_map(|n| services.keys().map(move |name| (n, name)))
-                {
-                    parts.add_service(Service::of_row(namespace, session, name, ""));
-                }
-            }
-            _ => drop(doubtful.insert(session.clone())),
+        } else if most > 0 || namespaces.len() > 1 {
+            doubtful.insert(session.clone());
         }
     }
     doubtful
@@ -125,13 +122,13 @@ mod tests {
     }
 
     /// Which sessions have which Services, and whose must be looked at.
-    fn sorted(sessions: &[(&str, &str)], services: &[&str], exact: bool) -> (Vec<String>, Vec<String>) {
+    fn sorted(sessions: &[(&str, &str)], services: &[&str]) -> (Vec<String>, Vec<String>) {
         let mut parts = parts(sessions);
         let mut rows = ServiceRows::new();
         for name in services {
             rows.entry((*name).to_owned()).or_default().push("ClusterIP".to_owned());
         }
-        let doubtful = sort(rows, &mut parts, exact);
+        let doubtful = sort(rows, &mut parts, true);
         let of_session = parts.services.iter().map(|((namespace, session), services)| {
             let names: Vec<&str> = services.keys().map(String::as_str).collect();
             format!("{namespace}/{session}: {}", names.join(" "))
@@ -141,35 +138,46 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_session() {
-        let (services, doubtful) = sorted(&[("a", "roc"), ("b", "x")], &["roc", "roc-rest", "x-rest"], true);
+        let (services, doubtful) = sorted(&[("a", "roc"), ("b", "x")], &["roc", "roc-rest", "x-rest"]);
         assert_eq!(services, ["a/roc: roc roc-rest", "b/x: x-rest"]);
         assert!(doubtful.is_empty());
-        // A session that is called like the Service of another.
-        let (services, _) = sorted(&[("a", "x-rest")], &["x-rest", "x-rest-rest"], true);
+        let (services, _) = sorted(&[("a", "x-rest")], &["x-rest", "x-rest-rest"]);
         assert_eq!(services, ["a/x-rest: x-rest x-rest-rest"]);
     }
 
     #[test]
-    fn a_session_without_services_needs_no_closer_look() {
-        assert_eq!(sorted(&[("a", "roc")], &[], true), (Vec::new(), Vec::new()));
+    fn a_session_that_is_called_like_the_service_of_another_is_looked_at() {
+        let all = ["x", "x-rest", "x-rest", "x-rest-rest"];
+        assert_eq!(
+            sorted(&[("a", "x"), ("b", "x-rest")], &all),
+            (Vec::new(), ["x", "x-rest"].map(str::to_owned).to_vec())
+        );
     }
 
     #[test]
-    fn what_is_left_of_a_session_is_looked_at() {
-        let (_, doubtful) = sorted(&[("a", "roc")], &["roc-rest", "old", "gone-rest"], false);
+    fn a_session_without_services_needs_no_closer_look() {
+        assert_eq!(sorted(&[("a", "roc")], &[]), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_left_of_a_session_is_looked_at_unless_nobody_asks() {
+        let names = ["roc-rest", "old", "gone-rest"];
+        let (_, doubtful) = sorted(&[("a", "roc")], &names);
         assert_eq!(doubtful, ["gone", "gone-rest", "old"]);
         // Of the same name as one that lives elsewhere.
-        let (_, doubtful) = sorted(&[("a", "roc")], &["roc", "roc", "roc-rest"], false);
+        let (_, doubtful) = sorted(&[("a", "roc")], &["roc", "roc", "roc-rest"]);
         assert_eq!(doubtful, ["roc"]);
+        let rows = names.map(|name| (name.to_owned(), vec!["ClusterIP".to_owned()])).into_iter().collect();
+        assert!(sort(rows, &mut parts(&[("a", "roc")]), false).is_empty());
     }
 
     #[test]
-    fn a_name_of_several_namespaces_is_looked_at_where_it_matters() {
+    fn a_name_of_several_namespaces_is_looked_at_unless_each_has_its_own() {
         let names = [("a", "roc"), ("b", "roc")];
         let each = ["roc", "roc", "roc-rest", "roc-rest"];
-        let (services, doubtful) = sorted(&names, &each, false);
+        let (services, doubtful) = sorted(&names, &each);
         assert_eq!((services.len(), doubtful.len()), (2, 0));
-        assert_eq!(sorted(&names, &each, true).1, ["roc"]);
-        assert_eq!(sorted(&names, &each[1..3], false).1, ["roc"], "one of them has none");
+        assert_eq!(sorted(&names, &each[1..3]).1, ["roc"], "one of them has none");
+        assert_eq!(sorted(&names, &[]).1, ["roc"]);
     }
 }

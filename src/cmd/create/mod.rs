@@ -16,8 +16,9 @@ pub use args::Args;
 use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::exit::Exit;
-use crate::model::Evidence;
 use crate::model::evidence::Rest;
+use crate::model::status::Part;
+use crate::model::{Evidence, TableView};
 use crate::session::manifest::Manifest;
 use crate::session::preflight::Clear;
 use crate::session::settings::Expose;
@@ -244,7 +245,12 @@ async fn present(
 ) -> Result<Exit, CommandError> {
     match super::session_tables::read(cluster, cluster.namespace(), &spec.name).await {
         Ok((pods, services)) => {
-            app.ui.rendered(&super::session_tables::render(&pods, &services, app.ui.colours_data()))?;
+            for hidden in [pods.why_unknown(), services.why_unknown()].into_iter().flatten() {
+                app.ui.warn(&format!("not all could be read: {hidden}"));
+            }
+            let known = |part: Part<TableView>| Part::Known(part.known().cloned().unwrap_or_default());
+            let tables = super::session_tables::render(&known(pods), &known(services), app.ui.colours_data());
+            app.ui.rendered(&tables)?;
         }
         // The session is there, whatever happened to its tables.
         Err(error) => app.ui.warn(&format!("the tables could not be read: {error}")),

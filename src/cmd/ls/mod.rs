@@ -77,9 +77,9 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         )
         .hint("kubectl flink ls -A"));
     }
-    if args.selector.is_some() && !names.is_empty() {
+    if (args.selector.is_some() || args.field_selector.is_some()) && !names.is_empty() {
         return Err(CommandError::new(Exit::Error, "name cannot be provided when a selector is specified")
-            .hint("kubectl flink ls -l app=NAME"));
+            .hint("kubectl flink ls --field-selector metadata.name=NAME"));
     }
     let format = listing::format(&args.listing.output, app)?;
     args.listing.check(&format)?;
@@ -113,10 +113,14 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         rest::add_loads(&cluster, &mut found.views).await;
     }
     let sessions = listing::sorted(found.views, args.listing.sort_by.as_ref())?;
-    print(&sessions, &args, &request, app)?;
+    let missing = request.missing(&sessions).filter(|_| !args.ignore_not_found);
+    // One that is not there is an error with nothing on stdout; of several, those that are there come first.
+    if !(request.single && missing.is_some()) {
+        print(&sessions, &args, &request, app)?;
+    }
     tell_missing(&found.missing, app);
-    if let Some(missing) = request.missing(&sessions).filter(|_| !args.ignore_not_found) {
-        return Err(not_found(missing, cluster.namespace()));
+    if let Some(missing) = missing {
+        return Err(not_found_among(missing, cluster.namespace(), &found.missing));
     }
     if sessions.is_empty() && request.names.is_empty() && request.format.is_table() {
         app.ui.note(&request.nothing_found());
@@ -154,6 +158,17 @@ fn asks_rest(format: &Format) -> bool {
 pub fn not_found(name: &SessionName, namespace: &str) -> CommandError {
     CommandError::new(Exit::Error, format!("there is no session {name} in namespace {namespace}"))
         .hint("kubectl flink ls -A")
+}
+
+/// The same where something may not be seen: then nobody can say that there is none.
+pub fn not_found_among(name: &SessionName, namespace: &str, hidden: &[String]) -> CommandError {
+    match hidden.first() {
+        None => not_found(name, namespace),
+        Some(why) => {
+            let message = format!("no session {name} can be seen in namespace {namespace}");
+            CommandError::new(Exit::Error, message).because(why)
+        }
+    }
 }
 
 /// Names the permissions that are missing. Where a hundred namespaces lack the same, a few stand for all.

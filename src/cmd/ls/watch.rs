@@ -92,7 +92,7 @@ impl Watch<'_> {
     fn check_names(&self, cluster: &Cluster) -> Result<(), CommandError> {
         let sessions: Vec<SessionView> = self.shown.values().cloned().collect();
         match self.request.missing(&sessions) {
-            Some(missing) if !self.args.listing.watch_only => Err(not_found(missing, cluster.namespace())),
+            Some(missing) if !self.args.ignore_not_found => Err(not_found(missing, cluster.namespace())),
             _ => Ok(()),
         }
     }
@@ -119,19 +119,30 @@ impl Watch<'_> {
             rest::add_loads(cluster, &mut sessions).await;
             told = words.into_iter().zip(sessions).collect();
         }
-        told.retain(|(word, session)| *word != "MODIFIED" || self.looks_other(session));
-        for (word, session) in &told {
+        let mut shows = Vec::new();
+        for (word, session) in told {
             let key = (session.namespace.clone(), session.name.clone());
-            match *word {
+            if word != "MODIFIED" || self.looks_other(&session) {
+                shows.push((word, session.clone()));
+            }
+            match word {
                 "DELETED" => drop(self.shown.remove(&key)),
-                _ => drop(self.shown.insert(key, session.clone())),
+                _ => drop(self.shown.insert(key, session)),
             }
         }
+        let mut told = shows;
         if self.screen.is_some() {
             return self.draw();
         }
         if is_list && self.args.listing.watch_only {
             return Ok(());
+        }
+        if is_list {
+            let (words, sessions): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+            told = words
+                .into_iter()
+                .zip(listing::sorted(sessions, self.args.listing.sort_by.as_ref())?)
+                .collect();
         }
         self.append(&told)
     }

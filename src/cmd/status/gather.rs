@@ -40,7 +40,10 @@ pub async fn status(
     Ok(Some(SessionStatus {
         verdict: verdict::of(&session, &evidence, &findings),
         is_healthy: verdict::is_healthy(&session, &evidence, &findings),
-        jobmanager: jobmanager(&evidence, &details),
+        jobmanager: match evidence.why_pods_are_unknown() {
+            Some(why) => Part::Unknown(why.to_owned()),
+            None => Part::Known(jobmanager(&evidence, &details)),
+        },
         taskmanagers: details.taskmanagers,
         jobs: details.jobs,
         session: with_rest(session, &evidence.rest),

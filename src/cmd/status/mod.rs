@@ -91,9 +91,9 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             tell_missing(&found.missing, app);
             let names = found.views.iter().map(|view| SessionName::existing(&view.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
-            show(&cluster, &names, &format, false, app).await?
+            show(&cluster, &names, &format, Named::ByList, app).await?
         }
-        (false, _) => show(&cluster, &names, &format, names.len() == 1, app).await?,
+        (false, _) => show(&cluster, &names, &format, Named::ByUser, app).await?,
     };
     Ok(if args.exit_code && !healthy { Exit::Unhealthy } else { Exit::Done })
 }
@@ -106,6 +106,17 @@ fn check(args: &Args, names: &[SessionName]) -> Result<(), CommandError> {
         (args.watch && !one, "--watch", "--watch"),
         (args.wait && names.is_empty(), "--wait", "--wait"),
     ];
+    let apart = [
+        (matches!(args.output, Asked::FlinkDeployment), "-o flinkdeployment"),
+        (args.exit_code, "--exit-code"),
+    ];
+    if let Some((_, flag)) = apart.into_iter().find(|(is_given, _)| *is_given && args.watch) {
+        return Err(CommandError::new(
+            Exit::Error,
+            format!("{flag} does not go with --watch, which has no end"),
+        )
+        .hint("leave one of them out"));
+    }
     match needs_one.into_iter().find(|(is_wrong, ..)| *is_wrong) {
         Some((_, what, flag)) => {
             Err(CommandError::new(Exit::Error, format!("{what} is for one session: name it"))
@@ -132,9 +143,10 @@ async fn briefly(cluster: &Cluster, app: &App) -> Result<bool, CommandError> {
         .buffered(AT_ONCE)
         .collect()
         .await;
+    // A failed command leaves stdout empty.
+    let briefs = briefs.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut healthy = true;
     for brief in briefs {
-        let brief = brief?;
         healthy &= brief.is_healthy;
         let findings = text::indented(&text::findings(&brief.findings));
         app.ui.rendered(&format!("{}\n{findings}", printable(&brief.verdict)))?;
@@ -147,14 +159,22 @@ async fn briefly(cluster: &Cluster, app: &App) -> Result<bool, CommandError> {
     Ok(healthy)
 }
 
+/// Who has named the sessions: of a list, some may be gone by the time that they are looked at.
+#[derive(Clone, Copy, PartialEq)]
+enum Named {
+    ByUser,
+    ByList,
+}
+
 /// Shows the sessions of `names` from all sides. True when all are healthy.
 async fn show(
     cluster: &Cluster,
     names: &[SessionName],
     format: &Format,
-    single: bool,
+    named: Named,
     app: &App,
 ) -> Result<bool, CommandError> {
+    let single = named == Named::ByUser && names.len() == 1;
     let wide = matches!(format, Format::Wide);
     let gathered: Vec<_> = futures::stream::iter(names)
         .map(|name| gather::status(cluster, name, wide))
@@ -165,6 +185,7 @@ async fn show(
     for (name, status) in names.iter().zip(gathered) {
         match status? {
             Some(status) => statuses.push(status),
+            None if named == Named::ByList => {}
             None => missing = missing.or(Some(name)),
         }
     }

@@ -29,7 +29,7 @@ pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
     let sections = [
         format!("{}\n", printable(&status.verdict)),
         session_tables::render(&status.pods, &status.services, colour),
-        jobmanager(status.jobmanager.as_ref(), now),
+        section("JobManager", &status.jobmanager, |jobmanager| about(jobmanager.as_ref(), now)),
         section("TaskManagers", &status.taskmanagers, |all| taskmanagers(all, &layout)),
         section("Jobs", &status.jobs, |all| jobs(all, &layout)),
         section("High availability", &status.high_availability, high_availability),
@@ -69,9 +69,9 @@ fn table(header: &[&str], rows: Vec<Vec<String>>, layout: &Layout) -> String {
     text
 }
 
-fn jobmanager(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
+fn about(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
     let Some(JobManager { pod, version, started_at, restarts, last_exit, memory }) = jobmanager else {
-        return "JobManager:\n  there is no pod of it\n".to_owned();
+        return "there is no pod of it\n".to_owned();
     };
     let ago = |then: Timestamp| age::human(now.duration_since(then).as_secs());
     let restarts = match last_exit {
@@ -96,9 +96,8 @@ fn jobmanager(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
         }
         Part::Unknown(why) => lines.push(("Memory", format!("unknown: {why}"))),
     }
-    let line =
-        |(name, value): &(&str, String)| format!("{INDENT}{:<12}{}\n", format!("{name}:"), printable(value));
-    format!("JobManager:\n{}", lines.iter().map(line).collect::<String>())
+    let line = |(name, value): &(&str, String)| format!("{:<12}{}\n", format!("{name}:"), printable(value));
+    lines.iter().map(line).collect()
 }
 
 /// `80 of 448 MiB (17%)`.
@@ -106,7 +105,7 @@ fn used(used: Option<u64>, max: Option<u64>) -> String {
     const MIB: u64 = 1024 * 1024;
     match (used, max) {
         (Some(used), Some(max)) if max > 0 => {
-            format!("{} of {} MiB ({}%)", used / MIB, max / MIB, used * 100 / max)
+            format!("{} of {} MiB ({}%)", used / MIB, max / MIB, used.saturating_mul(100) / max)
         }
         (Some(used), _) => format!("{} MiB, without a limit", used / MIB),
         (None, _) => "not told by this Flink".to_owned(),

@@ -10,7 +10,7 @@ pub fn is_healthy(session: &SessionView, evidence: &Evidence, findings: &[Findin
         Rest::Up(_) | Rest::Forbidden(_) => true,
         Rest::Down(_) => false,
         // Nobody could be asked, where the pods may not be seen.
-        Rest::NotAsked => !evidence.unreadable.is_empty(),
+        Rest::NotAsked => evidence.why_pods_are_unknown().is_some(),
     };
     session.status == "Running" && answers && findings.is_empty()
 }
@@ -34,6 +34,11 @@ pub fn of(session: &SessionView, evidence: &Evidence, findings: &[Finding]) -> S
         (Rest::Down(why), "Running") if findings.iter().any(|finding| finding.id == "rest-down") => {
             format!(
                 "Session {name} does not answer: JobManager {ready}/{desired} runs, REST does not ({why})"
+            )
+        }
+        (Rest::NotAsked, "Running") if evidence.why_pods_are_unknown().is_some() => {
+            format!(
+                "Session {name} is Running: JobManager {ready}/{desired}; pods may not be seen, and so REST was not asked"
             )
         }
         (_, "Running" | "Creating") if phase != Phase::Ready => {
@@ -89,12 +94,19 @@ mod tests {
             slots_available: 1,
             jobs_running: 1,
         });
+        let hidden = Evidence {
+            jobmanagers: Vec::new(),
+            unreadable: vec!["pods: pods is forbidden".to_owned()],
+            ..evidence(Rest::NotAsked)
+        };
+        assert!(is_healthy(&session("Running"), &hidden, &[]));
         insta::assert_snapshot!(
             [
                 of(&session("Running"), &evidence(up), &[]),
                 of(&session("Running"), &evidence(Rest::Down("refused".to_owned())), &[]),
                 of(&session("Running"), &evidence(Rest::Forbidden("pods/portforward".to_owned())), &[]),
                 of(&session("CrashLoopBackOff"), &evidence(Rest::NotAsked), &[]),
+                of(&session("Running"), &hidden, &[]),
             ]
             .join("\n"),
             @"
@@ -102,6 +114,7 @@ mod tests {
         Session roc is Creating: waiting for the JobManager's REST to answer
         Session roc is Running: JobManager 1/1; REST could not be asked (pods/portforward)
         Session roc is CrashLoopBackOff: JobManager 1/1
+        Session roc is Running: JobManager 1/1; pods may not be seen, and so REST was not asked
         "
         );
     }

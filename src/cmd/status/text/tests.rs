@@ -47,7 +47,7 @@ pub(crate) fn full() -> SessionStatus {
             &["roc-1-2", "1/1", "Running", "2 (5m ago)", "1h"],
         ),
         services: view(&["NAME", "TYPE"], &["roc-rest", "ClusterIP"]),
-        jobmanager: Some(JobManager {
+        jobmanager: Part::Known(Some(JobManager {
             pod: "roc-1-2".to_owned(),
             version: Some("2.3.0".to_owned()),
             started_at: at("2026-01-01T00:05:00Z"),
@@ -64,7 +64,7 @@ pub(crate) fn full() -> SessionStatus {
                 metaspace_used_bytes: Some(60 << 20),
                 metaspace_max_bytes: Some(256 << 20),
             }),
-        }),
+        })),
         taskmanagers: Part::Known(vec![TaskManager {
             id: "roc-taskmanager-1-1".to_owned(),
             slots: 2,
@@ -122,7 +122,7 @@ fn each_part_says_why_it_is_not_known() {
         }],
         ..full()
     };
-    if let Some(jobmanager) = &mut status.jobmanager {
+    if let Part::Known(Some(jobmanager)) = &mut status.jobmanager {
         jobmanager.memory = Part::Unknown(unknown());
         jobmanager.version = None;
     }
@@ -130,11 +130,18 @@ fn each_part_says_why_it_is_not_known() {
 }
 
 #[test]
+fn a_jobmanager_that_may_not_be_seen_is_not_said_to_be_gone() {
+    let status = SessionStatus { jobmanager: Part::Unknown("pods is forbidden".to_owned()), ..full() };
+    assert!(printed(&status, false).contains("JobManager:\n  unknown: pods is forbidden\n"));
+    assert!(status.unknown().contains(&("jobManager", "pods is forbidden")));
+}
+
+#[test]
 fn a_session_that_has_nothing_yet() {
     let status = SessionStatus {
         pods: Part::Known(TableView::default()),
         services: Part::Known(TableView::default()),
-        jobmanager: None,
+        jobmanager: Part::Known(None),
         taskmanagers: Part::Known(Vec::new()),
         jobs: Part::Known(Vec::new()),
         high_availability: Part::Known(HighAvailability::default()),
