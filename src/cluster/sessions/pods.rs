@@ -150,16 +150,27 @@ pub(super) fn add_to(sessions: &mut BTreeMap<String, PodsOfSession>, pod: &PodRo
 fn session_of(pod: &str) -> Option<(&str, Role)> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (rest, last) = pod.rsplit_once('-')?;
-    // Of a long name Kubernetes cuts the hash, and with it the dash in front of the suffix
+    let apart = rest.rsplit_once('-');
+    if let Some((session, attempt)) = apart
+        && let Some(session) = session.strip_suffix("-taskmanager")
+        && number(attempt)
+        && number(last)
+    {
+        return Some((session, Role::TaskManager));
+    }
+    // Of a long name Kubernetes cuts the hash, with the dash in front of the suffix, or all of it
     // (`names.SimpleNameGenerator`). Flink 1.10's own default for ID is that long.
-    if pod.len() == LONGEST_POD && last.len() > SUFFIX {
-        return Some((rest, Role::JobManager));
+    let is_cut = pod.len() == LONGEST_POD
+        && (last.len() > SUFFIX || last.len() == SUFFIX && !apart.is_some_and(|(_, hash)| is_hash(hash)));
+    match is_cut {
+        true => Some((rest, Role::JobManager)),
+        false => apart.map(|(session, _)| (session, Role::JobManager)),
     }
-    let (session, middle) = rest.rsplit_once('-')?;
-    match session.strip_suffix("-taskmanager").filter(|_| number(last) && number(middle)) {
-        Some(session) => Some((session, Role::TaskManager)),
-        None => Some((session, Role::JobManager)),
-    }
+}
+
+/// As Kubernetes writes the hash of a pod template (`rand.SafeEncodeString`).
+fn is_hash(text: &str) -> bool {
+    (6..=10).contains(&text.len()) && text.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte))
 }
 
 /// Characters of the longest pod that has a made-up name, and of what is made up.
@@ -208,13 +219,14 @@ pub(super) mod tests {
 
     #[test]
     fn a_long_name_takes_the_dash_in_front_of_the_suffix() {
-        // As Kubernetes 1.34 called them, for names of 45, 46, 47 and 50 characters.
+        // As Kubernetes 1.34 called them, for names of these lengths.
         let id = |length: usize| format!("{}-end", "a".repeat(length - 4));
         for (length, rest) in [
-            (45, "-6d6c65cf99-c42zb"),
-            (46, "-6d6c65cf99-c42zb"),
-            (47, "-6d6c65cf99c42zb"),
-            (50, "-6d6c65cc42zb"),
+            (45, "-5ddcb79648-xvqqg"),
+            (46, "-5f5b95477-cc6xs"),
+            (47, "-6f98c555fdt7ptq"),
+            (50, "-78f9cd62cwl9"),
+            (57, "-nmjf8"),
         ] {
             let pod = id(length) + rest;
             assert_eq!(session_name(&pod), Some(id(length).as_str()), "{pod}");
