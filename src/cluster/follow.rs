@@ -60,6 +60,11 @@ pub(super) trait Shape: Send + 'static {
 
     /// None for an event that carries no object.
     fn of_event(&mut self, object: &str) -> serde_json::Result<Option<Self::Item>>;
+
+    /// Learns from an event that tells of no object, such as a bookmark.
+    fn learn(&mut self, _object: &str) -> serde_json::Result<()> {
+        Ok(())
+    }
 }
 
 /// Objects in JSON, cut down to what `T` has.
@@ -263,7 +268,10 @@ impl<S: Shape> Follower<S> {
             "ADDED" | "MODIFIED" => self.shape.of_event(object.get()).map_err(unreadable)?.map(Change::Set),
             "DELETED" => self.shape.of_event(object.get()).map_err(unreadable)?.map(Change::Gone),
             // BOOKMARK carries a version alone, and so may kinds to come.
-            _ => None,
+            _ => {
+                self.shape.learn(object.get()).map_err(unreadable)?;
+                None
+            }
         };
         let versioned: Versioned = serde_json::from_str(object.get()).map_err(unreadable)?;
         if !versioned.metadata.resource_version.is_empty() {

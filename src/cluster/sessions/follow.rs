@@ -78,7 +78,7 @@ struct BootstrapPod(PodOfTable);
 /// Pods as table rows, with their metadata: without it a row does not tell its namespace.
 #[derive(Default)]
 struct PodTable {
-    /// Told with the first event of a watch only.
+    /// Told with the first event of a watch only, be it a bookmark.
     columns: Option<PodColumns>,
 }
 
@@ -130,6 +130,12 @@ impl Shape for PodTable {
         self.columns = PodColumns::of(&table.head).or(self.columns);
         Ok(table.rows.into_iter().flatten().next().and_then(|row| self.pod(row)))
     }
+
+    fn learn(&mut self, object: &str) -> serde_json::Result<()> {
+        let head: ListHead = serde_json::from_str(object)?;
+        self.columns = PodColumns::of(&head).or(self.columns);
+        Ok(())
+    }
 }
 
 impl Shape for BootstrapPods {
@@ -143,6 +149,10 @@ impl Shape for BootstrapPods {
 
     fn of_event(&mut self, object: &str) -> serde_json::Result<Option<BootstrapPod>> {
         Ok(self.0.of_event(object)?.map(BootstrapPod::of))
+    }
+
+    fn learn(&mut self, object: &str) -> serde_json::Result<()> {
+        self.0.learn(object)
     }
 }
 
