@@ -245,7 +245,11 @@ impl<S: Shape> Follower<S> {
             match read {
                 // A line without its end is one that was cut off: it comes again.
                 Ok(Ok(_)) if line.ends_with(b"\n") => {}
-                Ok(Err(error)) => return Err(ClusterError::broken_off(&error)),
+                Ok(Err(error)) => {
+                    // Whether the server is lost shows when it is asked to go on.
+                    tracing::debug!(%error, collection = self.collection, "the watch was cut");
+                    return Ok(End::Cut);
+                }
                 Ok(Ok(_)) | Err(_) => return Ok(End::Cut),
             }
             if let Some(end) = self.take(&line).await? {
