@@ -165,17 +165,25 @@ impl<S: Shape> Follower<S> {
             }
             loop {
                 let began = Instant::now();
-                match self.watch().await {
-                    Ok(End::Cut) if began.elapsed() >= SHORT_WATCH => {}
-                    // Something between here and the server ends each watch as soon as it begins.
-                    Ok(End::Cut) => self.rest().await,
-                    Ok(End::Expired) => break,
+                let ended = self.watch().await;
+                let is_short = began.elapsed() < SHORT_WATCH;
+                let is_expired = match ended {
+                    Ok(End::Cut) => false,
+                    Ok(End::Expired) => true,
                     Ok(End::Unheard) => return,
-                    Err(error) if error.is_expired() => break,
+                    Err(error) if error.is_expired() => true,
                     Err(error) => match self.lost(error).await {
-                        true => {}
+                        true => continue,
                         false => return,
                     },
+                };
+                // Something between here and the server may end each watch as soon as it begins.
+                match is_short {
+                    true => self.rest().await,
+                    false => self.pause = FIRST_PAUSE,
+                }
+                if is_expired {
+                    break;
                 }
             }
         }
