@@ -23,6 +23,9 @@ use super::{Cluster, ClusterError, Result};
 const WATCH_SECONDS: u64 = 290;
 const PATIENCE: Duration = Duration::from_secs(WATCH_SECONDS + 15);
 
+/// A watch is answered at once, long before its first event. Who is silent for longer is not there.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// Between tries of a server that does not answer; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -240,7 +243,13 @@ impl<S: Shape> Follower<S> {
             .header(http::header::ACCEPT_ENCODING, "identity")
             .body(Vec::new())
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        let events = self.cluster.client.request_stream(request).await;
+        let answer = tokio::select! {
+            answer = tokio::time::timeout(ANSWER, self.cluster.client.request_stream(request)) => answer,
+            () = self.changes.closed() => return Ok(End::Unheard),
+        };
+        let silent =
+            || ClusterError::Unreachable { cause: format!("no answer within {} s", ANSWER.as_secs()) };
+        let events = answer.map_err(|_| silent())?;
         let events = events.map_err(|error| ClusterError::from_kube(error, &self.cluster.server))?;
         tokio::pin!(events);
         let mut line = Vec::new();
@@ -291,5 +300,37 @@ impl<S: Shape> Follower<S> {
         }
         let Some(change) = change else { return Ok(None) };
         Ok(self.changes.send(change).await.is_err().then_some(End::Unheard))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::client::Body;
+
+    use super::*;
+
+    /// As one that was stopped, or whose machine has gone: the connection stands, and nothing comes.
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_not_answered_is_a_lost_server() {
+        let list = r#"{"metadata":{"resourceVersion":"10"},"items":[]}"#;
+        let server = tower::service_fn(move |request: Request<Body>| async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=1")) {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, std::io::Error>(http::Response::new(Body::from(list.as_bytes().to_vec())))
+        });
+        let cluster = Cluster {
+            client: kube::Client::new(server, "a"),
+            server: "x:6443".to_owned(),
+            namespace: "a".to_owned(),
+            context: None,
+            scope: String::new(),
+            request_timeout: None,
+            dry_run: false,
+        };
+        let mut changes = cluster.follow("/api/v1/pods?".to_owned(), Objects::<serde_json::Value>::default());
+        assert!(matches!(changes.recv().await, Some(Change::Listed(all)) if all.is_empty()));
+        let Some(Change::Lost(error)) = changes.recv().await else { panic!("it is not lost") };
+        assert_eq!(error.to_string(), "Unable to connect to the server: no answer within 60 s");
     }
 }
