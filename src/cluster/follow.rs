@@ -46,6 +46,8 @@ pub(super) enum Change<T> {
     Gone(T),
     /// The server does not answer, and is asked again.
     Lost(ClusterError),
+    /// It answers again.
+    Found,
     /// This ends it.
     Failed(ClusterError),
 }
@@ -131,6 +133,10 @@ struct Follower<S: Shape> {
     pause: Duration,
     /// Refusals in a row.
     refusals: usize,
+    /// A watch was granted once.
+    was_granted: bool,
+    /// That the server does not answer was said last.
+    is_lost: bool,
 }
 
 impl Cluster {
@@ -146,6 +152,8 @@ impl Cluster {
             version: String::new(),
             pause: FIRST_PAUSE,
             refusals: 0,
+            was_granted: false,
+            is_lost: false,
         };
         tokio::spawn(follower.run());
         receiver
@@ -157,7 +165,7 @@ impl<S: Shape> Follower<S> {
         loop {
             match self.list().await {
                 Ok(objects) => {
-                    if self.changes.send(Change::Listed(objects)).await.is_err() {
+                    if self.changes.send(Change::Listed(objects)).await.is_err() || !self.found().await {
                         return;
                     }
                 }
@@ -198,17 +206,24 @@ impl<S: Shape> Follower<S> {
         // A server that has just started may not know its users and their rights yet.
         let is_refusal = error.is_forbidden() || matches!(error, ClusterError::Unauthorized(_));
         self.refusals += usize::from(is_refusal);
-        let may_pass = is_refusal && !self.version.is_empty() && self.refusals <= MOST_REFUSALS;
+        let may_pass = is_refusal && self.was_granted && self.refusals <= MOST_REFUSALS;
         if !error.is_transient() && !may_pass {
             let _ = self.changes.send(Change::Failed(error)).await;
             return false;
         }
         tracing::debug!(%error, collection = self.collection, "lost the API server");
+        self.is_lost = true;
         if self.changes.send(Change::Lost(error)).await.is_err() {
             return false;
         }
         self.rest().await;
         true
+    }
+
+    /// Takes note that the server has answered. False when nobody listens.
+    async fn found(&mut self) -> bool {
+        self.refusals = 0;
+        !std::mem::take(&mut self.is_lost) || self.changes.send(Change::Found).await.is_ok()
     }
 
     async fn rest(&mut self) {
@@ -226,7 +241,6 @@ impl<S: Shape> Follower<S> {
             })
             .await?;
         self.version = head.metadata.resource_version;
-        self.refusals = 0;
         Ok(objects)
     }
 
@@ -251,6 +265,10 @@ impl<S: Shape> Follower<S> {
             || ClusterError::Unreachable { cause: format!("no answer within {} s", ANSWER.as_secs()) };
         let events = answer.map_err(|_| silent())?;
         let events = events.map_err(|error| ClusterError::from_kube(error, &self.cluster.server))?;
+        self.was_granted = true;
+        if !self.found().await {
+            return Ok(End::Unheard);
+        }
         tokio::pin!(events);
         let mut line = Vec::new();
         loop {

@@ -32,7 +32,7 @@ pub struct News {
     pub events: Vec<SessionEvent>,
     /// What this user may not list or watch, in the API server's words.
     pub missing: Vec<String>,
-    /// Why the server does not answer. It is asked again.
+    /// Why the server has ceased to answer. It is asked again.
     pub lost: Option<String>,
 }
 
@@ -63,6 +63,10 @@ struct State {
     has_changed: bool,
     /// Collections that were listed, or may not be.
     listed: [bool; COLLECTIONS],
+    /// Collections for which the server does not answer.
+    lost: [bool; COLLECTIONS],
+    /// The first thing that was refused.
+    refused: Option<String>,
     news: News,
 }
 
@@ -221,7 +225,7 @@ impl Follow {
             Some(change) = self.pods.recv() => state.take(change),
             Some(change) = self.bootstrap_pods.recv() => state.take(change),
             // All were refused.
-            else => Err(ClusterError::forbidden(&state.news.missing.join("; "))),
+            else => Err(ClusterError::forbidden(state.refused.as_deref().unwrap_or_default())),
         }
     }
 }
@@ -379,15 +383,23 @@ impl State {
                 let key = part.remove(self);
                 self.touched.extend(key);
             }
-            Change::Lost(error) if self.listed[P::INDEX] => self.news.lost = Some(error.to_string()),
-            Change::Failed(error) if error.is_forbidden() => {
+            Change::Lost(error) if self.listed[P::INDEX] => {
+                // One server stands behind all of them: it is lost once.
+                if !self.lost.contains(&true) {
+                    self.news.lost = Some(error.to_string());
+                }
+                self.lost[P::INDEX] = true;
+            }
+            Change::Found => self.lost[P::INDEX] = false,
+            Change::Failed(ClusterError::Api(status)) if status.is_forbidden() => {
                 self.listed[P::INDEX] = true;
+                self.lost[P::INDEX] = false;
                 P::hide(&mut self.parts.hidden);
                 self.touched.extend(self.parts.keys().into_iter().cloned());
+                self.refused.get_or_insert_with(|| status.message.clone());
                 // Of pods there are two collections.
-                let message = error.to_string();
-                if !self.news.missing.contains(&message) {
-                    self.news.missing.push(message);
+                if !self.news.missing.contains(&status.message) {
+                    self.news.missing.push(status.message);
                 }
             }
             // A follower forgives a server that goes away, not one that was never there.

@@ -63,7 +63,7 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
     }
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
-    let (mut listed, mut lost) = (false, false);
+    let mut listed = false;
     loop {
         tokio::select! {
             biased;
@@ -71,10 +71,9 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
             news = follow.next() => {
                 let news = news?;
                 tell_missing(&news.missing, app);
-                if let Some(why) = news.lost.as_ref().filter(|_| !lost) {
+                if let Some(why) = &news.lost {
                     app.ui.warn(&format!("lost the API server, and ask it again: {why}"));
                 }
-                lost = news.lost.is_some();
                 watch.take(news, !listed, cluster).await?;
                 if !listed {
                     listed = true;
