@@ -395,6 +395,9 @@ impl State {
                 self.listed[P::INDEX] = true;
                 self.lost[P::INDEX] = false;
                 P::hide(&mut self.parts.hidden);
+                // What was seen before is not known to be true any more.
+                let before = P::clear(self);
+                self.touched.extend(before);
                 self.touched.extend(self.parts.keys().into_iter().cloned());
                 self.refused.get_or_insert_with(|| status.message.clone());
                 // Of pods there are two collections.
@@ -432,5 +435,23 @@ impl State {
     fn remember(&mut self, key: Key, view: SessionView) -> SessionView {
         self.known.insert(key, view.clone());
         view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_seen_any_more_is_not_shown_as_it_was() {
+        let name = "roc-taskmanager-1-1".to_owned();
+        let pod = PodRow { name, is_ready: true, status: "Running".to_owned(), restarts: "0".to_owned() };
+        let key = Some(("a".to_owned(), "roc".to_owned()));
+        let mut state = State::default();
+        state.take(Change::Listed(vec![PodOfTable { key, row: pod }])).expect("list");
+        assert_eq!(state.rows.len(), 1);
+        state.take::<PodOfTable>(Change::Failed(ClusterError::forbidden("no pods"))).expect("goes on");
+        assert!(state.rows.is_empty() && state.parts.hidden.pods);
+        assert_eq!((state.touched.len(), state.news.missing.as_slice()), (1, &["no pods".to_owned()][..]));
     }
 }
