@@ -1,10 +1,14 @@
 //! The program as a process in a scrubbed environment: what it prints, where, and how it exits.
 //! No cluster is needed; where a server is asked, the test is the server.
 
+mod collections;
 mod create;
 mod help;
 mod listing;
+mod outage;
 mod process;
+mod running;
 mod schema;
 mod server;
 mod usage;
+mod watch;

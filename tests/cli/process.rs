@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+
 pub struct Ended {
     pub code: i32,
     pub stdout: String,
@@ -37,4 +39,17 @@ pub fn command(home: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
     command.args(words).env_clear().env("HOME", home).env("COLUMNS", "100").stdin(Stdio::null());
     command
+}
+
+/// Makes the kubeconfig of somebody with this home directory, whose namespace is `team-a`.
+pub fn write_kubeconfig(home: &Path, url: &str) {
+    let directory = home.join(".kube");
+    std::fs::create_dir_all(&directory).expect("directory");
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": url}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "me", "namespace": "team-a"}}],
+        "users": [{"name": "me", "user": {}}],
+    });
+    std::fs::write(directory.join("config"), config.to_string()).expect("kubeconfig");
 }

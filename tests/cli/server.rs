@@ -2,13 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{Ended, flink_at};
+use crate::process::{Ended, flink_at, write_kubeconfig};
 
 /// One request as it came: `METHOD PATH`, without the query, and the body.
 #[derive(Clone, Debug)]
@@ -47,15 +46,7 @@ impl Server {
     }
 
     fn write_kubeconfig(&self, url: &str) {
-        let directory: PathBuf = self.home.path().join(".kube");
-        std::fs::create_dir_all(&directory).expect("directory");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": url}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "me", "namespace": "team-a"}}],
-            "users": [{"name": "me", "user": {}}],
-        });
-        std::fs::write(directory.join("config"), config.to_string()).expect("kubeconfig");
+        write_kubeconfig(self.home.path(), url);
     }
 
     pub fn flink(&self, words: &[&str]) -> Ended {
