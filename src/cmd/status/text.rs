@@ -226,4 +226,4 @@ pub fn findings(findings: &[Finding]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

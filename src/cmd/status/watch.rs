@@ -10,8 +10,8 @@ use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
 use crate::cmd::ls::not_found;
 use crate::exit::Exit;
-use crate::model::TableView;
 use crate::model::status::{Part, SessionStatus};
+use crate::model::{SessionView, TableView};
 use crate::output::format::Format;
 use crate::session::SessionName;
 
@@ -80,15 +80,51 @@ fn what_matters(status: &SessionStatus) -> Vec<String> {
         }
         Part::Unknown(why) => vec![why.clone()],
     };
+    // Its restarts are those of the pods, without their time.
+    let session = format!("{:?}", SessionView { restarts: None, ..status.session.clone() });
     let jobs = status.jobs.known().into_iter().flatten();
     let jobs = jobs.map(|job| format!("{} {} {}/{}", job.id, job.state, job.tasks_running, job.tasks_total));
+    let settings = status.configuration.known().into_iter().flatten();
+    let settings = settings.map(|setting| format!("{}: {}", setting.key, setting.value));
+    let events = status.events.known().into_iter().flatten();
+    let events = events.map(|event| format!("{} {}: {}", event.object, event.reason, event.message));
     let findings = status.findings.iter().map(|finding| finding.summary.clone());
     let unknown = status.unknown().into_iter().map(|(part, why)| format!("{part}: {why}"));
-    std::iter::once(status.verdict.clone())
+    [status.verdict.clone(), session]
+        .into_iter()
         .chain(rows(&status.pods))
         .chain(rows(&status.services))
         .chain(jobs)
+        .chain(settings)
+        .chain(events)
         .chain(findings)
         .chain(unknown)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::status::text::tests::full;
+    use crate::model::status::Memory;
+
+    #[test]
+    fn what_is_printed_again_is_what_has_changed() {
+        let before = full();
+        let is_news = |change: fn(&mut SessionStatus)| {
+            let mut now = before.clone();
+            change(&mut now);
+            what_matters(&now) != what_matters(&before)
+        };
+        assert!(is_news(|now| now.session.status = "Degraded".to_owned()));
+        assert!(is_news(|now| now.session.ready = 0));
+        assert!(is_news(|now| now.configuration = Part::Known(Vec::new())));
+        assert!(is_news(|now| now.events = Part::Known(Vec::new())));
+        assert!(is_news(|now| now.pods = Part::Known(TableView::default())));
+        assert!(!is_news(|now| now.session.restarts = Some("1 (9h ago)".to_owned())));
+        assert!(!is_news(|now| {
+            let Part::Known(Some(jobmanager)) = &mut now.jobmanager else { panic!("no JobManager") };
+            jobmanager.memory = Part::Known(Memory::default());
+        }));
+    }
 }
