@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stderr, reason = "the state of a failed test is shown on the test runner's stderr")]
 
+mod control_plane;
 mod create;
 mod killed;
 mod lab;
@@ -11,6 +12,10 @@ mod lifecycle;
 mod manual_way;
 mod proxy;
 mod refusals;
+#[expect(dead_code, reason = "the tests without a cluster use more of it")]
+#[path = "../cli/running.rs"]
+mod running;
 mod seeing;
 mod tables;
 mod waits;
+mod watch;
