@@ -10,5 +10,7 @@ mod process;
 mod running;
 mod schema;
 mod server;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod usage;
 mod watch;

@@ -63,7 +63,15 @@ impl Running {
         &self.told
     }
 
-    /// Ctrl-C, and what comes of it.
+    /// Types at the terminal that it has for its stdin.
+    #[cfg(target_os = "linux")]
+    pub fn press(&mut self, keys: &str) {
+        use std::io::Write;
+        let stdin = self.child.stdin.as_mut().expect("a pipe to stdin");
+        stdin.write_all(keys.as_bytes()).and_then(|()| stdin.flush()).expect("stdin");
+    }
+
+    /// Ends it with the signal of Ctrl-C.
     pub fn interrupt(self) -> End {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
