@@ -20,6 +20,7 @@ pub struct CommandError {
     /// The reader of stdout has gone: nothing is wrong and nothing is said.
     silent: bool,
     transient: bool,
+    refusal: bool,
 }
 
 impl CommandError {
@@ -31,6 +32,7 @@ impl CommandError {
             hints: Vec::new(),
             silent: false,
             transient: false,
+            refusal: false,
         }
     }
 
@@ -65,6 +67,11 @@ impl CommandError {
         self.transient
     }
 
+    /// True when the server does not know the user, or the right.
+    pub fn is_refusal(&self) -> bool {
+        self.refusal
+    }
+
     /// Says it on stderr.
     pub fn tell(&self, ui: &Ui) {
         if self.silent {
@@ -90,7 +97,8 @@ impl CommandError {
 impl From<ClusterError> for CommandError {
     fn from(error: ClusterError) -> Self {
         let transient = error.is_transient();
-        let told = Self { transient, ..Self::new(Exit::Error, error.to_string()) };
+        let refusal = error.is_refusal();
+        let told = Self { transient, refusal, ..Self::new(Exit::Error, error.to_string()) };
         match error {
             ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => {
                 told.hint("kubectl cluster-info")

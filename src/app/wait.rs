@@ -26,6 +26,10 @@ pub enum Waited<T> {
 /// Between looks that the server did not answer.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
+/// A server that has just started may not know its users and their rights yet. Who was let in before
+/// waits for that this long.
+const FORGIVE: Duration = Duration::from_secs(10);
+
 /// Changes come in bursts; one look serves those of this time.
 const SETTLE: Duration = Duration::from_millis(30);
 
@@ -42,6 +46,8 @@ pub async fn until<T>(
     // One listener for the whole wait: a new one would miss what came between two.
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
+    let mut was_let_in = false;
+    let mut refused_since: Option<Instant> = None;
     loop {
         let pause = tokio::select! {
             biased;
@@ -52,8 +58,20 @@ pub async fn until<T>(
             () = tokio::time::sleep_until(deadline) => return Ok(Waited::TimedOut),
             found = look() => match found {
                 Ok(Look::Done(value)) => return Ok(Waited::Done(value)),
-                Ok(Look::Again(pause)) => pause,
-                Err(error) if error.is_transient() => PAUSE_AFTER_ERROR,
+                Ok(Look::Again(pause)) => {
+                    (was_let_in, refused_since) = (true, None);
+                    pause
+                }
+                Err(error) if error.is_transient() => {
+                    refused_since = None;
+                    PAUSE_AFTER_ERROR
+                }
+                Err(error) if error.is_refusal() && was_let_in => {
+                    if refused_since.get_or_insert_with(Instant::now).elapsed() > FORGIVE {
+                        return Err(error);
+                    }
+                    PAUSE_AFTER_ERROR
+                }
                 Err(error) => return Err(error),
             },
         };
@@ -123,6 +141,26 @@ mod tests {
         .await;
         assert!(matches!(waited, Ok(Waited::Done(()))));
         assert_eq!(looks.get(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_has_forgotten_its_users_is_given_a_moment() {
+        let forbidden = || CommandError::from(ClusterError::Unauthorized("no".to_owned()));
+        let looks = Cell::new(0);
+        // The pauses are as of a session that is looked at now and then.
+        let waited = until(Duration::from_secs(600), stream::pending(), async || {
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                1 => Ok::<Look<()>, _>(Look::Again(Duration::from_secs(60))),
+                2 => Err(CommandError::from(ClusterError::Refused { server: "x:6443".to_owned() })),
+                3..=7 => Err(forbidden()),
+                8 => Ok(Look::Again(Duration::from_secs(60))),
+                _ => Err(forbidden()),
+            }
+        });
+        let started = Instant::now();
+        assert!(waited.await.is_err());
+        assert!(looks.get() > 8 && started.elapsed() < Duration::from_secs(150), "{}", looks.get());
     }
 
     #[tokio::test(start_paused = true)]

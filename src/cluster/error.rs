@@ -72,6 +72,11 @@ impl ClusterError {
         }
     }
 
+    /// True when the server does not know the user, or the right: as one does that has just started.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unauthorized(_)) || self.is_forbidden()
+    }
+
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api(status) if status.is_not_found())
     }

@@ -204,9 +204,8 @@ impl<S: Shape> Follower<S> {
     /// help, or nobody listens.
     async fn lost(&mut self, error: ClusterError) -> bool {
         // A server that has just started may not know its users and their rights yet.
-        let is_refusal = error.is_forbidden() || matches!(error, ClusterError::Unauthorized(_));
-        self.refusals += usize::from(is_refusal);
-        let may_pass = is_refusal && self.was_granted && self.refusals <= MOST_REFUSALS;
+        self.refusals += usize::from(error.is_refusal());
+        let may_pass = error.is_refusal() && self.was_granted && self.refusals <= MOST_REFUSALS;
         if !error.is_transient() && !may_pass {
             let _ = self.changes.send(Change::Failed(error)).await;
             return false;

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -23,14 +23,15 @@ impl ControlPlane {
         let mut plane =
             Self { name: format!("e2e-{test}-{}", std::process::id()), kubeconfig: PathBuf::new() };
         // Whatever becomes of the start, `plane` takes it down again.
-        plane.kubeconfig = PathBuf::from(plane.control("up").trim());
+        plane.kubeconfig = PathBuf::from(plane.control("up", &[]).trim());
         plane
     }
 
-    fn control(&self, command: &str) -> String {
+    fn control(&self, command: &str, more: &[&str]) -> String {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/control-plane/control-plane");
         let output = Command::new(script)
             .args([command, &self.name])
+            .args(more)
             .env("CONTROL_PLANES", DIRECTORY)
             .stderr(Stdio::inherit())
             .output()
@@ -41,15 +42,24 @@ impl ControlPlane {
 
     /// Kills the API server, as a crash does, and starts it again. What was written stays.
     pub fn restart(&self) {
-        self.control("stop-apiserver");
-        self.control("start-apiserver");
+        self.control("stop-apiserver", &[]);
+        self.control("start-apiserver", &[]);
     }
 
     /// The plugin.
     pub fn flink(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
-        command.args(words).arg("--kubeconfig").arg(&self.kubeconfig).stdin(Stdio::null());
-        command
+        flink(&self.kubeconfig, words)
+    }
+
+    /// The plugin as somebody who may read, by roles that an API server reads when it starts. An
+    /// administrator needs none.
+    pub fn flink_as_reader(&self, words: &[&str]) -> Command {
+        let kubeconfig = self.control("kubeconfig", &["reader"]);
+        let resources = "--resource=pods,services,configmaps,events,deployments.apps,jobs.batch";
+        self.kubectl(&["create", "clusterrole", "reader", "--verb=get,list,watch", resources], "");
+        let (role, user) = ("--clusterrole=reader", "--user=reader");
+        self.kubectl(&["create", "clusterrolebinding", "reader", role, user], "");
+        flink(Path::new(kubeconfig.trim()), words)
     }
 
     pub fn kubectl(&self, words: &[&str], input: &str) -> String {
@@ -99,6 +109,12 @@ impl ControlPlane {
         let server = self.kubectl(&["config", "view", "-o", server], "");
         Relay::to(server.trim_start_matches("https://").parse().expect("address"))
     }
+}
+
+fn flink(kubeconfig: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
+    command.args(words).arg("--kubeconfig").arg(kubeconfig).stdin(Stdio::null());
+    command
 }
 
 impl Drop for ControlPlane {

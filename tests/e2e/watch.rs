@@ -148,7 +148,7 @@ fn output(mut command: Command) -> String {
 fn the_status_of_a_session_goes_on_after_a_restart() {
     let plane = ControlPlane::up("status");
     plane.create_session("roc");
-    let mut status = Running::start(plane.flink(&["status", "roc", "-w", "-o", "json"]));
+    let mut status = Running::start(plane.flink_as_reader(&["status", "roc", "-w", "-o", "json"]));
     let mut until_phase = |phase: &str| {
         loop {
             let mut text = String::new();
