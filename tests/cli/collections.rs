@@ -96,6 +96,8 @@ struct Script {
 struct State {
     scripts: [Script; ALL.len()],
     asked: Vec<Asked>,
+    /// Requests for a way to REST, which nobody answers.
+    for_rest: usize,
     /// No connection is taken.
     is_down: bool,
     open: Vec<TcpStream>,
@@ -184,6 +186,10 @@ impl Collections {
         self.watches(of).iter().map(|asked| asked.parameter("resourceVersion").to_owned()).collect()
     }
 
+    pub fn until_asked_for_rest(&self) {
+        self.until("REST to be asked", |server| server.shared.lock().for_rest > 0);
+    }
+
     /// Waits until all collections were watched this often.
     pub fn until_watched(&self, times: usize) {
         self.until("the watches", |server| ALL.iter().all(|of| server.watches(*of).len() >= times));
@@ -239,6 +245,11 @@ impl Shared {
             let target = line.split(' ').nth(1).unwrap_or_default();
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             match Of::asked(path, query) {
+                None if path.ends_with("/portforward") => {
+                    self.lock().for_rest += 1;
+                    self.changed.notify_all();
+                    std::thread::park();
+                }
                 None => answer(&stream, 404, &failure(404))?,
                 Some(of) => {
                     let asked = Asked { of, query: query.to_owned() };
@@ -342,7 +353,7 @@ fn columns() -> Value {
 fn table_row(pod: &Value) -> Value {
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let status = pod["status"]["phase"].as_str().unwrap_or_default();
-    json!({"cells": [name, "0/1", status, "0"], "object": {"metadata": pod["metadata"]}})
+    json!({"cells": [name, "1/1", status, "0"], "object": {"metadata": pod["metadata"]}})
 }
 
 fn answer(mut stream: &TcpStream, code: u16, text: &str) -> std::io::Result<()> {

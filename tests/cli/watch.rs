@@ -223,6 +223,16 @@ fn names_and_headers_and_the_list_are_as_asked_for() {
 }
 
 #[test]
+fn ctrl_c_ends_it_in_silence_while_rest_is_asked_too() {
+    let server = Collections::new();
+    server.lists(Deployments, [Ok((10, vec![ready("a", 9)]))]);
+    server.lists(Pods, [Ok((10, vec![pod("a-65d8f95b64-mnmvt", 9)]))]);
+    let ls = server.run(&["ls", "-w", "-o", "json"]);
+    server.until_asked_for_rest();
+    assert_eq!(ls.interrupt(), interrupted());
+}
+
+#[test]
 fn a_reader_that_has_gone_ends_it_in_silence() {
     let server = Collections::new();
     server.lists(Deployments, [Ok((10, vec![deployment("a", 9)]))]);

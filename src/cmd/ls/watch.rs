@@ -61,28 +61,33 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
     for ticks in [&mut redraw, &mut ask_rest] {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
     let mut listed = false;
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut interrupt => return Ok(Exit::Interrupted),
-            news = follow.next() => {
-                let news = news?;
-                tell_missing(&news.missing, app);
-                if let Some(why) = &news.lost {
-                    app.ui.warn(&format!("lost the API server, and ask it again: {why}"));
+    let watching = async {
+        loop {
+            tokio::select! {
+                biased;
+                news = follow.next() => {
+                    let news = news?;
+                    tell_missing(&news.missing, app);
+                    if let Some(why) = &news.lost {
+                        app.ui.warn(&format!("lost the API server, and ask it again: {why}"));
+                    }
+                    watch.take(news, !listed, cluster).await?;
+                    if !listed {
+                        listed = true;
+                        watch.check_names(cluster)?;
+                    }
                 }
-                watch.take(news, !listed, cluster).await?;
-                if !listed {
-                    listed = true;
-                    watch.check_names(cluster)?;
-                }
+                _ = ask_rest.tick(), if listed && asks_rest(&request.format) => watch.refresh(cluster).await?,
+                _ = redraw.tick(), if listed && redraws => watch.draw()?,
             }
-            _ = ask_rest.tick(), if listed && asks_rest(&request.format) => watch.refresh(cluster).await?,
-            _ = redraw.tick(), if listed && redraws => watch.draw()?,
         }
+    };
+    tokio::select! {
+        biased;
+        // Beside all of it: REST may take its time.
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        ended = watching => ended,
     }
 }
 
