@@ -34,6 +34,8 @@ pub struct News {
     pub missing: Vec<String>,
     /// Why the server has ceased to answer. It is asked again.
     pub lost: Option<String>,
+    /// It answers again.
+    pub is_back: bool,
 }
 
 /// Changes of one cause come in bursts, from several watches: they are one event when they come
@@ -211,6 +213,12 @@ impl Follow {
             }
         }
         self.state.has_changed = false;
+        // Only the Deployments tell what a selector chooses.
+        if let (true, Some(refused), Some(_)) =
+            (self.state.parts.hidden.deployments, &self.state.refused, &self.query.selector)
+        {
+            return Err(ClusterError::forbidden(refused));
+        }
         self.state.tell(&self.query);
         Ok(std::mem::take(&mut self.state.news))
     }
@@ -390,7 +398,10 @@ impl State {
                 }
                 self.lost[P::INDEX] = true;
             }
-            Change::Found => self.lost[P::INDEX] = false,
+            Change::Found => {
+                self.lost[P::INDEX] = false;
+                self.news.is_back = !self.lost.contains(&true);
+            }
             Change::Failed(ClusterError::Api(status)) if status.is_forbidden() => {
                 self.listed[P::INDEX] = true;
                 self.lost[P::INDEX] = false;

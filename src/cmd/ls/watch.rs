@@ -16,8 +16,8 @@ use crate::model::SessionView;
 use crate::model::session::{API_VERSION, LIST_KIND};
 use crate::output::Screen;
 use crate::output::format::{Format, ObjectFormat};
-use crate::output::objects;
 use crate::output::table::Layout;
+use crate::output::{objects, printable};
 
 /// Ages grow on a terminal.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -35,6 +35,9 @@ struct Watch<'a> {
     layout: Layout,
     /// Nothing was printed yet.
     is_first: bool,
+    /// Warnings that stand below the picture on a terminal: one written beside it would be drawn over.
+    hidden: Vec<String>,
+    lost: Option<String>,
     shown: BTreeMap<(String, String), SessionView>,
 }
 
@@ -47,6 +50,8 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
         screen: redraws.then(|| app.ui.screen()),
         layout: Layout::coloured(app.ui.colours_data()),
         is_first: true,
+        hidden: Vec::new(),
+        lost: None,
         shown: BTreeMap::new(),
     };
     if args.listing.sort_by.is_some() && !redraws {
@@ -68,11 +73,8 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
                 biased;
                 news = follow.next() => {
                     let news = news?;
-                    tell_missing(&news.missing, app);
-                    if let Some(why) = &news.lost {
-                        app.ui.warn(&format!("lost the API server, and ask it again: {why}"));
-                    }
-                    watch.take(news, !listed, cluster).await?;
+                    watch.warn(&news);
+                    watch.take(news.events, !listed, cluster).await?;
                     if !listed {
                         listed = true;
                         watch.check_names(cluster)?;
@@ -101,82 +103,83 @@ impl Watch<'_> {
         }
     }
 
-    async fn take(&mut self, news: News, is_list: bool, cluster: &Cluster) -> Result<(), CommandError> {
+    /// Says what may not be seen, and that the server is lost.
+    fn warn(&mut self, news: &News) {
+        let lost = news.lost.as_ref().map(|why| format!("lost the API server, and ask it again: {why}"));
+        if self.screen.is_none() {
+            tell_missing(&news.missing, self.app);
+            lost.iter().for_each(|lost| self.app.ui.warn(lost));
+            return;
+        }
+        self.hidden.extend(news.missing.iter().map(|message| format!("not all could be read: {message}")));
+        self.lost = lost.or_else(|| self.lost.take().filter(|_| !news.is_back));
+    }
+
+    async fn take(
+        &mut self,
+        events: Vec<SessionEvent>,
+        is_list: bool,
+        cluster: &Cluster,
+    ) -> Result<(), CommandError> {
         let mut told = Vec::new();
-        for event in news.events {
+        for event in events {
             let (session, exists) = match event {
                 SessionEvent::Added(session) | SessionEvent::Modified(session) => (session, true),
                 SessionEvent::Deleted(session) => (session, false),
             };
-            let key = (session.namespace.clone(), session.name.clone());
             let shows = exists && self.args.shows(&session);
-            let word = match (self.shown.contains_key(&key), shows) {
-                (false, false) => continue,
-                (false, true) => "ADDED",
-                (true, true) => "MODIFIED",
-                (true, false) => "DELETED",
-            };
-            told.push((word, session));
+            match (self.shown.contains_key(&key(&session)), shows) {
+                (false, false) => {}
+                (false, true) => told.push(("ADDED", session)),
+                (true, true) => told.push(("MODIFIED", session)),
+                (true, false) => told.push(("DELETED", session)),
+            }
         }
         if asks_rest(&self.request.format) {
             let (words, mut sessions): (Vec<_>, Vec<_>) = told.into_iter().unzip();
             rest::add_loads(cluster, &mut sessions).await;
             told = words.into_iter().zip(sessions).collect();
         }
-        let mut shows = Vec::new();
-        for (word, session) in told {
-            let key = (session.namespace.clone(), session.name.clone());
-            if word != "MODIFIED" || self.looks_other(&session) {
-                shows.push((word, session.clone()));
-            }
-            match word {
-                "DELETED" => drop(self.shown.remove(&key)),
-                _ => drop(self.shown.insert(key, session)),
-            }
-        }
-        let mut told = shows;
-        if self.screen.is_some() {
-            return self.draw();
-        }
-        if is_list && self.args.listing.watch_only {
-            return Ok(());
-        }
         if is_list {
             let (words, sessions): (Vec<_>, Vec<_>) = told.into_iter().unzip();
-            told = words
-                .into_iter()
-                .zip(listing::sorted(sessions, self.args.listing.sort_by.as_ref())?)
-                .collect();
+            let sorted = listing::sorted(sessions, self.args.listing.sort_by.as_ref())?;
+            told = words.into_iter().zip(sorted).collect();
         }
-        self.append(&told)
+        self.show(told, is_list && self.args.listing.watch_only)
     }
 
     /// Asks REST again, and shows what has changed.
     async fn refresh(&mut self, cluster: &Cluster) -> Result<(), CommandError> {
-        let mut sessions: Vec<SessionView> = self.shown.values().cloned().collect();
+        // One that does not answer any more is as busy as nobody knows.
+        let unknown = |session: &SessionView| SessionView { load: None, ..session.clone() };
+        let mut sessions: Vec<SessionView> = self.shown.values().map(unknown).collect();
         rest::add_loads(cluster, &mut sessions).await;
-        let news = News {
-            events: sessions
-                .into_iter()
-                .filter(|session| {
-                    let key = (session.namespace.clone(), session.name.clone());
-                    self.shown.get(&key).is_some_and(|before| before.load != session.load)
-                })
-                .map(SessionEvent::Modified)
-                .collect(),
-            ..News::default()
-        };
-        match news.events.is_empty() {
-            true => Ok(()),
-            false => self.take(news, false, cluster).await,
+        self.show(sessions.into_iter().map(|session| ("MODIFIED", session)).collect(), false)
+    }
+
+    /// Remembers what has happened, and shows it as far as it shows, unless `in_silence`.
+    fn show(&mut self, told: Vec<(&'static str, SessionView)>, in_silence: bool) -> Result<(), CommandError> {
+        let mut news = Vec::new();
+        for (word, session) in told {
+            if word != "MODIFIED" || self.looks_other(&session) {
+                news.push((word, session.clone()));
+            }
+            match word {
+                "DELETED" => drop(self.shown.remove(&key(&session))),
+                _ => drop(self.shown.insert(key(&session), session)),
+            }
+        }
+        match (self.screen.is_some(), in_silence) {
+            (true, _) => self.draw(),
+            (false, true) => Ok(()),
+            (false, false) => self.append(&news),
         }
     }
 
     /// True when what is shown of a session is not what was shown last; that it has become older is
     /// no change.
     fn looks_other(&self, session: &SessionView) -> bool {
-        let key = (session.namespace.clone(), session.name.clone());
-        let Some(before) = self.shown.get(&key) else { return true };
+        let Some(before) = self.shown.get(&key(session)) else { return true };
         if !self.request.format.is_table() {
             return before != session;
         }
@@ -196,8 +199,10 @@ impl Watch<'_> {
             true => self.request.nothing_found() + "\n",
             false => self.layout.render(&view, !self.args.listing.no_headers),
         };
+        let warnings = self.hidden.iter().chain(&self.lost);
+        let warnings: String = warnings.map(|text| format!("Warning: {}\n", printable(text))).collect();
         if let Some(screen) = &mut self.screen {
-            screen.show(&text)?;
+            screen.show(&(text + &warnings))?;
         }
         Ok(())
     }
@@ -244,8 +249,12 @@ impl Watch<'_> {
         if let Format::Yaml = format {
             let text = objects::render(&[object], ObjectFormat::Yaml);
             let text = text.map_err(|error| CommandError::new(Exit::Error, error))?;
-            return Ok(self.app.ui.data(&format!("---\n{text}"))?);
+            return Ok(self.app.ui.raw(&format!("---\n{text}"))?);
         }
         listing::print(format, API_VERSION, LIST_KIND, vec![object], true, headers, self.app)
     }
+}
+
+fn key(session: &SessionView) -> (String, String) {
+    (session.namespace.clone(), session.name.clone())
 }

@@ -13,10 +13,14 @@ use crate::exit::Exit;
 use crate::model::status::{Part, SessionStatus};
 use crate::model::{SessionView, TableView};
 use crate::output::format::Format;
+use crate::output::printable;
 use crate::session::SessionName;
 
 /// No event tells what REST would say now.
 const TICK: Duration = Duration::from_secs(2);
+
+/// Between looks that the server did not answer.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// A watch has no end of its own.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -34,18 +38,35 @@ pub async fn run(
     }
     let mut screen = (app.ui.redraws() && format.is_table()).then(|| app.ui.screen());
     let mut shown: Option<Vec<String>> = None;
+    let (mut picture, mut is_lost) = (String::new(), false);
     let waited = until(FOR_EVER, cluster.changes(cluster.namespace(), name), async || {
-        let Some(status) = gather::status(cluster, name, wide).await? else {
-            return Ok(Look::Done(()));
+        let status = match gather::status(cluster, name, wide).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Ok(Look::Done(())),
+            Err(error) if error.is_transient() => {
+                let lost = format!("lost the API server, and ask it again: {error}");
+                match &mut screen {
+                    Some(screen) => screen.show(&format!("{picture}\nWarning: {}\n", printable(&lost)))?,
+                    None if !is_lost => app.ui.warn(&lost),
+                    None => {}
+                }
+                is_lost = true;
+                return Ok(Look::Again(AFTER_ERROR));
+            }
+            Err(error) => return Err(error),
         };
+        is_lost = false;
         if let Some(screen) = &mut screen {
-            screen.show(&text::render(&status, Timestamp::now(), app.ui.colours_data()))?;
+            picture = text::render(&status, Timestamp::now(), app.ui.colours_data());
+            screen.show(&picture)?;
             return Ok(Look::Again(TICK));
         }
         let now = what_matters(&status);
         if shown.as_ref() != Some(&now) {
-            if shown.is_some() && format.is_table() {
-                app.ui.rendered("\n")?;
+            match format {
+                Format::Yaml => app.ui.rendered("---\n")?,
+                format if format.is_table() && shown.is_some() => app.ui.rendered("\n")?,
+                _ => {}
             }
             print(std::slice::from_ref(&status), format, true, app)?;
             shown = Some(now);
