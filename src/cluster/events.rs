@@ -74,13 +74,7 @@ impl Cluster {
 
     async fn events(&self, namespace: &str, selector: &str) -> Result<Vec<Event>> {
         let path = format!("/api/v1/namespaces/{namespace}/events?fieldSelector={}", escape(selector));
-        let mut events = Vec::new();
-        self.each_of(&path, JSON, "items", |_, event| {
-            events.push(serde_json::from_slice(event)?);
-            Ok(())
-        })
-        .await?;
-        Ok(events)
+        self.listed(&path, JSON).await
     }
 }
 

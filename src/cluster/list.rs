@@ -1,7 +1,5 @@
 //! Lists read element by element as they come: a list of any length takes the memory of one element.
 
-use std::fmt::Debug;
-
 use futures::{AsyncBufRead, AsyncBufReadExt};
 use http::Request;
 use serde::de::DeserializeOwned;
@@ -74,7 +72,7 @@ impl Cluster {
     }
 
     /// The object of this name, cut down to what `T` has; none when it is not there.
-    pub(super) async fn object<T: DeserializeOwned + Debug>(
+    pub(super) async fn object<T: DeserializeOwned>(
         &self,
         kind: Kind,
         namespace: &str,
@@ -91,9 +89,17 @@ impl Cluster {
         namespace: Option<&str>,
         query: &str,
     ) -> Result<Vec<T>> {
-        let path = format!("{}?{query}", kind.collection(namespace));
+        self.listed(&format!("{}?{query}", kind.collection(namespace)), JSON).await
+    }
+
+    /// The elements of the list at `path`.
+    pub(super) async fn listed<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media_type: &'static str,
+    ) -> Result<Vec<T>> {
         let mut objects = Vec::new();
-        self.each_of(&path, JSON, "items", |_, object| {
+        self.each_of(path, media_type, "items", |_, object| {
             objects.push(serde_json::from_slice(object)?);
             Ok(())
         })

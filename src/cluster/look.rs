@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::evidence::Observed;
 use super::sessions::{self, Query};
-use super::small::{Metadata, is_high_availability};
+use super::small::{ConfigMap, is_high_availability};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{Evidence, Outcome};
@@ -37,13 +35,6 @@ pub struct Config {
 
 /// Pods in trouble whose events are read; more would tell the same.
 const PODS_IN_TROUBLE: usize = 3;
-
-#[derive(Deserialize)]
-struct ConfigMap {
-    metadata: Metadata,
-    #[serde(default)]
-    data: BTreeMap<String, String>,
-}
 
 impl Cluster {
     /// Looks at the session `name`. A part that this user may not read is unknown; `wide` is for

@@ -23,12 +23,12 @@ mod surroundings;
 mod tables;
 mod watch;
 
-use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
 use http::Request;
 use kube::Client;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use connect::{Options, connect};
@@ -83,7 +83,12 @@ impl Cluster {
 
     /// The version of the API server, such as `v1.34.4`.
     pub async fn server_version(&self) -> Result<String> {
-        self.unary(self.client.apiserver_version()).await.map(|info| info.git_version)
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Info {
+            git_version: String,
+        }
+        self.read::<Info>("/version", list::JSON).await.map(|info| info.git_version)
     }
 
     /// Bounds one request by `--request-timeout` and sorts its error.
@@ -102,12 +107,22 @@ impl Cluster {
     }
 
     /// GETs `path` as `media_type`.
-    async fn read<T: DeserializeOwned + Debug>(&self, path: &str, media_type: &'static str) -> Result<T> {
+    async fn read<T: DeserializeOwned>(&self, path: &str, media_type: &'static str) -> Result<T> {
         let request = Request::get(path)
             .header(http::header::ACCEPT, media_type)
             .body(Vec::new())
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        self.unary(self.client.request(request)).await
+        self.ask(request).await
+    }
+
+    /// Sends `request` and reads its answer. What is sent and waited for knows nothing of `T`: it is
+    /// in the binary once.
+    async fn ask<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T> {
+        let answer = self.unary(self.client.request_text(request)).await?;
+        serde_json::from_str(&answer).map_err(|error| {
+            tracing::warn!("{answer}, {error:?}");
+            ClusterError::Answer(error.to_string())
+        })
     }
 }
 

@@ -1,16 +1,12 @@
 //! Writes: create, adopt, delete. None of them is ever sent twice.
 
-use std::fmt::Debug;
-
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
-use kube::{Api, Resource};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
 
-use super::{Cluster, ClusterError, ObjectRef, Result, found};
+use super::list::JSON;
+use super::small::{Bare, Metadata};
+use super::{Cluster, ClusterError, Kind, ObjectRef, Result, found};
 use crate::session::manifest::Manifest;
 
 const FIELD_MANAGER: &str = "kubectl-flink";
@@ -25,56 +21,29 @@ pub enum Propagation {
 }
 
 impl Cluster {
-    /// Reads one object; none when there is none.
-    pub async fn get<K>(&self, namespace: &str, name: &str) -> Result<Option<K>>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-    {
-        found(self.unary(Api::<K>::namespaced(self.client.clone(), namespace).get(name)).await)
-    }
-
     /// True while there is exactly this object.
     pub async fn is_there(&self, namespace: &str, object: &ObjectRef) -> Result<bool> {
-        let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
-            .get(&object.name, &kube::api::GetParams::default())
+        let found = self.object::<Bare>(object.kind, namespace, &object.name).await?;
+        Ok(found.is_some_and(|found| found.metadata.uid == object.uid))
+    }
+
+    /// Whether there is an object at `path`.
+    pub(super) async fn exists(&self, path: &str) -> Result<bool> {
+        found(self.read::<IgnoredAny>(path, JSON).await).map(|object| object.is_some())
+    }
+
+    /// Creates `object` in the collection at `path`; the server's "already exists" is the caller's to
+    /// judge.
+    pub(super) async fn post_to<T: DeserializeOwned>(
+        &self,
+        path: String,
+        parameters: &PostParams,
+        object: &Value,
+    ) -> Result<T> {
+        let request = kube::core::Request::new(path)
+            .create(parameters, object.to_string().into_bytes())
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        let answer = found(self.unary(self.client.request::<serde_json::Value>(request)).await)?;
-        Ok(answer.is_some_and(|value| value["metadata"]["uid"] == object.uid.as_str()))
-    }
-
-    /// Reads one object that belongs to no namespace.
-    pub async fn get_global<K>(&self, name: &str) -> Result<Option<K>>
-    where
-        K: Resource<Scope = k8s_openapi::ClusterResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + Debug,
-    {
-        found(self.unary(Api::<K>::all(self.client.clone()).get(name)).await)
-    }
-
-    /// Creates `object`; the server's "already exists" is the caller's to judge.
-    pub async fn create<K>(&self, namespace: &str, object: &K) -> Result<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug,
-    {
-        self.unary(Api::<K>::namespaced(self.client.clone(), namespace).create(&self.post(), object)).await
-    }
-
-    /// Creates an object that belongs to no namespace.
-    pub async fn create_global<K>(&self, object: &K) -> Result<K>
-    where
-        K: Resource<Scope = k8s_openapi::ClusterResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug,
-    {
-        self.unary(Api::<K>::all(self.client.clone()).create(&self.post(), object)).await
+        self.ask(request).await
     }
 
     /// Makes the Deployment `owner` own `job`, so that they go together.
@@ -117,13 +86,13 @@ impl Cluster {
     }
 
     /// Merges `patch` into exactly `object`: a uid that differs is a conflict.
-    async fn merge(&self, namespace: &str, object: &ObjectRef, mut patch: serde_json::Value) -> Result<()> {
+    async fn merge(&self, namespace: &str, object: &ObjectRef, mut patch: Value) -> Result<()> {
         patch["metadata"]["uid"] = object.uid.as_str().into();
         let parameters = PatchParams { dry_run: self.dry_run, ..PatchParams::apply(FIELD_MANAGER) };
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
             .patch(&object.name, &parameters, &Patch::Merge(patch))
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        self.unary(self.client.request::<serde_json::Value>(request)).await.map(drop)
+        self.ask::<IgnoredAny>(request).await.map(drop)
     }
 
     /// Deletes exactly `object`: what somebody made anew under its name stays. False when it was
@@ -146,7 +115,7 @@ impl Cluster {
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
             .delete(&object.name, &parameters)
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        match self.unary(self.client.request::<serde_json::Value>(request)).await {
+        match self.ask::<IgnoredAny>(request).await {
             Ok(_) => Ok(true),
             // A conflict is the uid: the object is another one now.
             Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
@@ -154,23 +123,28 @@ impl Cluster {
         }
     }
 
-    fn post(&self) -> PostParams {
+    pub(super) fn post(&self) -> PostParams {
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: self.dry_run }
     }
 
     /// Creates what a session needs; the metadata that the server gave it.
-    pub async fn make(&self, namespace: &str, manifest: &Manifest) -> Result<ObjectMeta> {
-        match manifest {
-            Manifest::Namespace(object) => self.create_global(object).await.map(|made| made.metadata),
-            Manifest::ServiceAccount(object) => {
-                self.create(namespace, object).await.map(|made| made.metadata)
-            }
-            Manifest::Role(object) => self.create(namespace, object).await.map(|made| made.metadata),
-            Manifest::RoleBinding(object) => self.create(namespace, object).await.map(|made| made.metadata),
-            Manifest::ClusterRoleBinding(object) => {
-                self.create_global(object).await.map(|made| made.metadata)
-            }
-            Manifest::Job(object) => self.create(namespace, object.as_ref()).await.map(|made| made.metadata),
-        }
+    pub async fn make(&self, namespace: &str, manifest: &Manifest) -> Result<Metadata> {
+        let made: Bare =
+            self.post_to(collection(manifest, namespace), &self.post(), &manifest.to_json()).await?;
+        Ok(made.metadata)
     }
+}
+
+/// The path under which objects of the manifest's kind are made.
+fn collection(manifest: &Manifest, namespace: &str) -> String {
+    const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+    let (group, plural) = match manifest {
+        Manifest::Namespace(_) => return "/api/v1/namespaces".to_owned(),
+        Manifest::ClusterRoleBinding(_) => return format!("{RBAC}/clusterrolebindings"),
+        Manifest::ServiceAccount(_) => ("/api/v1", "serviceaccounts"),
+        Manifest::Role(_) => (RBAC, "roles"),
+        Manifest::RoleBinding(_) => (RBAC, "rolebindings"),
+        Manifest::Job(_) => return Kind::Job.collection(Some(namespace)),
+    };
+    format!("{group}/namespaces/{namespace}/{plural}")
 }

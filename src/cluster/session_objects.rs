@@ -1,10 +1,8 @@
 //! Everything that belongs to one session, with uids: what `delete` looks at.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-
-use super::preflight::{is_application, kind_of, makes_session};
-use super::small::{Bare, Metadata, is_high_availability, owner};
+use super::preflight::{kind_of, makes_session};
+use super::sessions::{Deployment, Job};
+use super::small::{Bare, is_high_availability, owner};
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
 use crate::session::preflight::ExistingKind;
@@ -61,7 +59,7 @@ impl Cluster {
         let of_app = format!("{}={name}", labels::APP);
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
         let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
-            self.get::<Deployment>(namespace, name.as_str()),
+            self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
             self.metadata_of(Kind::Service, Some(namespace), &selector),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
             self.metadata_of(Kind::Pod, Some(namespace), &of_app),
@@ -92,12 +90,11 @@ impl Cluster {
             let reference = ObjectRef {
                 kind: Kind::Deployment,
                 name: name.to_string(),
-                uid: deployment.metadata.uid.clone().unwrap_or_default(),
+                uid: deployment.metadata.uid.clone(),
             };
-            let metadata = Metadata::from(&deployment.metadata);
-            if kind_of(name, &metadata) == ExistingKind::OfSession {
-                objects.owner = Some(owner(&metadata));
-                objects.is_application = is_application(&deployment);
+            if kind_of(name, &deployment.metadata) == ExistingKind::OfSession {
+                objects.owner = Some(owner(&deployment.metadata));
+                objects.is_application = deployment.spec.template.is_application();
                 objects.deployment = Some(reference);
             } else {
                 objects.foreign = Some(reference);
@@ -108,21 +105,21 @@ impl Cluster {
 
     /// The Service `name`.
     pub async fn service(&self, namespace: &str, name: &str) -> Result<Option<ObjectRef>> {
-        let service = self.get::<k8s_openapi::api::core::v1::Service>(namespace, name).await?;
+        let service = self.object::<Bare>(Kind::Service, namespace, name).await?;
         Ok(service.map(|service| ObjectRef {
             kind: Kind::Service,
             name: name.to_owned(),
-            uid: service.metadata.uid.unwrap_or_default(),
+            uid: service.metadata.uid,
         }))
     }
 
     /// The Job that the Flink documentation's manual way makes; it has no label of the session.
     async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<ObjectRef>> {
-        let job = self.get::<Job>(namespace, &name.bootstrap_job()).await?;
+        let job = self.object::<Job>(Kind::Job, namespace, &name.bootstrap_job()).await?;
         Ok(job.filter(|job| makes_session(job, name)).map(|job| ObjectRef {
             kind: Kind::Job,
-            name: job.metadata.name.unwrap_or_default(),
-            uid: job.metadata.uid.unwrap_or_default(),
+            name: job.metadata.name,
+            uid: job.metadata.uid,
         }))
     }
 }

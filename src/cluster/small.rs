@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
 use super::tables::escape;
@@ -13,19 +12,29 @@ use crate::session::{SessionName, labels};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Metadata {
+pub struct Metadata {
     pub name: String,
     pub namespace: String,
     pub uid: String,
     pub creation_timestamp: Option<Timestamp>,
     pub deletion_timestamp: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
+    pub annotations: Annotations,
     pub owner_references: Vec<OwnerReference>,
+}
+
+/// The one annotation that is read: what the session was made from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Annotations {
+    /// Under the key [`labels::SETTINGS`].
+    #[serde(rename = "kubectl-flink/settings")]
+    pub settings: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct OwnerReference {
+pub struct OwnerReference {
     pub kind: String,
     pub name: String,
     pub uid: String,
@@ -37,7 +46,9 @@ pub(super) struct Template {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct TemplateSpec {
+    pub service_account_name: Option<String>,
     #[serde(default)]
     pub containers: Vec<Container>,
 }
@@ -54,6 +65,14 @@ impl Template {
         let mut rest = ports.filter(|port| port.name.starts_with("rest"));
         rest.next().and_then(|port| u16::try_from(port.container_port).ok())
     }
+
+    /// Application clusters have the labels of sessions; what the JobManager's container runs tells
+    /// them apart (`KubernetesApplicationClusterEntrypoint` up to 1.12, `kubernetes-application` later).
+    pub fn is_application(&self) -> bool {
+        self.spec.containers.iter().flat_map(Container::words).any(|word| {
+            word.contains("kubernetes-application") || word.contains("KubernetesApplicationClusterEntrypoint")
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,6 +82,13 @@ pub(super) struct Container {
     pub command: Vec<String>,
     pub args: Vec<String>,
     pub ports: Vec<Port>,
+}
+
+impl Container {
+    /// Its command and arguments.
+    pub fn words(&self) -> impl Iterator<Item = &String> {
+        self.command.iter().chain(&self.args)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -145,6 +171,13 @@ pub(super) struct Bare {
     pub metadata: Metadata,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigMap {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub data: BTreeMap<String, String>,
+}
+
 /// A list of metadata alone.
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
@@ -157,22 +190,8 @@ impl Cluster {
         selector: &str,
     ) -> Result<Vec<Bare>> {
         let path = format!("{}?labelSelector={}", kind.collection(namespace), escape(selector));
-        let mut objects = Vec::new();
-        self.each_of(&path, METADATA, "items", |_, object| {
-            objects.push(serde_json::from_slice(object)?);
-            Ok(())
-        })
-        .await?;
-        Ok(objects)
+        self.listed(&path, METADATA).await
     }
-}
-
-/// Application clusters have the labels of sessions; what the JobManager's container runs tells
-/// them apart (`KubernetesApplicationClusterEntrypoint` up to 1.12, `kubernetes-application` later).
-pub(super) fn runs_application<'a>(words: impl IntoIterator<Item = &'a String>) -> bool {
-    words.into_iter().any(|word| {
-        word.contains("kubernetes-application") || word.contains("KubernetesApplicationClusterEntrypoint")
-    })
 }
 
 /// Tells by owner reference and label who looks after a session.
@@ -183,27 +202,6 @@ pub(super) fn owner(metadata: &Metadata) -> Owner {
         Owner::Plugin
     } else {
         Owner::Other
-    }
-}
-
-impl From<&ObjectMeta> for Metadata {
-    fn from(meta: &ObjectMeta) -> Self {
-        let owners = meta.owner_references.iter().flatten();
-        Self {
-            name: meta.name.clone().unwrap_or_default(),
-            namespace: meta.namespace.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
-            creation_timestamp: meta.creation_timestamp.as_ref().map(|time| time.0),
-            deletion_timestamp: meta.deletion_timestamp.as_ref().map(|time| time.0),
-            labels: meta.labels.clone().unwrap_or_default(),
-            owner_references: owners
-                .map(|owner| OwnerReference {
-                    kind: owner.kind.clone(),
-                    name: owner.name.clone(),
-                    uid: owner.uid.clone(),
-                })
-                .collect(),
-        }
     }
 }
 
@@ -221,6 +219,13 @@ pub(super) fn is_high_availability(name: &SessionName, metadata: &Metadata) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_settings_are_read_from_where_they_are_written() {
+        let json = serde_json::json!({"annotations": {labels::SETTINGS: "{}", "other": "x"}});
+        let metadata: Metadata = serde_json::from_value(json).expect("metadata");
+        assert_eq!(metadata.annotations.settings.as_deref(), Some("{}"));
+    }
 
     #[test]
     fn high_availability_state_is_what_nobody_owns() {

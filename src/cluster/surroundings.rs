@@ -7,16 +7,15 @@ mod shapes;
 use std::collections::BTreeMap;
 
 use futures::future::{join_all, try_join_all};
-use k8s_openapi::api::authorization::v1::{
-    LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec,
-};
-use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota};
-use kube::Api;
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
+use serde::de::IgnoredAny;
 
-use shapes::{NodeList, PodRequests, SecretKeys, SecretTable, amounts};
+use shapes::{LimitRange, NodeList, PodRequests, ResourceQuota, SecretKeys, SecretTable, amounts};
 
-use super::{Cluster, ClusterError, Kind, Result};
+use super::list::JSON;
+use super::small::Bare;
+use super::tables::AS_TABLE;
+use super::{Cluster, ClusterError, Kind, Result, found};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::manifest::{Manifest, sample_pods};
@@ -80,42 +79,35 @@ impl Cluster {
 
     /// Whether the namespace is going, and the Pod Security level that it enforces.
     async fn namespace_policy(&self, name: &str) -> Result<(bool, Option<String>)> {
-        let namespace = self.get_global::<k8s_openapi::api::core::v1::Namespace>(name).await?;
-        let metadata = namespace.map(|namespace| namespace.metadata).unwrap_or_default();
-        let level =
-            metadata.labels.and_then(|mut labels| labels.remove("pod-security.kubernetes.io/enforce"));
+        let namespace = found(self.read::<Bare>(&format!("/api/v1/namespaces/{name}"), JSON).await)?;
+        let mut metadata = namespace.map(|namespace| namespace.metadata).unwrap_or_default();
+        let level = metadata.labels.remove("pod-security.kubernetes.io/enforce");
         Ok((metadata.deletion_timestamp.is_some(), level))
     }
 
     /// The quotas that count pods which run until they are deleted and ask for CPU and memory.
     async fn quotas(&self, namespace: &str) -> Result<Vec<Quota>> {
         const COUNTING: [&str; 2] = ["NotTerminating", "NotBestEffort"];
-        let api = Api::<ResourceQuota>::namespaced(self.client.clone(), namespace);
-        let list = self.unary(api.list(&ListParams::default())).await?;
+        let path = format!("/api/v1/namespaces/{namespace}/resourcequotas");
+        let list: Vec<ResourceQuota> = self.listed(&path, JSON).await?;
         let counts = |quota: &ResourceQuota| {
-            let spec = quota.spec.as_ref();
-            let scopes = spec.and_then(|spec| spec.scopes.as_ref()).into_iter().flatten();
-            scopes.into_iter().all(|scope| COUNTING.contains(&scope.as_str()))
-                && spec.is_none_or(|spec| spec.scope_selector.is_none())
+            quota.spec.scopes.iter().all(|scope| COUNTING.contains(&scope.as_str()))
+                && quota.spec.scope_selector.is_none()
         };
-        let quotas = list.items.into_iter().filter(counts).map(|quota| {
-            let status = quota.status.unwrap_or_default();
-            let hard = status.hard.or_else(|| quota.spec.and_then(|spec| spec.hard));
-            Quota {
-                name: quota.metadata.name.unwrap_or_default(),
-                hard: amounts(hard),
-                used: amounts(status.used),
-            }
+        let quotas = list.into_iter().filter(counts).map(|quota| Quota {
+            name: quota.metadata.name,
+            hard: amounts(quota.status.hard.or(quota.spec.hard)),
+            used: amounts(quota.status.used),
         });
         Ok(quotas.collect())
     }
 
     async fn limits(&self, namespace: &str) -> Result<Vec<Limit>> {
-        let api = Api::<LimitRange>::namespaced(self.client.clone(), namespace);
-        let list = self.unary(api.list(&ListParams::default())).await?;
-        let rules = list.items.into_iter().flat_map(|range| {
-            let name = range.metadata.name.unwrap_or_default();
-            range.spec.unwrap_or_default().limits.into_iter().map(move |rule| Limit {
+        let list: Vec<LimitRange> =
+            self.listed(&format!("/api/v1/namespaces/{namespace}/limitranges"), JSON).await?;
+        let rules = list.into_iter().flat_map(|range| {
+            let name = range.metadata.name;
+            range.spec.limits.unwrap_or_default().into_iter().map(move |rule| Limit {
                 name: name.clone(),
                 kind: rule.type_,
                 most: amounts(rule.max),
@@ -128,7 +120,7 @@ impl Cluster {
     /// The nodes with what they have; with what is asked of them where they are few. None when there are
     /// more than can be looked at.
     async fn nodes(&self) -> Result<Option<Vec<Node>>> {
-        let list: NodeList = self.read(&format!("/api/v1/nodes?limit={NODES}"), "application/json").await?;
+        let list: NodeList = self.read(&format!("/api/v1/nodes?limit={NODES}"), JSON).await?;
         if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
             return Ok(None);
         }
@@ -171,16 +163,15 @@ impl Cluster {
 
     async fn secret(&self, namespace: &str, name: &str, with_keys: bool) -> Result<Secret> {
         let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
-        let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
         let absent = Secret { name: name.to_owned(), ..Secret::default() };
         let answer = match with_keys {
             true => self
-                .read::<SecretKeys>(&path, "application/json")
+                .read::<SecretKeys>(&path, JSON)
                 .await
                 .map(|secret| (secret.type_, Some(secret.data.into_keys().collect::<Vec<_>>()))),
             // A table tells the type without the contents.
             false => {
-                self.read::<SecretTable>(&format!("{path}?includeObject=None"), table).await.map(|table| {
+                self.read::<SecretTable>(&format!("{path}?includeObject=None"), AS_TABLE).await.map(|table| {
                     (
                         table
                             .rows
@@ -215,11 +206,9 @@ impl Cluster {
         let mut refused = Vec::new();
         for (role, pod) in sample_pods(question.spec, namespace, account) {
             let Some(pod) = pod else { continue };
-            let body = serde_json::to_value(&pod).unwrap_or_default().to_string().into_bytes();
-            let request = kube::core::Request::new(Kind::Pod.collection(Some(namespace)))
-                .create(&parameters, body)
-                .map_err(|error| ClusterError::Answer(error.to_string()))?;
-            match self.unary(self.client.request::<serde_json::Value>(request)).await {
+            let pod = serde_json::to_value(&pod).unwrap_or_default();
+            let collection = Kind::Pod.collection(Some(namespace));
+            match self.post_to::<IgnoredAny>(collection, &parameters, &pod).await {
                 Ok(_) => {}
                 Err(ClusterError::Api(status)) => {
                     let message = &status.message;
@@ -282,37 +271,9 @@ impl Cluster {
 
     /// The rights that the session's ServiceAccount lacks, asked of the API server.
     async fn account_lacks(&self, namespace: &str, question: &Question<'_>) -> Result<Vec<String>> {
-        let user = format!("system:serviceaccount:{namespace}:{}", question.spec.service_account);
-        let groups = [
-            "system:serviceaccounts".to_owned(),
-            format!("system:serviceaccounts:{namespace}"),
-            "system:authenticated".to_owned(),
-        ];
+        let account = &question.spec.service_account;
         let asked = question.of_account.iter().map(async |right: &Right| {
-            let (verb, group, resource, sub) = right;
-            let review = LocalSubjectAccessReview {
-                metadata: kube::core::ObjectMeta {
-                    namespace: Some(namespace.to_owned()),
-                    ..Default::default()
-                },
-                spec: SubjectAccessReviewSpec {
-                    user: Some(user.clone()),
-                    groups: Some(groups.to_vec()),
-                    resource_attributes: Some(ResourceAttributes {
-                        namespace: Some(namespace.to_owned()),
-                        verb: Some((*verb).to_owned()),
-                        group: Some((*group).to_owned()),
-                        resource: Some((*resource).to_owned()),
-                        subresource: (!sub.is_empty()).then(|| (*sub).to_owned()),
-                        ..ResourceAttributes::default()
-                    }),
-                    ..SubjectAccessReviewSpec::default()
-                },
-                status: None,
-            };
-            let api = Api::<LocalSubjectAccessReview>::namespaced(self.client.clone(), namespace);
-            let answer = self.unary(api.create(&PostParams::default(), &review)).await?;
-            let allowed = answer.status.is_some_and(|status| status.allowed);
+            let allowed = self.account_may(namespace, account, right).await?;
             Ok::<_, ClusterError>((!allowed).then(|| in_words(right)))
         });
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())

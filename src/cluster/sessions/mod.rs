@@ -294,7 +294,7 @@ impl Cluster {
             };
             let template = Template { spec: pod.spec.clone() };
             *view = parts::with_template(std::mem::take(view), &pod.metadata, &template);
-            !parts::is_application(&template)
+            !template.is_application()
         });
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::pods::PodsOfSession;
-use crate::cluster::small::{Condition, Metadata, Template, owner, runs_application};
+use crate::cluster::small::{Condition, Metadata, Template, owner};
 use crate::model::TableView;
 use crate::model::session::{Owner, SessionView};
 use crate::session::{FlinkVersion, labels};
@@ -122,12 +122,6 @@ pub(super) fn is_complete(job: &Job) -> bool {
     job.status.conditions.iter().any(|condition| condition.type_ == "Complete" && condition.status == "True")
 }
 
-/// Application clusters have the labels of sessions.
-pub(in crate::cluster) fn is_application(template: &Template) -> bool {
-    let containers = &template.spec.containers;
-    containers.iter().any(|container| runs_application(container.command.iter().chain(&container.args)))
-}
-
 impl Parts {
     pub fn add_deployment(&mut self, deployment: Deployment) {
         self.deployments.insert(key_by_name(&deployment.metadata), deployment);
@@ -181,7 +175,7 @@ impl Parts {
         let services = self.services.get(key);
         let job = self.bootstraps.get(key);
         let view = match self.deployments.get(key) {
-            Some(deployment) if is_application(&deployment.spec.template) => return None,
+            Some(deployment) if deployment.spec.template.is_application() => return None,
             Some(deployment) => self.of_deployment(deployment, job, services, pods),
             None => match job.and_then(|job| unborn(key, job, self.bootstrap_pods.get(key))) {
                 Some(view) => view,

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::cluster::small::Metadata;
 use crate::model::surroundings::{Amounts, Node};
 use crate::session::quantity;
 
-pub fn amounts(of: Option<BTreeMap<String, Quantity>>) -> Amounts {
-    let read =
-        of.unwrap_or_default().into_iter().map(|(name, Quantity(text))| (name, quantity::kubernetes(&text)));
+/// Amounts as they are written, by the name of the resource.
+type Quantities = Option<BTreeMap<String, String>>;
+
+pub fn amounts(of: Quantities) -> Amounts {
+    let read = of.unwrap_or_default().into_iter().map(|(name, text)| (name, quantity::kubernetes(&text)));
     read.filter_map(|(name, amount)| Some((name, amount?))).collect()
 }
 
@@ -19,7 +21,87 @@ pub fn amounts(of: Option<BTreeMap<String, Quantity>>) -> Amounts {
 pub struct NodeList {
     #[serde(default)]
     pub metadata: ListMetadata,
-    pub items: Vec<k8s_openapi::api::core::v1::Node>,
+    pub items: Vec<NodeShape>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NodeShape {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub spec: NodeSpec,
+    #[serde(default)]
+    pub status: NodeStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeSpec {
+    // Written so in Kubernetes' own field.
+    #[serde(rename = "providerID")]
+    pub provider_id: Option<String>,
+    pub taints: Vec<Taint>,
+    pub unschedulable: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Taint {
+    pub key: String,
+    pub value: String,
+    pub effect: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeStatus {
+    pub allocatable: Quantities,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ResourceQuota {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub spec: QuotaSpec,
+    #[serde(default)]
+    pub status: QuotaStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct QuotaSpec {
+    pub hard: Quantities,
+    pub scopes: Vec<String>,
+    pub scope_selector: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct QuotaStatus {
+    pub hard: Quantities,
+    pub used: Quantities,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct LimitRange {
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub spec: LimitSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LimitSpec {
+    /// `null` where there are none.
+    pub limits: Option<Vec<LimitRule>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LimitRule {
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub max: Quantities,
+    pub min: Quantities,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,7 +128,7 @@ pub struct Requesting {
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Requests {
-    pub requests: Option<BTreeMap<String, Quantity>>,
+    pub requests: Quantities,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,23 +150,25 @@ pub struct Row {
     pub cells: Vec<serde_json::Value>,
 }
 
-impl From<k8s_openapi::api::core::v1::Node> for Node {
-    fn from(node: k8s_openapi::api::core::v1::Node) -> Self {
+impl From<NodeShape> for Node {
+    fn from(node: NodeShape) -> Self {
         // Clusters on one machine, whose nodes are all there will be.
         const ON_ONE_MACHINE: [&str; 3] = ["kind://", "k3s://", "minikube://"];
-        let spec = node.spec.unwrap_or_default();
-        let labels = node.metadata.labels.unwrap_or_default();
-        let taints = spec.taints.into_iter().flatten();
         Self {
-            name: node.metadata.name.unwrap_or_default(),
+            name: node.metadata.name,
             // Whoever makes nodes tells Kubernetes by what name they know them.
-            is_provided: spec.provider_id.is_some_and(|id| {
+            is_provided: node.spec.provider_id.is_some_and(|id| {
                 !id.is_empty() && !ON_ONE_MACHINE.iter().any(|scheme| id.starts_with(scheme))
             }),
-            taints: taints.map(|taint| [taint.key, taint.value.unwrap_or_default(), taint.effect]).collect(),
-            unschedulable: spec.unschedulable.unwrap_or_default(),
-            allocatable: amounts(node.status.and_then(|status| status.allocatable)),
-            labels,
+            taints: node
+                .spec
+                .taints
+                .into_iter()
+                .map(|taint| [taint.key, taint.value, taint.effect])
+                .collect(),
+            unschedulable: node.spec.unschedulable,
+            allocatable: amounts(node.status.allocatable),
+            labels: node.metadata.labels,
             asked: None,
         }
     }

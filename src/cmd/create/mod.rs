@@ -161,24 +161,23 @@ async fn start_bootstrap(
         }
         Clear::Start | Clear::Resume { .. } => {}
     }
-    let job =
-        cluster.create(namespace, &bootstrap::job(spec, namespace, timeout)).await.map_err(|error| {
-            let flags = app.scope_flags();
-            match error {
-                error if error.is_already_exists() => CommandError::new(
-                    Exit::Error,
-                    format!("somebody else is creating session {} right now", spec.name),
-                )
-                .hint(format!("kubectl flink status {}{flags} --wait", spec.name)),
-                error => CommandError::from(error).while_doing(what),
-            }
-        })?;
+    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, timeout)));
+    let made = cluster.make(namespace, &job).await.map_err(|error| {
+        let flags = app.scope_flags();
+        match error {
+            error if error.is_already_exists() => CommandError::new(
+                Exit::Error,
+                format!("somebody else is creating session {} right now", spec.name),
+            )
+            .hint(format!("kubectl flink status {}{flags} --wait", spec.name)),
+            error => CommandError::from(error).while_doing(what),
+        }
+    })?;
     let created = Started {
-        server_ahead: job
-            .metadata
+        server_ahead: made
             .creation_timestamp
-            .map_or(SignedDuration::ZERO, |created| created.0.duration_since(Timestamp::now())),
-        job: ObjectRef { kind: Kind::Job, name, uid: job.metadata.uid.unwrap_or_default() },
+            .map_or(SignedDuration::ZERO, |created| created.duration_since(Timestamp::now())),
+        job: ObjectRef { kind: Kind::Job, name, uid: made.uid },
         is_resumed: false,
     };
     app.ui.status(&format!("{} created", created.job));
