@@ -234,7 +234,7 @@ impl<S: Shape> Follower<S> {
         let mut objects = Vec::new();
         let head = self
             .cluster
-            .each_of(&self.collection, S::MEDIA_TYPE, S::FIELD, |head, element| {
+            .each_of(&self.collection, S::MEDIA_TYPE, S::FIELD, &mut |head, element| {
                 objects.push(self.shape.of_list(head, element)?);
                 Ok(())
             })

@@ -38,6 +38,10 @@ pub(super) struct Column {
     pub priority: i32,
 }
 
+/// Takes an element, together with the head of its list. No type of its own for each taker: what
+/// reads lists is in the binary once.
+pub(super) type Each<'a> = &'a mut (dyn FnMut(&ListHead, &[u8]) -> serde_json::Result<()> + Send);
+
 impl Cluster {
     /// GETs the list at `path` as `media_type` and hands every element of its array `field` to
     /// `each`, together with the head of the list.
@@ -46,7 +50,7 @@ impl Cluster {
         path: &str,
         media_type: &'static str,
         field: &'static str,
-        mut each: impl FnMut(&ListHead, &[u8]) -> serde_json::Result<()>,
+        each: Each<'_>,
     ) -> Result<ListHead> {
         let unreadable = |error: String| ClusterError::Answer(error);
         let request = Request::get(path)
@@ -64,7 +68,7 @@ impl Cluster {
                 if length == 0 {
                     return elements.finish().map_err(|error| unreadable(error.to_string()));
                 }
-                elements.push(chunk, &mut each).map_err(|error| unreadable(error.to_string()))?;
+                elements.push(chunk, each).map_err(|error| unreadable(error.to_string()))?;
                 answer.as_mut().consume(length);
             }
         };
@@ -83,7 +87,7 @@ impl Cluster {
 
     /// Lists `kind` under a `query` of selectors, in one namespace or in all. Of each object only
     /// what `T` has is kept.
-    pub(super) async fn list_of<T: DeserializeOwned>(
+    pub(super) async fn list_of<T: DeserializeOwned + Send>(
         &self,
         kind: Kind,
         namespace: Option<&str>,
@@ -93,13 +97,13 @@ impl Cluster {
     }
 
     /// The elements of the list at `path`.
-    pub(super) async fn listed<T: DeserializeOwned>(
+    pub(super) async fn listed<T: DeserializeOwned + Send>(
         &self,
         path: &str,
         media_type: &'static str,
     ) -> Result<Vec<T>> {
         let mut objects = Vec::new();
-        self.each_of(path, media_type, "items", |_, object| {
+        self.each_of(path, media_type, "items", &mut |_, object| {
             objects.push(serde_json::from_slice(object)?);
             Ok(())
         })
@@ -146,11 +150,7 @@ impl Elements {
         }
     }
 
-    fn push(
-        &mut self,
-        chunk: &[u8],
-        each: &mut impl FnMut(&ListHead, &[u8]) -> serde_json::Result<()>,
-    ) -> serde_json::Result<()> {
+    fn push(&mut self, chunk: &[u8], each: Each<'_>) -> serde_json::Result<()> {
         let mut rest = chunk;
         while let Some(&byte) = rest.first() {
             let is_deep = self.place != Place::Between && self.depth > 2;
@@ -199,11 +199,7 @@ impl Elements {
     }
 
     /// Takes one byte that is in no string.
-    fn outside(
-        &mut self,
-        byte: u8,
-        each: &mut impl FnMut(&ListHead, &[u8]) -> serde_json::Result<()>,
-    ) -> serde_json::Result<usize> {
+    fn outside(&mut self, byte: u8, each: Each<'_>) -> serde_json::Result<usize> {
         let between = self.depth == 2 && matches!(self.place, Place::Between | Place::Inside);
         match byte {
             b'"' => self.in_string = true,
@@ -245,10 +241,7 @@ impl Elements {
             .is_some_and(|text| text.ends_with(b"\""))
     }
 
-    fn end_of_element(
-        &mut self,
-        each: &mut impl FnMut(&ListHead, &[u8]) -> serde_json::Result<()>,
-    ) -> serde_json::Result<()> {
+    fn end_of_element(&mut self, each: Each<'_>) -> serde_json::Result<()> {
         if self.place == Place::Inside {
             each(self.head.get_or_insert_default(), &self.element)?;
             self.element.clear();

@@ -42,11 +42,11 @@ impl Cluster {
         kind: Kind,
         namespace: Option<&str>,
         selector: &str,
-        mut each: impl FnMut(&ListHead, Row),
+        mut each: impl FnMut(&ListHead, Row) + Send,
     ) -> Result<ListHead> {
         let path =
             format!("{}?includeObject=None&labelSelector={}", kind.collection(namespace), escape(selector));
-        self.each_of(&path, AS_TABLE, "rows", |head, row| {
+        self.each_of(&path, AS_TABLE, "rows", &mut |head, row| {
             each(head, serde_json::from_slice(row)?);
             Ok(())
         })

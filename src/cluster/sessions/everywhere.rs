@@ -135,7 +135,7 @@ impl Cluster {
 
     async fn namespaces(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        self.each_of("/api/v1/namespaces", METADATA, "items", |_, namespace| {
+        self.each_of("/api/v1/namespaces", METADATA, "items", &mut |_, namespace| {
             names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);
             Ok(())
         })
