@@ -42,6 +42,13 @@ pub(super) struct Column {
 /// reads lists is in the binary once.
 pub(super) type Each<'a> = &'a mut (dyn FnMut(&ListHead, &[u8]) -> serde_json::Result<()> + Send);
 
+impl ListHead {
+    /// Where the column of this name is.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.column_definitions.iter().position(|column| column.name == name)
+    }
+}
+
 impl Cluster {
     /// GETs the list at `path` as `media_type` and hands every element of its array `field` to
     /// `each`, together with the head of the list.

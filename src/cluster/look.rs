@@ -110,8 +110,7 @@ fn part<T>(answer: Result<T>) -> Result<Part<T>> {
 }
 
 fn taskmanagers_in_trouble(pods: &TableView) -> Vec<String> {
-    let column = |name: &str| pods.header.iter().position(|header| header == name);
-    let (Some(name), Some(status)) = (column("NAME"), column("STATUS")) else { return Vec::new() };
+    let (Some(name), Some(status)) = (pods.column("NAME"), pods.column("STATUS")) else { return Vec::new() };
     let rows = pods.rows.iter().filter(|row| row[name].contains("-taskmanager-") && row[status] != "Running");
     rows.take(PODS_IN_TROUBLE).map(|row| row[name].clone()).collect()
 }

@@ -6,3 +6,10 @@ pub struct TableView {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
 }
+
+impl TableView {
+    /// Where the column with this header is.
+    pub fn column(&self, header: &str) -> Option<usize> {
+        self.header.iter().position(|name| name == header)
+    }
+}

@@ -1,5 +1,7 @@
 //! Follows sessions: what is shown of one changes with its Deployment, bootstrap Job, Services and pods.
 
+mod collections;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,7 +9,8 @@ use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
-use super::parts::{Deployment, Hidden, Job, Key, Parts, Service, key_by_label, key_by_name};
+use self::collections::{COLLECTIONS, Part};
+use super::parts::{Deployment, Job, Key, Parts, Service};
 use super::pods::{PodColumns, PodRow, PodsOfSession, bootstrapped_session, session_name};
 use super::{Query, Scope};
 use crate::cluster::follow::{Change, Objects, Shape};
@@ -235,138 +238,6 @@ impl Follow {
             // All were refused.
             else => Err(ClusterError::forbidden(state.refused.as_deref().unwrap_or_default())),
         }
-    }
-}
-
-/// Deployments, Jobs, Services, pods and bootstrap pods.
-const COLLECTIONS: usize = 5;
-
-/// One of the collections: how its objects become part of the state. Each says which session
-/// it touches.
-trait Part: Sized {
-    /// Its place in [`State::listed`].
-    const INDEX: usize;
-
-    /// Notes that it may not be seen.
-    fn hide(_hidden: &mut Hidden) {}
-    fn clear(state: &mut State) -> Vec<Key>;
-    fn put(self, state: &mut State) -> Option<Key>;
-    fn remove(self, state: &mut State) -> Option<Key>;
-}
-
-impl Part for Deployment {
-    const INDEX: usize = 0;
-
-    fn hide(hidden: &mut Hidden) {
-        hidden.deployments = true;
-    }
-
-    fn clear(state: &mut State) -> Vec<Key> {
-        std::mem::take(&mut state.parts.deployments).into_keys().collect()
-    }
-
-    fn put(self, state: &mut State) -> Option<Key> {
-        let key = key_by_name(&self.metadata);
-        state.parts.add_deployment(self);
-        Some(key)
-    }
-
-    fn remove(self, state: &mut State) -> Option<Key> {
-        let key = key_by_name(&self.metadata);
-        state.parts.deployments.remove(&key);
-        Some(key)
-    }
-}
-
-impl Part for Job {
-    const INDEX: usize = 1;
-
-    fn clear(state: &mut State) -> Vec<Key> {
-        std::mem::take(&mut state.parts.bootstraps).into_keys().collect()
-    }
-
-    fn put(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata);
-        state.parts.add_bootstrap(self);
-        key
-    }
-
-    fn remove(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata)?;
-        state.parts.bootstraps.remove(&key);
-        Some(key)
-    }
-}
-
-impl Part for Service {
-    const INDEX: usize = 2;
-
-    fn hide(hidden: &mut Hidden) {
-        hidden.services = true;
-    }
-
-    fn clear(state: &mut State) -> Vec<Key> {
-        std::mem::take(&mut state.parts.services).into_keys().collect()
-    }
-
-    fn put(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata);
-        state.parts.add_service(self);
-        key
-    }
-
-    fn remove(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata)?;
-        state.parts.remove_service(&key, &self.metadata.name);
-        Some(key)
-    }
-}
-
-impl Part for PodOfTable {
-    const INDEX: usize = 3;
-
-    fn hide(hidden: &mut Hidden) {
-        hidden.pods = true;
-    }
-
-    fn clear(state: &mut State) -> Vec<Key> {
-        std::mem::take(&mut state.rows).into_keys().collect()
-    }
-
-    fn put(self, state: &mut State) -> Option<Key> {
-        let key = self.key?;
-        state.rows.entry(key.clone()).or_default().insert(self.row.name.clone(), self.row);
-        Some(key)
-    }
-
-    fn remove(self, state: &mut State) -> Option<Key> {
-        let key = self.key?;
-        let rows = state.rows.get_mut(&key)?;
-        rows.remove(&self.row.name);
-        if rows.is_empty() {
-            state.rows.remove(&key);
-        }
-        Some(key)
-    }
-}
-
-impl Part for BootstrapPod {
-    const INDEX: usize = 4;
-
-    fn clear(state: &mut State) -> Vec<Key> {
-        std::mem::take(&mut state.parts.bootstrap_pods).into_keys().collect()
-    }
-
-    fn put(self, state: &mut State) -> Option<Key> {
-        let key = self.0.key?;
-        state.parts.bootstrap_pods.insert(key.clone(), self.0.row.status);
-        Some(key)
-    }
-
-    fn remove(self, state: &mut State) -> Option<Key> {
-        let key = self.0.key?;
-        state.parts.bootstrap_pods.remove(&key);
-        Some(key)
     }
 }
 

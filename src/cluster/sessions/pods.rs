@@ -53,8 +53,12 @@ enum Role {
 
 impl PodColumns {
     pub fn of(head: &ListHead) -> Option<Self> {
-        let at = |name: &str| head.column_definitions.iter().position(|column| column.name == name);
-        Some(Self { name: at("Name")?, ready: at("Ready"), status: at("Status")?, restarts: at("Restarts") })
+        Some(Self {
+            name: head.column("Name")?,
+            ready: head.column("Ready"),
+            status: head.column("Status")?,
+            restarts: head.column("Restarts"),
+        })
     }
 
     pub fn read(self, row: &Row) -> PodRow {
@@ -71,9 +75,8 @@ pub(super) fn rows_of<'a>(
     table: &'a TableView,
     jobmanagers: &'a [String],
 ) -> impl Iterator<Item = PodRow> + 'a {
-    let column = |name: &str| table.header.iter().position(|header| header == name);
-    let columns = column("NAME").zip(column("STATUS"));
-    let (ready, restarts) = (column("READY"), column("RESTARTS"));
+    let columns = table.column("NAME").zip(table.column("STATUS"));
+    let (ready, restarts) = (table.column("READY"), table.column("RESTARTS"));
     table.rows.iter().filter_map(move |row| {
         let text = |index: usize| row[index].clone();
         let optional = |index: Option<usize>| index.map(text).unwrap_or_default();

@@ -61,9 +61,8 @@ impl Cluster {
 }
 
 fn name_and_type(head: &ListHead, row: &Row) -> Option<(String, String)> {
-    let at = |name: &str| head.column_definitions.iter().position(|column| column.name == name);
     let text = |index: usize| row.cells.get(index).map(cell);
-    Some((text(at("Name")?)?, text(at("Type")?)?))
+    Some((text(head.column("Name")?)?, text(head.column("Type")?)?))
 }
 
 /// Gives each Service to the session that its name tells: Flink calls them `NAME` and `NAME-rest`.

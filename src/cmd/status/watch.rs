@@ -88,7 +88,7 @@ pub async fn run(
 fn what_matters(status: &SessionStatus) -> Vec<String> {
     let rows = |table: &Part<TableView>| match table {
         Part::Known(view) => {
-            let age = view.header.iter().position(|name| name == "AGE");
+            let age = view.column("AGE");
             let row = |row: &Vec<String>| {
                 let cells = row.iter().enumerate().filter(|(index, _)| Some(*index) != age);
                 // `3 (2m ago)` counts as 3.
