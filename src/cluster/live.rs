@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::preflight::kind_of;
 use super::sessions::Deployment;
-use super::small::ConfigMap;
+use super::small::{ConfigMap, Recorded};
 use super::{Cluster, Kind, Result};
 use crate::session::flinkdeployment::{self, Live};
 use crate::session::preflight::ExistingKind;
@@ -17,16 +17,18 @@ impl Cluster {
     pub async fn live(&self, namespace: &str, name: &SessionName) -> Result<Option<Live>> {
         let (config, [_, _, template]) = (name.config_map(), name.further_config_maps());
         let (deployment, config, template) = tokio::try_join!(
-            self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
+            self.object::<Recorded<Deployment>>(Kind::Deployment, namespace, name.as_str()),
             self.object::<ConfigMap>(Kind::ConfigMap, namespace, &config),
             self.object::<ConfigMap>(Kind::ConfigMap, namespace, &template),
         )?;
-        let is_session = |deployment: &Deployment| {
-            kind_of(name, &deployment.metadata) == ExistingKind::OfSession
-                && !deployment.spec.template.is_application()
+        let is_session = |Recorded { object, .. }: &Recorded<Deployment>| {
+            kind_of(name, &object.metadata) == ExistingKind::OfSession
+                && !object.spec.template.is_application()
         };
-        let Some(deployment) = deployment.filter(is_session) else { return Ok(None) };
-        let (metadata, pod) = (deployment.metadata, deployment.spec.template);
+        let Some(Recorded { object, settings: record }) = deployment.filter(is_session) else {
+            return Ok(None);
+        };
+        let (metadata, pod) = (object.metadata, object.spec.template);
         let image = pod.image();
         let mut files: BTreeMap<String, String> = config.map(|config| config.data).unwrap_or_default();
         let settings = flinkdeployment::take_settings(&mut files).unwrap_or_default();
@@ -42,7 +44,7 @@ impl Cluster {
             service_account: pod.spec.service_account_name,
             config: settings,
             log_files: files,
-            record: metadata.annotations.settings.and_then(|text| serde_json::from_str::<Value>(&text).ok()),
+            record: record.and_then(|text| serde_json::from_str::<Value>(&text).ok()),
             taskmanager_template: template
                 .and_then(|template| template.data.into_values().next())
                 .and_then(|text| yaml::parse(&text).ok())

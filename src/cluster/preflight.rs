@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::sessions::{Deployment, Job};
-use super::small::{Bare, Metadata, is_high_availability, owner};
+use super::small::{Bare, Metadata, Recorded, is_high_availability, owner};
 use super::{Cluster, Kind, Result};
 use crate::model::session::Owner;
 use crate::session::preflight::{
@@ -57,7 +57,7 @@ impl Cluster {
         let job = name.bootstrap_job();
         let [hadoop, krb5, template] = name.further_config_maps();
         let (deployment, service, rest, config, hadoop, krb5, template, state, job) = tokio::try_join!(
-            self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
+            self.object::<Recorded<Deployment>>(Kind::Deployment, namespace, name.as_str()),
             self.object::<Bare>(Kind::Service, namespace, name.as_str()),
             self.object::<Bare>(Kind::Service, namespace, &rest),
             self.object::<Bare>(Kind::ConfigMap, namespace, &config),
@@ -65,13 +65,15 @@ impl Cluster {
             self.object::<Bare>(Kind::ConfigMap, namespace, &krb5),
             self.object::<Bare>(Kind::ConfigMap, namespace, &template),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
-            self.object::<Job>(Kind::Job, namespace, &job),
+            self.object::<Recorded<Job>>(Kind::Job, namespace, &job),
         )?;
         let mut objects = Vec::new();
-        let record =
-            deployment.as_ref().and_then(|deployment| deployment.metadata.annotations.settings.clone());
+        let (deployment, record) = match deployment {
+            Some(Recorded { object, settings }) => (Some(object), settings),
+            None => (None, None),
+        };
         let is_unfinished = deployment.as_ref().zip(job.as_ref()).is_some_and(|(deployment, job)| {
-            owner(&deployment.metadata) == Owner::Other && made_by(job, deployment)
+            owner(&deployment.metadata) == Owner::Other && made_by(&job.object, deployment)
         });
         if let Some(deployment) = deployment {
             objects.push(Existing {
@@ -97,7 +99,7 @@ impl Cluster {
                 kind: ExistingKind::HighAvailability,
             }
         }));
-        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, &job)), is_unfinished, record })
+        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, job)), is_unfinished, record })
     }
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
@@ -215,7 +217,8 @@ fn made_by(job: &Job, deployment: &Deployment) -> bool {
     }
 }
 
-fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
+fn earlier_bootstrap(name: &SessionName, recorded: Recorded<Job>) -> EarlierBootstrap {
+    let Recorded { object: job, settings: record } = recorded;
     let uid = job.metadata.uid.clone();
     let is =
         |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
@@ -224,7 +227,7 @@ fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
         .creation_timestamp
         .map_or(0, |created| Timestamp::now().duration_since(created).as_secs().max(0).unsigned_abs());
     let ended = is("Failed") || is("Complete");
-    if is_own(job, name) {
+    if is_own(&job, name) {
         return EarlierBootstrap::Own(OwnBootstrap {
             uid,
             seconds: age,
@@ -234,10 +237,10 @@ fn earlier_bootstrap(name: &SessionName, job: &Job) -> EarlierBootstrap {
                 () if ended => BootstrapState::Succeeded,
                 () => BootstrapState::Running,
             },
-            record: job.metadata.annotations.settings.clone(),
+            record,
         });
     }
-    match makes_session(job, name) {
+    match makes_session(&job, name) {
         false => EarlierBootstrap::Foreign,
         true if ended => EarlierBootstrap::ByHand,
         true => EarlierBootstrap::RunningByHand { seconds: age },

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_json::value::RawValue;
 
 use super::tables::escape;
 use super::{Cluster, Kind, Result};
@@ -19,17 +21,34 @@ pub struct Metadata {
     pub creation_timestamp: Option<Timestamp>,
     pub deletion_timestamp: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
-    pub annotations: Annotations,
     pub owner_references: Vec<OwnerReference>,
 }
 
-/// The one annotation that is read: what the session was made from.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Annotations {
-    /// Under the key [`labels::SETTINGS`].
-    #[serde(rename = "kubectl-flink/settings")]
+/// An object with what its session was made from. That is long, and lists do without.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded<T> {
+    pub object: T,
+    /// The annotation [`labels::SETTINGS`].
     pub settings: Option<String>,
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Recorded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Annotated {
+            metadata: Annotations,
+        }
+        #[derive(Deserialize)]
+        struct Annotations {
+            #[serde(default)]
+            annotations: BTreeMap<String, String>,
+        }
+        // The text is read twice, so that `T` need not know of the annotation.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let object = serde_json::from_str(text).map_err(D::Error::custom)?;
+        let mut annotated: Annotated = serde_json::from_str(text).map_err(D::Error::custom)?;
+        Ok(Self { object, settings: annotated.metadata.annotations.remove(labels::SETTINGS) })
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -222,9 +241,14 @@ mod tests {
 
     #[test]
     fn the_settings_are_read_from_where_they_are_written() {
-        let json = serde_json::json!({"annotations": {labels::SETTINGS: "{}", "other": "x"}});
-        let metadata: Metadata = serde_json::from_value(json).expect("metadata");
-        assert_eq!(metadata.annotations.settings.as_deref(), Some("{}"));
+        let read = |json: &str| serde_json::from_str::<Recorded<Bare>>(json).expect("object");
+        let recorded =
+            read(r#"{"metadata":{"name":"roc","annotations":{"other":"x","kubectl-flink/settings":"{}"}}}"#);
+        assert_eq!(
+            (recorded.object.metadata.name.as_str(), recorded.settings.as_deref()),
+            ("roc", Some("{}"))
+        );
+        assert_eq!(read(r#"{"metadata":{"name":"roc"}}"#).settings, None);
     }
 
     #[test]
