@@ -126,7 +126,7 @@ fn a_selector_that_meets_the_bootstrap_alone_shows_no_session() {
     let complete = json!({"metadata": {"name": "boot-roc", "namespace": "team-a", "labels": {"app": "roc"}},
         "spec": {"template": {"spec": {}}}, "status": {"conditions": [{"type": "Failed", "status": "True"}]}});
     let server = Server::answering(move |line| match line {
-        "GET /apis/batch/v1/namespaces/team-a/jobs" => Some(list(&[complete.clone()])),
+        "GET /apis/batch/v1/namespaces/team-a/jobs" => Some(list(std::slice::from_ref(&complete))),
         "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => {
             Some((200, deployment("team-a", "roc", json!({"tier": "prod"}))))
         }

@@ -194,7 +194,10 @@ impl Cluster {
             refused(deployments)?.map(|all| all.into_iter().for_each(|each| parts.add_deployment(each)));
         let jobs = refused(jobs)?.map(|all| all.into_iter().for_each(|each| parts.add_bootstrap(each)));
         let services = match refused(services)? {
-            Ok(ServicesOrRows::Services(all)) => Ok(all.into_iter().for_each(|each| parts.add_service(each))),
+            Ok(ServicesOrRows::Services(all)) => {
+                all.into_iter().for_each(|each| parts.add_service(each));
+                Ok(())
+            }
             Ok(ServicesOrRows::Rows(rows)) => {
                 Ok(self.add_services(namespace, query, rows, &mut parts).await?)
             }
