@@ -171,5 +171,8 @@ fn the_status_of_a_session_goes_on_after_a_restart() {
     plane.set_ready("roc", 0);
     until_phase("Creating");
     let end = status.interrupt();
-    assert_eq!((end.code, end.stderr.len()), (130, 0), "{end:?}");
+    assert_eq!(end.code, 130, "{end:?}");
+    // It looks now and then: an outage is told once, unless it falls between two looks.
+    let is_told = |line: &String| line.starts_with("Warning: lost the API server, and ask it again: ");
+    assert!(end.stderr.len() <= 2 && end.stderr.iter().all(is_told), "{end:?}");
 }
