@@ -57,6 +57,11 @@ impl Cluster {
             // What is left of one takes a closer look.
             false => self.sessions(&Query::of(namespace, name)).await?.views.pop(),
         };
+        // What may not be seen is not gone.
+        let hidden = evidence.unreadable.iter().find_map(|part| part.strip_prefix("deployment: "));
+        if let (None, Some(why)) = (&session, hidden) {
+            return Err(ClusterError::forbidden(why));
+        }
         let events = match part(events)? {
             Part::Known(events) => self.more_events(namespace, &evidence, pods.known(), events).await?,
             unknown => unknown,

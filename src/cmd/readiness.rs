@@ -107,7 +107,8 @@ pub const GONE: &str = "bootstrap-gone";
 fn gone(evidence: &Evidence, job: Option<&ObjectRef>) -> Option<Finding> {
     let is_there =
         evidence.bootstrap.as_ref().is_some_and(|bootstrap| job.is_none_or(|job| bootstrap.uid == job.uid));
-    let is_hidden = evidence.unreadable.iter().any(|part| part.starts_with("job"));
+    let mut unreadable = evidence.unreadable.iter();
+    let is_hidden = unreadable.any(|part| part.starts_with("job") || part.starts_with("deployment"));
     let summary = match job {
         Some(job) => format!("{job} is gone: somebody has deleted it"),
         None => format!("there is no session {} in namespace {}", evidence.name, evidence.namespace),

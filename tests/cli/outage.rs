@@ -9,6 +9,7 @@ use crate::collections::Of::{BootstrapPods, Deployments, Jobs, Pods, Services};
 use crate::collections::{ALL, Collections, Step, bookmark};
 use crate::process::write_kubeconfig;
 use crate::running::{End, Running};
+use crate::server::{Server, failure};
 use crate::watch::{HEADER, WATCH, added, bootstrap, deployment, interrupted, pod, row, service};
 
 /// A server with one session, and `ls -w` that has shown it and watches all.
@@ -116,6 +117,26 @@ fn a_watch_of_pods_that_was_never_granted_leaves_the_rest() {
     );
     assert_eq!(server.watches(Pods).len(), 1, "asked once");
     assert_eq!(ls.interrupt(), End { stderr: vec![missing.to_owned()], ..interrupted() });
+}
+
+/// The roles of somebody who may read come to an API server that starts one after the other.
+#[test]
+fn a_session_that_may_not_be_seen_is_not_said_to_be_gone() {
+    let server = Server::answering(|line| match line {
+        "GET /apis/apps/v1/namespaces/team-a/deployments/roc"
+        | "GET /apis/apps/v1/namespaces/team-a/deployments" => {
+            Some(failure(403, "Forbidden", "deployments.apps is forbidden"))
+        }
+        _ => None,
+    });
+    for words in [&["status", "roc"][..], &["status", "roc", "-w"]] {
+        let ended = server.flink(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{words:?}");
+        assert!(ended.stderr.contains("deployments.apps is forbidden"), "{ended}");
+        assert!(!ended.stderr.contains("there is no session"), "{ended}");
+    }
+    let ended = server.flink(&["status", "roc", "--wait", "--timeout", "1s"]);
+    assert_eq!(ended.code, 3, "{ended}");
 }
 
 #[test]
