@@ -336,4 +336,20 @@ mod tests {
         assert!(state.rows.is_empty() && state.parts.hidden.pods);
         assert_eq!((state.touched.len(), state.news.missing.as_slice()), (1, &["no pods".to_owned()][..]));
     }
+
+    #[test]
+    fn the_pod_of_an_earlier_bootstrap_takes_that_of_the_next_one_not_along() {
+        let pod = |suffix: &str| {
+            let name = format!("boot-roc-{suffix}");
+            let row = PodRow { name, is_ready: false, status: "Pending".to_owned(), restarts: String::new() };
+            BootstrapPod(PodOfTable { key: Some(("a".to_owned(), "roc".to_owned())), row })
+        };
+        let mut state = State::default();
+        for change in [Change::Listed(vec![pod("old")]), Change::Set(pod("new")), Change::Gone(pod("old"))] {
+            state.take(change).expect("goes on");
+        }
+        assert_eq!(state.parts.bootstrap_pods.len(), 1);
+        state.take(Change::Gone(pod("new"))).expect("goes on");
+        assert!(state.parts.bootstrap_pods.is_empty());
+    }
 }

@@ -256,8 +256,8 @@ impl Cluster {
             let selector = labels::selector_of_bootstraps();
             let listed = self.each_row(Kind::Pod, Some(&namespace), &selector, |head, row| {
                 let Some(pod) = PodColumns::of(head).map(|columns| columns.read(&row)) else { return };
-                if let Some(session) = pods::bootstrapped_session(&pod.name) {
-                    parts.bootstrap_pods.insert((namespace.clone(), session.to_owned()), pod.status);
+                if let Some(session) = pods::bootstrapped_session(&pod.name).map(str::to_owned) {
+                    parts.bootstrap_pods.insert((namespace.clone(), session), pod);
                 }
             });
             // Whoever may not list pods is told so when it comes to the session's own.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::pods::PodsOfSession;
+use super::pods::{PodRow, PodsOfSession};
 use crate::cluster::small::{Condition, Metadata, Template, owner};
 use crate::model::TableView;
 use crate::model::session::{Owner, SessionView};
@@ -69,8 +69,8 @@ pub(super) struct Parts {
     pub deployments: BTreeMap<Key, Deployment>,
     /// By the name of the session that they make.
     pub bootstraps: BTreeMap<Key, Job>,
-    /// STATUS of the pods of bootstrap Jobs that are at work, by session.
-    pub bootstrap_pods: BTreeMap<Key, String>,
+    /// The pods of bootstrap Jobs that are at work, by session.
+    pub bootstrap_pods: BTreeMap<Key, PodRow>,
     /// By session, then by their own name.
     pub services: BTreeMap<Key, BTreeMap<String, Service>>,
     pub hidden: Hidden,
@@ -290,7 +290,7 @@ fn status<'a>(deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
 }
 
 /// A bootstrap Job as the session that it is to make, while there is no Deployment yet.
-fn unborn(key: &Key, job: &Job, pod: Option<&String>) -> Option<SessionView> {
+fn unborn(key: &Key, job: &Job, pod: Option<&PodRow>) -> Option<SessionView> {
     let is =
         |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
     let status = match () {
@@ -298,7 +298,7 @@ fn unborn(key: &Key, job: &Job, pod: Option<&String>) -> Option<SessionView> {
         () if is("Failed") => "BootstrapFailed",
         // It ended well and its session is gone.
         () if is("Complete") => return None,
-        () => match pod.map(String::as_str) {
+        () => match pod.map(|pod| pod.status.as_str()) {
             None
             | Some("Running" | "Completed" | "ContainerCreating" | "PodInitializing" | "Terminating") => {
                 "Creating"

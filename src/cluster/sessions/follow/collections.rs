@@ -123,13 +123,16 @@ impl Part for BootstrapPod {
 
     fn put(self, state: &mut State) -> Option<Key> {
         let key = self.0.key?;
-        state.parts.bootstrap_pods.insert(key.clone(), self.0.row.status);
+        state.parts.bootstrap_pods.insert(key.clone(), self.0.row);
         Some(key)
     }
 
     fn remove(self, state: &mut State) -> Option<Key> {
         let key = self.0.key?;
-        state.parts.bootstrap_pods.remove(&key);
+        // The next bootstrap of the name may have a pod already.
+        if state.parts.bootstrap_pods.get(&key).is_some_and(|pod| pod.name == self.0.row.name) {
+            state.parts.bootstrap_pods.remove(&key);
+        }
         Some(key)
     }
 }

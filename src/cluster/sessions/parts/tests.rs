@@ -108,7 +108,10 @@ fn a_session_that_is_not_born_is_as_its_bootstrap_is() {
         );
         parts.add_bootstrap(serde_json::from_str(&job).expect("job"));
         let key = ("a".to_owned(), "roc".to_owned());
-        parts.bootstrap_pods.extend(pod.map(|state| (key, state.to_owned())));
+        let name = "boot-roc-abcde".to_owned();
+        let row =
+            |state: &str| PodRow { name, is_ready: true, status: state.to_owned(), restarts: String::new() };
+        parts.bootstrap_pods.extend(pod.map(|state| (key, row(state))));
         roc(&parts, &[]).map(|session| session.status)
     };
     assert_eq!(says("", None).as_deref(), Some("Creating"));
