@@ -7,7 +7,7 @@ use crate::app::rest::{self, Details};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Config, Look};
 use crate::diagnosis;
-use crate::model::evidence::{Evidence, Rest};
+use crate::model::evidence::{Evidence, Pod, Rest};
 use crate::model::status::{Event, HighAvailability, JobManager, Part, SessionStatus, Setting};
 use crate::model::{Finding, SessionView};
 use crate::session::{FlinkVersion, SessionName, changed};
@@ -90,7 +90,8 @@ pub fn tell_unreadable(unreadable: &[String], app: &App) {
 /// ConfigMap that it mounts. Once the JobManager has started, that says nothing any more.
 fn without_the_usual(mut events: Vec<Event>, evidence: &Evidence, name: &SessionName) -> Vec<Event> {
     let config_map = format!("configmap \"{}\" not found", name.config_map());
-    if evidence.jobmanagers.iter().any(|pod| pod.started.is_some()) {
+    let has_started = |pod: &Pod| pod.started.is_some() || pod.ended.is_some() || pod.restarts > 0;
+    if evidence.jobmanagers.iter().any(has_started) {
         events.retain(|event| event.reason != "FailedMount" || !event.message.contains(&config_map));
     }
     events
