@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::preflight::kind_of;
 use super::sessions::{Deployment, Job};
 use super::small::{ContainerState, Pod, Template};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{self, Evidence, Exit, Outcome, Unschedulable};
+use crate::session::preflight::ExistingKind;
 use crate::session::{SessionName, labels};
 
 /// What an observation is made of.
@@ -43,6 +45,9 @@ impl Cluster {
             let again = self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()).await;
             deployment = part(&mut evidence, "deployment", again)?;
         }
+        // Somebody else's Deployment of that name is no session.
+        let deployment =
+            deployment.filter(|deployment| kind_of(name, &deployment.metadata) == ExistingKind::OfSession);
         let pods = part(&mut evidence, "pods", pods.map(Some))?.unwrap_or_default();
 
         let is_jobmanager =
@@ -76,7 +81,7 @@ impl Cluster {
         }
         let bootstrap_pod = evidence.bootstrap.as_mut().and_then(|bootstrap| bootstrap.pod.as_mut());
         for pod in bootstrap_pod.into_iter().chain(&mut evidence.jobmanagers) {
-            if pod.ended.as_ref().is_some_and(|exit| exit.code != 0) && pod.restarts == 0 {
+            if pod.ended.as_ref().is_some_and(|exit| exit.code != 0) {
                 pod.last_log = self.log_tail(&namespace, &pod.name, false).await.ok();
             } else if pod.ended_before.is_some() {
                 pod.last_log = self.log_tail(&namespace, &pod.name, true).await.ok();

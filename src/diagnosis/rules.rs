@@ -10,7 +10,7 @@ use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest};
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
-pub const RULES: [Rule; 9] = [
+pub const RULES: [Rule; 11] = [
     bootstrap_pod_refused,
     bootstrap_pod_stuck,
     bootstrap_failed,
@@ -20,6 +20,8 @@ pub const RULES: [Rule; 9] = [
     jobmanager_crashes,
     rest_is_down,
     half_made,
+    stopped,
+    being_deleted,
 ];
 
 /// A controller's first try may come before it has seen the ServiceAccount that was just made, or
@@ -244,9 +246,13 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
         fix: if out_of_memory {
             "give it more (--jobmanager-memory)".to_owned()
         } else {
-            log.and_then(cause::deepest)
-                .and_then(|cause| fix::for_cause(&cause, evidence))
-                .unwrap_or_else(|| format!("kubectl logs{} {} --previous", evidence.scope, pod.name))
+            log.and_then(cause::deepest).and_then(|cause| fix::for_cause(&cause, evidence)).unwrap_or_else(
+                || {
+                    // Until it is started again, the run that has ended is the current one.
+                    let run = if pod.ended.is_some() { "" } else { " --previous" };
+                    format!("kubectl logs{} {}{run}", evidence.scope, pod.name)
+                },
+            )
         },
         cannot_heal: backing_off
             || pod.restarts >= 2
@@ -284,6 +290,33 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
         summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
         evidence: bootstrap.log.as_deref().and_then(cause::deepest),
         fix: format!("kubectl flink delete {}{}", evidence.name, evidence.scope),
+        cannot_heal: true,
+    })
+}
+
+fn being_deleted(evidence: &Evidence) -> Option<Finding> {
+    evidence.deployment.as_ref().filter(|deployment| deployment.deleting)?;
+    // A client that fails deletes its Deployment again, and says why a moment later.
+    let by_client = evidence.bootstrap.as_ref().is_some_and(|b| b.outcome != Outcome::Succeeded);
+    if by_client {
+        return None;
+    }
+    Some(Finding {
+        id: "being-deleted",
+        summary: format!("session {} is being deleted", evidence.name),
+        evidence: None,
+        fix: format!("kubectl flink ls{} -w shows when it is gone", evidence.scope),
+        cannot_heal: true,
+    })
+}
+
+fn stopped(evidence: &Evidence) -> Option<Finding> {
+    evidence.deployment.as_ref().filter(|deployment| deployment.replicas == 0 && !deployment.deleting)?;
+    Some(Finding {
+        id: "stopped",
+        summary: format!("deployment.apps/{} is scaled to zero", evidence.name),
+        evidence: None,
+        fix: format!("kubectl scale{} deployment/{} --replicas=1", evidence.scope, evidence.name),
         cannot_heal: true,
     })
 }

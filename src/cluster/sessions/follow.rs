@@ -300,7 +300,12 @@ impl State {
             self.rows.get(&key).into_iter().flat_map(BTreeMap::values).for_each(|row| pods.add(row));
             let is_chosen = query.takes_left_overs() || self.parts.is_chosen(&key);
             let view = is_chosen.then(|| self.parts.view(&key, &pods)).flatten();
-            let event = match (self.known.remove(&key), view) {
+            let before = self.known.remove(&key);
+            let view = view.map(|view| match &before {
+                Some(before) if !self.parts.deployments.contains_key(&key) => self.after(before, view, &key),
+                _ => view,
+            });
+            let event = match (before, view) {
                 (None, None) => continue,
                 (Some(before), Some(now)) if before == now => {
                     self.known.insert(key, now);
@@ -311,6 +316,22 @@ impl State {
                 (Some(before), None) => SessionEvent::Deleted(before),
             };
             self.news.events.push(event);
+        }
+    }
+
+    /// What is left of a session that was there before: it is what it was. Its pods alone are about to
+    /// go, as the garbage collector takes what the Deployment has owned.
+    fn after(&self, before: &SessionView, view: SessionView, key: &Key) -> SessionView {
+        let goes = view.status == "Orphaned" && !self.parts.services.contains_key(key);
+        SessionView {
+            status: if goes { "Terminating".to_owned() } else { view.status },
+            uid: view.uid.or_else(|| before.uid.clone()),
+            created: before.created,
+            labels: before.labels.clone(),
+            version: view.version.or_else(|| before.version.clone()),
+            image: view.image.or_else(|| before.image.clone()),
+            owner: before.owner,
+            ..view
         }
     }
 

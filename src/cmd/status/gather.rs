@@ -86,9 +86,15 @@ pub fn tell_unreadable(unreadable: &[String], app: &App) {
     }
 }
 
+/// Leaves out the events of an earlier session of the same name.
+///
 /// Every healthy session begins with a mount that fails, as Flink makes the Deployment before the
-/// ConfigMap that it mounts. Once the JobManager has started, that says nothing any more.
+/// ConfigMap that it mounts. Once the JobManager has started, that says nothing any more either.
 fn without_the_usual(mut events: Vec<Event>, evidence: &Evidence, name: &SessionName) -> Vec<Event> {
+    let bootstrap = evidence.bootstrap.as_ref().and_then(|bootstrap| bootstrap.created);
+    let deployment = evidence.deployment.as_ref().and_then(|deployment| deployment.created);
+    let began = [bootstrap, deployment].into_iter().flatten().min();
+    events.retain(|event| event.last_seen.is_none() || event.last_seen >= began);
     let config_map = format!("configmap \"{}\" not found", name.config_map());
     let has_started = |pod: &Pod| pod.started.is_some() || pod.ended.is_some() || pod.restarts > 0;
     if evidence.jobmanagers.iter().any(has_started) {

@@ -25,8 +25,21 @@ const INDENT: &str = "  ";
 
 /// Lays it out. Colours only repeat what words say.
 pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
+    let sections = sections(status, now, colour);
+    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The same with the problems behind the verdict: of a screen that is too small, the end is cut off.
+pub fn render_worst_first(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
+    let mut sections = sections(status, now, colour);
+    sections[1..].rotate_right(1);
+    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// From the verdict to the problems.
+fn sections(status: &SessionStatus, now: Timestamp, colour: bool) -> [String; 9] {
     let layout = Layout::coloured(colour);
-    let sections = [
+    [
         format!("{}\n", printable(&status.verdict)),
         session_tables::render(&status.pods, &status.services, colour),
         section("JobManager", &status.jobmanager, |jobmanager| about(jobmanager.as_ref(), now)),
@@ -38,8 +51,7 @@ pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
         }),
         section("Events", &status.events, |all| events(all, now, &layout)),
         problems(&status.findings),
-    ];
-    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+    ]
 }
 
 /// A title, and what is known below it. A part that is not known says why in its place.

@@ -57,7 +57,7 @@ pub async fn run(
         };
         is_lost = false;
         if let Some(screen) = &mut screen {
-            picture = text::render(&status, Timestamp::now(), app.ui.colours_data());
+            picture = text::render_worst_first(&status, Timestamp::now(), app.ui.colours_data());
             screen.show(&picture)?;
             return Ok(Look::Again(TICK));
         }

@@ -210,3 +210,17 @@ fn a_refusal_in_the_first_seconds_may_heal() {
     evidence.bootstrap.as_mut().expect("bootstrap").created = ago(6);
     assert!(hopeless(&evidence).is_some());
 }
+
+#[test]
+fn what_nobody_will_start_is_told() {
+    let with_deployment = |deleting: bool, replicas: i32| {
+        let mut evidence = created(jobmanager());
+        let deployment = evidence.deployment.as_mut().expect("deployment");
+        (deployment.deleting, deployment.replicas) = (deleting, replicas);
+        hopeless(&evidence).map(|finding| finding.id)
+    };
+    assert_eq!(with_deployment(false, 1), None);
+    assert_eq!(with_deployment(false, 0), Some("stopped"));
+    assert_eq!(with_deployment(true, 1), Some("being-deleted"));
+    assert_eq!(with_deployment(true, 0), Some("being-deleted"));
+}

@@ -137,6 +137,21 @@ fn a_jobmanager_that_may_not_be_seen_is_not_said_to_be_gone() {
 }
 
 #[test]
+fn a_picture_that_may_be_cut_off_has_its_problems_first() {
+    let finding = Finding {
+        id: "stopped",
+        summary: "deployment.apps/roc is scaled to zero".to_owned(),
+        evidence: None,
+        fix: "kubectl scale deployment/roc --replicas=1".to_owned(),
+        cannot_heal: true,
+    };
+    let status = SessionStatus { findings: vec![finding], ..full() };
+    let text = render_worst_first(&status, at("2026-01-01T00:10:00Z").expect("time"), false);
+    assert_eq!(text.lines().nth(2), Some("Problems:"));
+    assert_eq!(text.lines().count(), printed(&status, false).lines().count());
+}
+
+#[test]
 fn a_session_that_has_nothing_yet() {
     let status = SessionStatus {
         pods: Part::Known(TableView::default()),
