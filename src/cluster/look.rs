@@ -50,6 +50,10 @@ impl Cluster {
         );
         let Observed { evidence, deployment, job } = observed?;
         let (pods, services) = (part(pods)?, part(services)?);
+        let job = match evidence.unreadable.iter().find_map(|part| part.strip_prefix("job: ")) {
+            Some(why) => Part::Unknown(why.to_owned()),
+            None => Part::Known(job),
+        };
         let jobmanagers: Vec<String> = evidence.jobmanagers.iter().map(|pod| pod.name.clone()).collect();
         let of_session = pods.known().map(|table| (table, &jobmanagers[..]));
         let session = match deployment.is_some() {

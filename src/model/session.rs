@@ -23,7 +23,8 @@ pub struct SessionView {
     /// TaskManager pods; none when the user may not list pods.
     pub taskmanagers: Option<usize>,
     pub image: Option<String>,
-    pub owner: Owner,
+    /// None when what tells it may not be seen, or is gone.
+    pub owner: Option<Owner>,
     /// None when the Services do not tell.
     pub high_availability: Option<bool>,
     /// Of the Service in front of REST.
@@ -47,11 +48,10 @@ pub struct Load {
 }
 
 /// Who looks after a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Plugin,
     FlinkOperator,
-    #[default]
     Other,
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Status<'a> {
     flink_version: Option<&'a str>,
     image: Option<&'a str>,
     task_managers: Option<usize>,
-    owner: &'static str,
+    owner: Option<&'static str>,
     high_availability: Option<bool>,
     service_type: Option<&'a str>,
     restarts: Option<u32>,
@@ -142,7 +142,7 @@ impl SessionView {
             flink_version: self.version.as_deref(),
             image: self.image.as_deref(),
             task_managers: self.taskmanagers,
-            owner: self.owner.as_str(),
+            owner: self.owner.map(Owner::as_str),
             high_availability: self.high_availability,
             service_type: self.service_type.as_deref(),
             restarts: self.restart_count(),
@@ -183,7 +183,7 @@ pub(crate) mod tests {
             version: Some("2.3.0".to_owned()),
             taskmanagers: Some(2),
             image: Some("flink:2.3.0".to_owned()),
-            owner: Owner::Plugin,
+            owner: Some(Owner::Plugin),
             labels: BTreeMap::from([("app".to_owned(), "roc".to_owned())]),
             high_availability: Some(false),
             service_type: Some("ClusterIP".to_owned()),

@@ -16,6 +16,7 @@ use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::TableView;
 use crate::model::session::SessionView;
+use crate::model::status::Part;
 use crate::session::{SessionName, labels};
 
 pub use follow::{Follow, News, SessionEvent};
@@ -206,6 +207,7 @@ impl Cluster {
         self.drop_what_is_not_chosen(query, &mut parts).await?;
         self.add_bootstrap_pods(&mut parts).await?;
         parts.hidden.deployments = deployments.is_err();
+        parts.hidden.jobs = jobs.is_err();
         parts.hidden.services = services.is_err();
         Ok((parts, [deployments, jobs, services]))
     }
@@ -308,16 +310,17 @@ pub(super) fn view_of(
     namespace: &str,
     name: &SessionName,
     deployment: Option<Deployment>,
-    job: Option<Job>,
+    job: Part<Option<Job>>,
     services: Option<&TableView>,
     pods: Option<(&TableView, &[String])>,
 ) -> Option<SessionView> {
     let mut parts = Parts::default();
+    parts.hidden.jobs = job.known().is_none();
     parts.hidden.services = services.is_none();
     parts.hidden.pods = pods.is_none();
     let key = (namespace.to_owned(), name.to_string());
     deployment.into_iter().for_each(|deployment| parts.add_deployment(deployment));
-    if let Some(job) = job {
+    if let Part::Known(Some(job)) = job {
         parts.bootstraps.insert(key.clone(), job);
     }
     services

@@ -80,6 +80,7 @@ pub(super) struct Parts {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hidden {
     pub deployments: bool,
+    pub jobs: bool,
     pub services: bool,
     pub pods: bool,
     /// Namespaces of which the pods are hidden, where others are not.
@@ -208,8 +209,9 @@ impl Parts {
         };
         // A session that nobody waited for has no label of the plugin's.
         let owner = match owner(metadata) {
-            Owner::Other if job.is_some() => Owner::Plugin,
-            owner => owner,
+            Owner::Other if job.is_some() => Some(Owner::Plugin),
+            Owner::Other if self.hidden.jobs => None,
+            owner => Some(owner),
         };
         SessionView {
             uid: Some(metadata.uid.clone()),
@@ -306,7 +308,10 @@ fn unborn(key: &Key, job: &Job, pod: Option<&PodRow>) -> Option<SessionView> {
             Some(state) => state,
         },
     };
-    Some(SessionView { owner: Owner::Plugin, ..of_template(key, &job.metadata, &job.spec.template, status) })
+    Some(SessionView {
+        owner: Some(Owner::Plugin),
+        ..of_template(key, &job.metadata, &job.spec.template, status)
+    })
 }
 
 /// A session whose Deployment may not be seen, as its JobManager pods show it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::model::session::Owner;
 use crate::model::{SessionView, TableView};
 use crate::output::age;
 
@@ -33,7 +34,7 @@ const ALWAYS: [(&str, Cell); 6] = [
 
 const WIDE: [(&str, Cell); 7] = [
     ("IMAGE", |s, _| known(s.image.as_ref())),
-    ("OWNER", |s, _| s.owner.as_str().to_owned()),
+    ("OWNER", |s, _| known(s.owner.map(Owner::as_str))),
     ("HA", |s, _| known(s.high_availability.map(|on| if on { "on" } else { "off" }))),
     ("SERVICE", |s, _| known(s.service_type.as_ref())),
     ("RESTARTS", |s, _| known(s.restarts.as_ref())),
@@ -91,7 +92,6 @@ fn joined(labels: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::Owner;
     use crate::model::session::tests::roc;
     use crate::output::table;
 
@@ -99,7 +99,7 @@ mod tests {
         let legacy = SessionView {
             namespace: "team-b".to_owned(),
             status: "CrashLoopBackOff".to_owned(),
-            owner: Owner::FlinkOperator,
+            owner: Some(Owner::FlinkOperator),
             desired: 1,
             taskmanagers: Some(0),
             ..SessionView::named("team-b", "legacy", "CrashLoopBackOff")

@@ -45,6 +45,10 @@ impl Part for Deployment {
 impl Part for Job {
     const INDEX: usize = 1;
 
+    fn hide(hidden: &mut Hidden) {
+        hidden.jobs = true;
+    }
+
     fn clear(state: &mut State) -> Vec<Key> {
         std::mem::take(&mut state.parts.bootstraps).into_keys().collect()
     }

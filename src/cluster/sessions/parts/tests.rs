@@ -139,3 +139,11 @@ fn pods_alone_tell_of_a_session_whose_deployment_is_hidden() {
     assert_eq!((session.status.as_str(), session.version), ("Running", None));
     assert!(roc(&parts, &rows[1..]).is_none(), "nothing tells a session from an application there");
 }
+
+#[test]
+fn nobody_is_called_the_owner_where_the_job_that_tells_is_hidden() {
+    let mut parts = parts(Some(RUNNING), &SERVICES);
+    assert_eq!(roc(&parts, &[]).expect("session").owner, Some(Owner::Other));
+    parts.hidden.jobs = true;
+    assert_eq!(roc(&parts, &[]).expect("session").owner, None);
+}
