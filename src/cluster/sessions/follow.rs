@@ -70,7 +70,7 @@ struct State {
     listed: [bool; COLLECTIONS],
     /// Collections for which the server does not answer.
     lost: [bool; COLLECTIONS],
-    /// The first thing that was refused.
+    /// What to name when all is refused: a watch of what may be listed, else the first refusal.
     refused: Option<String>,
     news: News,
 }
@@ -274,6 +274,10 @@ impl State {
                 self.news.is_back = !self.lost.contains(&true);
             }
             Change::Failed(ClusterError::Api(status)) if status.is_forbidden() => {
+                // What may be listed, and not watched, is what a watch lacks.
+                if self.refused.is_none() || self.listed[P::INDEX] {
+                    self.refused = Some(status.message.clone());
+                }
                 self.listed[P::INDEX] = true;
                 self.lost[P::INDEX] = false;
                 P::hide(&mut self.parts.hidden);
@@ -281,7 +285,6 @@ impl State {
                 let before = P::clear(self);
                 self.touched.extend(before);
                 self.touched.extend(self.parts.keys().into_iter().cloned());
-                self.refused.get_or_insert_with(|| status.message.clone());
                 // Of pods there are two collections.
                 if !self.news.missing.contains(&status.message) {
                     self.news.missing.push(status.message);
@@ -372,5 +375,18 @@ mod tests {
         assert_eq!(state.parts.bootstrap_pods.len(), 1);
         state.take(Change::Gone(pod("new"))).expect("goes on");
         assert!(state.parts.bootstrap_pods.is_empty());
+    }
+
+    #[test]
+    fn a_watch_that_is_refused_where_the_list_is_not_is_what_is_named() {
+        let mut state = State::default();
+        state.take::<PodOfTable>(Change::Listed(Vec::new())).expect("list");
+        state.take::<Deployment>(Change::Failed(ClusterError::forbidden("no deployments"))).expect("goes on");
+        assert_eq!(state.refused.as_deref(), Some("no deployments"));
+        state
+            .take::<PodOfTable>(Change::Failed(ClusterError::forbidden("no watch of pods")))
+            .expect("goes on");
+        state.take::<Service>(Change::Failed(ClusterError::forbidden("no services"))).expect("goes on");
+        assert_eq!(state.refused.as_deref(), Some("no watch of pods"));
     }
 }
