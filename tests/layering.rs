@@ -10,10 +10,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("main", &["cli", "exit"]),
     ("lib", &[]),
     ("cli", &["app", "cluster", "cmd", "config", "exit", "log", "output"]),
-    ("cmd", &["app", "cluster", "diagnosis", "exit", "model", "output", "session"]),
+    ("cmd", &["app", "cluster", "diagnosis", "exit", "flink", "model", "output", "session"]),
     ("app", &["cluster", "config", "exit", "flink", "model", "output", "session"]),
     ("cluster", &["model", "session"]),
-    ("flink", &["model"]),
+    ("flink", &["model", "session"]),
     ("output", &["model"]),
     ("config", &[]),
     ("exit", &[]),
@@ -24,11 +24,16 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 13] = [
+const KNOWN_TO: [(&str, &[&str]); 18] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
     ("hyper_util", &["flink"]),
+    ("rustls", &["flink", "cluster"]),
+    ("tokio_rustls", &["flink", "cluster"]),
+    ("rustls_platform_verifier", &["flink"]),
+    ("rawzip", &["app"]),
+    ("flate2", &["app"]),
     ("clap", &["cli", "cmd"]),
     ("comfy_table", &["output"]),
     ("indicatif", &["output"]),

@@ -51,6 +51,12 @@ impl CommandError {
         self
     }
 
+    /// Says that the next try may not meet it.
+    pub fn transient(mut self) -> Self {
+        self.transient = true;
+        self
+    }
+
     /// Puts what was being done in front of what went wrong.
     pub fn while_doing(mut self, what: impl Into<String>) -> Self {
         let cause = std::mem::replace(&mut self.message, what.into());

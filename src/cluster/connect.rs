@@ -1,6 +1,7 @@
 //! From kubeconfig and flags to a client, with kubectl's meaning of every flag.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderValue, USER_AGENT};
@@ -116,12 +117,13 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     if options.namespace.is_some() {
         check_namespace(&namespace)?;
     }
-    let client = ClientBuilder::try_from(config)
+    let client = ClientBuilder::try_from(config.clone())
         .map_err(|error| ClusterError::from_kube(error, &server))?
         .with_layer(&ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS))
         .build();
     Ok(Cluster {
         client,
+        config: Arc::new(config),
         server,
         namespace,
         context,

@@ -173,6 +173,7 @@ fn pod(pod: &Pod) -> evidence::Pod {
         started: container.state.running.and_then(|running| running.started_at),
         restarts: container.restart_count,
         rest_port: Template { spec: pod.spec.clone() }.rest_port(),
+        ip: pod.status.pod_ip.clone(),
         last_log: None,
     }
 }

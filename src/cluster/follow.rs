@@ -338,6 +338,7 @@ mod tests {
         });
         let cluster = Cluster {
             client: kube::Client::new(server, "a"),
+            config: std::sync::Arc::new(kube::Config::new(http::Uri::from_static("https://x:6443"))),
             server: "x:6443".to_owned(),
             namespace: "a".to_owned(),
             context: None,

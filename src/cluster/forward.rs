@@ -1,12 +1,16 @@
 //! Byte streams to a port of a pod, through the API server.
 
-use http::Request;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{Method, Request};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Cluster, ClusterError, Result};
+use super::{Cluster, ClusterError, Direct, Result};
 
 /// A port of one pod.
 #[derive(Clone)]
@@ -17,6 +21,27 @@ pub struct PodPort {
     port: u16,
 }
 
+/// One stream to a pod.
+pub struct Forwarded<S> {
+    pub stream: S,
+    refusal: BoxFuture<'static, Option<String>>,
+}
+
+/// The kubelet says why there is no connection just before or just after it closes the stream.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+impl<S> Forwarded<S> {
+    /// What the kubelet said of a connection that it could not make, once the stream has ended.
+    pub async fn refusal(self) -> Option<String> {
+        tokio::time::timeout(LAST_WORDS, self.refusal).await.ok().flatten()
+    }
+
+    /// The stream, and what [`Forwarded::refusal`] would wait for.
+    pub fn split(self) -> (S, Forwarded<()>) {
+        (self.stream, Forwarded { stream: (), refusal: self.refusal })
+    }
+}
+
 impl Cluster {
     pub fn pod_port(&self, namespace: &str, pod: &str, port: u16) -> PodPort {
         PodPort { cluster: self.clone(), namespace: namespace.to_owned(), pod: pod.to_owned(), port }
@@ -24,32 +49,56 @@ impl Cluster {
 }
 
 impl PodPort {
+    pub fn pod(&self) -> &str {
+        &self.pod
+    }
+
     /// Opens one stream. It ends at once when nothing listens on the port.
-    pub async fn open(&self) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    pub async fn open(&self) -> Result<Forwarded<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> {
         let pods = Api::<Pod>::namespaced(self.cluster.client.clone(), &self.namespace);
         let port = self.port;
         let mut forwarder = self.cluster.unary(pods.portforward(&self.pod, &[port])).await?;
-        forwarder.take_stream(port).ok_or_else(|| ClusterError::Answer(format!("no stream to port {port}")))
+        let missing = || ClusterError::Answer(format!("no stream to port {port}"));
+        let refusal = forwarder.take_error(port).ok_or_else(missing)?.boxed();
+        Ok(Forwarded { stream: forwarder.take_stream(port).ok_or_else(missing)?, refusal })
     }
-}
 
-impl Cluster {
-    /// GETs `path` of an HTTP server in a pod through the API server's proxy: for users who may not
-    /// forward ports. Returns the status code and the body.
-    pub async fn proxied_get(
+    /// The path of the API server's proxy to this port: REST's own paths stand behind it.
+    pub fn proxy_path(&self, tls: bool) -> String {
+        let scheme = if tls { "https:" } else { "" };
+        let Self { namespace, pod, port, .. } = self;
+        format!("/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{port}/proxy")
+    }
+
+    /// Sends a request through the API server's proxy: for users who may not forward ports. Returns
+    /// the status code and the body.
+    pub async fn proxied(
         &self,
-        namespace: &str,
-        pod: &str,
-        port: u16,
+        tls: bool,
+        method: Method,
         path: &str,
+        json: Vec<u8>,
     ) -> Result<(u16, Vec<u8>)> {
         let unreadable = |error: String| ClusterError::Answer(error);
-        let request = Request::get(format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}"))
-            .body(kube::client::Body::empty())
+        let request = Request::builder()
+            .method(method)
+            .uri(self.proxy_path(tls) + path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(json.into())
             .map_err(|error| unreadable(error.to_string()))?;
-        let answer = self.unary(self.client.send(request)).await?;
+        let answer = self.cluster.unary(self.cluster.client.send(request)).await?;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.map_err(|error| unreadable(error.to_string()))?;
         Ok((status, body.to_bytes().to_vec()))
+    }
+
+    /// A connection to the API server that nothing else uses; see [`Cluster::direct`].
+    pub async fn direct(&self) -> Result<Option<Direct>> {
+        self.cluster.direct().await
+    }
+
+    /// Whether this user may send bodies through that proxy. An answer that cannot be had is a no.
+    pub async fn may_proxy(&self) -> bool {
+        self.cluster.may(&self.namespace, "create", "", "pods", "proxy").await.unwrap_or(false)
     }
 }

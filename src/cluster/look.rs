@@ -20,13 +20,13 @@ pub struct Look {
     pub session: Option<SessionView>,
     pub pods: Part<TableView>,
     pub services: Part<TableView>,
-    pub config: Part<Config>,
+    pub config: Part<SessionConfig>,
     pub events: Part<Vec<Event>>,
 }
 
 /// What the session's ConfigMaps tell.
 #[derive(Clone, Debug, Default)]
-pub struct Config {
+pub struct SessionConfig {
     /// Its settings; none when there is no ConfigMap of them.
     pub settings: Option<BTreeMap<String, String>>,
     /// Names of those that hold state of high availability.
@@ -73,13 +73,13 @@ impl Cluster {
         Ok(Look { evidence, session, pods, services, config: part(config)?, events })
     }
 
-    async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<Config> {
+    async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<SessionConfig> {
         let selector = format!("labelSelector={}", escape(&labels::selector_of(name)));
         let maps: Vec<ConfigMap> = self.list_of(Kind::ConfigMap, Some(namespace), &selector).await?;
         let (state, others): (Vec<ConfigMap>, Vec<ConfigMap>) =
             maps.into_iter().partition(|map| is_high_availability(name, &map.metadata));
         let mut settings = others.into_iter().find(|map| map.metadata.name == name.config_map());
-        Ok(Config {
+        Ok(SessionConfig {
             settings: settings.as_mut().and_then(|map| flinkdeployment::take_settings(&mut map.data)),
             high_availability: state.into_iter().map(|map| map.metadata.name).collect(),
         })

@@ -4,12 +4,14 @@
 //! [`crate::model`].
 
 pub mod connect;
+mod direct;
 pub mod error;
 mod events;
 mod evidence;
 mod follow;
 mod forward;
 mod kind;
+mod leader;
 mod list;
 mod live;
 mod logs;
@@ -24,18 +26,20 @@ mod tables;
 mod watch;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
-use kube::Client;
+use kube::{Client, Config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use connect::{Options, connect};
+pub use direct::Direct;
 pub use error::{ClusterError, Result};
-pub use forward::PodPort;
+pub use forward::{Forwarded, PodPort};
 pub use kind::{Kind, ObjectRef};
-pub use look::{Config, Look};
+pub use look::{Look, SessionConfig};
 pub use objects::Propagation;
 pub use preflight::Rights;
 pub use session_objects::SessionObjects;
@@ -46,6 +50,7 @@ pub use surroundings::{Question, Right};
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    config: Arc<Config>,
     /// `host:port`, for error messages.
     server: String,
     namespace: String,
@@ -93,8 +98,12 @@ impl Cluster {
 
     /// Bounds one request by `--request-timeout` and sorts its error.
     async fn unary<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T> {
-        let sorted = async { request.await.map_err(|error| ClusterError::from_kube(error, &self.server)) };
+        let sorted = async { request.await.map_err(|error| self.sorted(error)) };
         self.within_request_timeout(sorted).await
+    }
+
+    fn sorted(&self, error: kube::Error) -> ClusterError {
+        ClusterError::from_kube(error, &self.server)
     }
 
     async fn within_request_timeout<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {

@@ -140,6 +140,8 @@ pub(super) struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PodStatus {
     pub phase: String,
+    #[serde(rename = "podIP")]
+    pub pod_ip: Option<String>,
     pub conditions: Vec<Condition>,
     pub container_statuses: Vec<ContainerStatus>,
 }

@@ -3,8 +3,10 @@
 pub mod config;
 pub mod create;
 pub mod delete;
+mod job_names;
 mod listing;
 pub mod ls;
+mod reach;
 mod readiness;
 mod session_tables;
 pub mod status;

@@ -1,236 +1,247 @@
 //! Flink's REST API, over anything that carries bytes.
 //!
-//! It knows no Kubernetes: whoever uses it brings the [`Transport`].
+//! It knows no Kubernetes: whoever uses it brings the [`Transport`]. Paths, bodies and their changes
+//! by version are those of Flink's handlers and message headers, 1.10 to 2.3.
 
-pub mod stream;
+pub mod address;
+pub mod connection;
+pub mod dialect;
+mod jars;
+mod jobs;
+mod savepoints;
+mod session;
+pub mod tls;
 
+use std::fs::File;
 use std::future::Future;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use http::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::model::evidence::Overview;
-use crate::model::status::{Job, Memory, TaskManager};
+pub use jars::{JarId, Started, jars, remove_jar, run, upload};
+pub use jobs::{backpressure, cancel, checkpoints, exceptions, is_running_a_program, job, jobs};
+pub use savepoints::{Progress, RequestId, disposal, dispose, savepoint, stop, trigger_progress};
+pub use session::{configuration, memory, overview, taskmanagers};
 
 /// A JobManager answers from memory: what takes longer is not answering.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Carries one GET to a JobManager and its answer back.
+/// Carries one request to a JobManager and its answer back.
 pub trait Transport {
-    /// Status code and body of `GET path`.
-    fn get(&self, path: &str) -> impl Future<Output = Result<(u16, Vec<u8>), RestError>>;
+    /// [`RestError::Unreachable`] promises that the JobManager has seen nothing of `request`;
+    /// after [`RestError::Lost`] nobody here knows.
+    fn send(&self, request: Request) -> impl Future<Output = Result<Answer, RestError>>;
+}
+
+/// One request to REST.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// With the query, such as `/jobs/overview`.
+    pub path: String,
+    pub body: Body,
+}
+
+#[derive(Debug)]
+pub enum Body {
+    Empty,
+    Json(Vec<u8>),
+    Jar(Jar),
+}
+
+/// A file on its way into the session.
+pub struct Jar {
+    pub file: File,
+    pub bytes: u64,
+    /// What it is called there.
+    pub name: String,
+    /// Hears how many bytes have left.
+    pub sent: Arc<dyn Fn(u64) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Jar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.bytes)
+    }
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: Body::Empty }
+    }
+
+    fn json(method: Method, path: impl Into<String>, value: &Value) -> Self {
+        Self { method, path: path.into(), body: Body::Json(value.to_string().into_bytes()) }
+    }
+
+    /// The same once more, for what may be sent twice.
+    pub fn again(&self) -> Option<Self> {
+        let is_harmless = self.method == Method::GET && matches!(self.body, Body::Empty);
+        is_harmless.then(|| Self::get(self.path.clone()))
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// Where a redirect points to.
+    pub location: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    /// Nothing there that speaks HTTP, yet or any more.
+    /// Nothing there that speaks HTTP, yet or any more. Nothing of the request has arrived.
     #[error("{0}")]
     Unreachable(String),
+    /// The connection went while the request or its answer was on its way: it may have been done.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
     /// The way there is forbidden to this user.
     #[error("{0}")]
     Forbidden(String),
-    #[error("no answer within {} s", TIMEOUT.as_secs())]
-    TimedOut,
-    #[error("HTTP {status}: {body}")]
-    Status { status: u16, body: String },
+    /// It may have been done, or still be at work.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// Flink's own errors, one a line or with their stack.
+    #[error("HTTP {status}: {}", first_line(.errors))]
+    Status { status: u16, errors: String },
     #[error("an answer that is not Flink's: {0}")]
     Answer(String),
+    /// The file that should be sent cannot be read.
+    #[error("{0}")]
+    File(io::Error),
 }
 
-/// `GET /overview`, in every version since 1.10. Counts are of this moment.
-#[derive(Deserialize)]
-struct OverviewBody {
-    #[serde(rename = "flink-version")]
-    version: String,
-    taskmanagers: u32,
-    #[serde(rename = "slots-total")]
-    slots_total: u32,
-    #[serde(rename = "slots-available")]
-    slots_available: u32,
-    #[serde(rename = "jobs-running")]
-    jobs_running: u32,
-}
-
-/// The session's own account of itself.
-pub async fn overview(transport: &impl Transport) -> Result<Overview, RestError> {
-    let body: OverviewBody = get(transport, "/overview").await?;
-    Ok(Overview {
-        version: body.version,
-        taskmanagers: body.taskmanagers,
-        slots_total: body.slots_total,
-        slots_available: body.slots_available,
-        jobs_running: body.jobs_running,
-    })
-}
-
-/// `GET /taskmanagers`: those that have registered.
-pub async fn taskmanagers(transport: &impl Transport) -> Result<Vec<TaskManager>, RestError> {
-    #[derive(Deserialize)]
-    struct Body {
-        taskmanagers: Vec<Of>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Of {
-        id: String,
-        slots_number: u32,
-        free_slots: u32,
-    }
-    let body: Body = get(transport, "/taskmanagers").await?;
-    let taskmanager = |of: Of| TaskManager { id: of.id, slots: of.slots_number, slots_free: of.free_slots };
-    Ok(body.taskmanagers.into_iter().map(taskmanager).collect())
-}
-
-/// `GET /jobs/overview`: running jobs first, then the latest.
-pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
-    #[derive(Deserialize)]
-    struct Body {
-        jobs: Vec<Of>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    struct Of {
-        jid: String,
-        name: String,
-        state: String,
-        start_time: i64,
-        /// Negative when the clock was set back.
-        duration: i64,
-        tasks: Tasks,
-    }
-    #[derive(Deserialize)]
-    struct Tasks {
-        total: u32,
-        running: u32,
-    }
-    let body: Body = get(transport, "/jobs/overview").await?;
-    let mut jobs: Vec<Job> = body
-        .jobs
-        .into_iter()
-        .map(|of| Job {
-            id: of.jid,
-            name: of.name,
-            state: of.state,
-            tasks_running: of.tasks.running,
-            tasks_total: of.tasks.total,
-            started_at: Timestamp::from_millisecond(of.start_time).ok(),
-            duration_milliseconds: of.duration.max(0).unsigned_abs(),
-        })
-        .collect();
-    jobs.sort_by_key(|job| (!job.is_alive(), std::cmp::Reverse(job.started_at)));
-    Ok(jobs)
-}
-
-/// How long after the first question the metrics may be there.
-const COLLECTED: [Duration; 3] =
-    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300)];
-
-/// What the JobManager's own metrics say of its memory. Metaspace is told from 1.12 on (FLINK-19662).
-pub async fn memory(transport: &impl Transport) -> Result<Memory, RestError> {
-    #[derive(Deserialize)]
-    struct Metric {
-        id: String,
-        value: String,
-    }
-    const PATH: &str = "/jobmanager/metrics?get=Status.JVM.Memory.Heap.Used,Status.JVM.Memory.Heap.Max,\
-        Status.JVM.Memory.Metaspace.Used,Status.JVM.Memory.Metaspace.Max";
-    let mut metrics: Vec<Metric> = get(transport, PATH).await?;
-    // The first question only makes the JobManager collect them (`MetricFetcherImpl#update`).
-    for pause in COLLECTED {
-        if !metrics.is_empty() {
-            break;
+impl RestError {
+    /// True when nobody here knows whether the request was done.
+    pub fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::TimedOut(_) => true,
+            // A gateway in between has given up; the JobManager may not have.
+            Self::Status { status, .. } => matches!(status, 502 | 504),
+            _ => false,
         }
-        tokio::time::sleep(pause).await;
-        metrics = get(transport, PATH).await?;
     }
-    // -1 stands for no limit.
-    let bytes = |end: &str| metrics.iter().find(|metric| metric.id.ends_with(end))?.value.parse().ok();
-    Ok(Memory {
-        heap_used_bytes: bytes("Heap.Used"),
-        heap_max_bytes: bytes("Heap.Max"),
-        metaspace_used_bytes: bytes("Metaspace.Used"),
-        metaspace_max_bytes: bytes("Metaspace.Max"),
-    })
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: 404, .. })
+    }
 }
 
-async fn get<T: for<'de> Deserialize<'de>>(transport: &impl Transport, path: &str) -> Result<T, RestError> {
-    let (status, body) =
-        tokio::time::timeout(TIMEOUT, transport.get(path)).await.map_err(|_| RestError::TimedOut)??;
-    if status != 200 {
-        let body = String::from_utf8_lossy(&body).lines().next().unwrap_or_default().to_owned();
-        return Err(RestError::Status { status, body });
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+async fn get<T: for<'de> Deserialize<'de>>(
+    transport: &impl Transport,
+    path: impl Into<String>,
+) -> Result<T, RestError> {
+    ask(transport, Request::get(path), TIMEOUT).await
+}
+
+/// Sends `request` and reads its answer, for at most `patience`.
+async fn ask<T: for<'de> Deserialize<'de>>(
+    transport: &impl Transport,
+    request: Request,
+    patience: Duration,
+) -> Result<T, RestError> {
+    let answer = tokio::time::timeout(patience, transport.send(request));
+    let Answer { status, body, .. } = answer.await.map_err(|_| RestError::TimedOut(patience))??;
+    if !(200..300).contains(&status) {
+        return Err(RestError::Status { status, errors: errors_of(&body) });
     }
-    serde_json::from_slice(&body).map_err(|error| RestError::Answer(error.to_string()))
+    // Some answers are empty.
+    let body = if body.is_empty() { b"{}" } else { &body[..] };
+    serde_json::from_slice(body).map_err(|error| RestError::Answer(error.to_string()))
+}
+
+/// What an answer says of its error: Flink's `{"errors": [...]}`, else its text.
+fn errors_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Errors {
+        errors: Vec<String>,
+    }
+    match serde_json::from_slice::<Errors>(body) {
+        Ok(Errors { errors }) => errors.join("\n"),
+        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+    }
+}
+
+/// A transport that plays recorded answers, for tests.
+#[cfg(test)]
+pub mod played {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    use super::{Answer, Body, Request, RestError, Transport};
+
+    /// Answers in their order, and notes what was asked.
+    #[derive(Default)]
+    pub struct Played {
+        answers: RefCell<VecDeque<Result<Answer, RestError>>>,
+        asked: RefCell<Vec<String>>,
+    }
+
+    impl Played {
+        pub fn of(status: u16, body: &str) -> Self {
+            Self::default().then(status, body)
+        }
+
+        pub fn then(self, status: u16, body: &str) -> Self {
+            self.answers.borrow_mut().push_back(Ok(Answer {
+                status,
+                body: body.as_bytes().to_vec(),
+                location: None,
+            }));
+            self
+        }
+
+        pub fn fails(self, error: RestError) -> Self {
+            self.answers.borrow_mut().push_back(Err(error));
+            self
+        }
+
+        /// As `POST /jars/upload BODY`.
+        pub fn asked(&self) -> Vec<String> {
+            self.asked.borrow().clone()
+        }
+    }
+
+    impl Transport for Played {
+        async fn send(&self, request: Request) -> Result<Answer, RestError> {
+            let body = match &request.body {
+                Body::Empty => String::new(),
+                Body::Json(json) => format!(" {}", String::from_utf8_lossy(json)),
+                Body::Jar(jar) => format!(" {jar:?}"),
+            };
+            self.asked.borrow_mut().push(format!("{} {}{body}", request.method, request.path));
+            self.answers.borrow_mut().pop_front().expect("an answer for every request")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Fixed(u16, &'static str);
-
-    impl Transport for Fixed {
-        async fn get(&self, _path: &str) -> Result<(u16, Vec<u8>), RestError> {
-            Ok((self.0, self.1.as_bytes().to_vec()))
-        }
-    }
-
-    #[tokio::test]
-    async fn reads_the_overview_of_1_10_and_of_2_3() {
-        let old = r#"{"taskmanagers":1,"slots-total":2,"slots-available":1,"jobs-running":1,"jobs-finished":0,
-            "jobs-cancelled":0,"jobs-failed":0,"flink-version":"1.10.3","flink-commit":"9db0dbf"}"#;
-        let new = r#"{"taskmanagers":0,"slots-total":0,"slots-available":0,"jobs-running":0,"jobs-finished":0,
-            "jobs-cancelled":0,"jobs-failed":0,"slots-free-and-blocked":0,"flink-version":"2.3.0","flink-commit":"x"}"#;
-        let read = overview(&Fixed(200, old)).await.expect("1.10");
-        assert_eq!((read.version.as_str(), read.slots_total, read.jobs_running), ("1.10.3", 2, 1));
-        assert_eq!(overview(&Fixed(200, new)).await.expect("2.3").version, "2.3.0");
-    }
-
-    #[tokio::test]
-    async fn reads_taskmanagers_jobs_and_memory() {
-        let body = r#"{"taskmanagers":[{"id":"roc-taskmanager-1-1","path":"pekko.tcp://x","dataPort":1,
-            "slotsNumber":2,"freeSlots":1,"timeSinceLastHeartbeat":0,"hardware":{}}]}"#;
-        let read = taskmanagers(&Fixed(200, body)).await.expect("taskmanagers");
-        assert_eq!((read[0].slots, read[0].slots_free), (2, 1));
-
-        let tasks = r#"{"total":2,"created":0,"scheduled":1,"running":1}"#;
-        let job = |id: &str, state: &str, start: i64| {
-            format!(
-                r#"{{"jid":"{id}","name":"n","state":"{state}","start-time":{start},"end-time":-1,"duration":5,"last-modification":1,"tasks":{tasks}}}"#
-            )
-        };
-        let body = format!(
-            r#"{{"jobs":[{},{},{}]}}"#,
-            job("a", "FINISHED", 9),
-            job("b", "RUNNING", 1),
-            job("c", "RESTARTING", 2)
-        );
-        let read = jobs(&Fixed(200, Box::leak(body.into_boxed_str()))).await.expect("jobs");
-        assert_eq!(read.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
-        assert_eq!((read[0].tasks_running, read[0].tasks_total), (1, 2));
-
-        let body = r#"[{"id":"Status.JVM.Memory.Heap.Used","value":"94371840"},{"id":"Status.JVM.Memory.Heap.Max","value":"469762048"}]"#;
-        let read = memory(&Fixed(200, body)).await.expect("memory");
+    #[test]
+    fn errors_are_read_in_flinks_form_and_in_any_other() {
         assert_eq!(
-            read,
-            Memory {
-                heap_used_bytes: Some(94_371_840),
-                heap_max_bytes: Some(469_762_048),
-                ..Memory::default()
-            }
+            errors_of(br#"{"errors":["Internal server error.","<Exception"]}"#),
+            "Internal server error.\n<Exception"
         );
+        assert_eq!(errors_of(b"no endpoints available\n"), "no endpoints available");
     }
 
-    #[tokio::test]
-    async fn anything_else_is_no_overview() {
-        let error = |status, body| async move {
-            overview(&Fixed(status, body)).await.expect_err("error").to_string()
-        };
-        assert_eq!(
-            error(503, "Service temporarily unavailable\nmore").await,
-            "HTTP 503: Service temporarily unavailable"
-        );
-        assert!(error(200, "<html>").await.starts_with("an answer that is not Flink's"));
+    #[test]
+    fn only_what_may_be_sent_twice_is() {
+        assert!(Request::get("/jobs").again().is_some());
+        assert!(Request::json(Method::POST, "/jars/x/run", &Value::Null).again().is_none());
     }
 }

@@ -83,6 +83,7 @@ pub struct Pod {
     pub restarts: i32,
     /// The container's port for REST.
     pub rest_port: Option<u16>,
+    pub ip: Option<String>,
     /// Log of the last run that ended, read once there is one.
     pub last_log: Option<String>,
 }

@@ -4,6 +4,7 @@
 
 pub mod evidence;
 pub mod finding;
+pub mod job;
 pub mod session;
 pub mod status;
 pub mod surroundings;
@@ -11,6 +12,7 @@ pub mod table;
 
 pub use evidence::Evidence;
 pub use finding::Finding;
+pub use job::JobView;
 pub use session::SessionView;
 pub use surroundings::Surroundings;
 pub use table::TableView;

@@ -156,11 +156,11 @@ pub struct Event {
     pub count: u32,
 }
 
-fn time<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn time<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.to_string()).serialize(serializer)
 }
 
-fn known<T: Serialize, S: Serializer>(part: &Part<T>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn known<T: Serialize, S: Serializer>(part: &Part<T>, serializer: S) -> Result<S::Ok, S::Error> {
     part.known().serialize(serializer)
 }
 

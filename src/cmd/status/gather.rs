@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::verdict;
 use crate::app::rest::{self, Details};
 use crate::app::{App, CommandError};
-use crate::cluster::{Cluster, Config, Look};
+use crate::cluster::{Cluster, Look, SessionConfig};
 use crate::diagnosis;
 use crate::model::evidence::{Evidence, Pod, Rest};
 use crate::model::status::{Event, HighAvailability, JobManager, Part, SessionStatus, Setting};
@@ -28,7 +28,7 @@ pub async fn status(
     let findings = diagnosis::findings(&evidence);
     let version = version(&session, &evidence);
     let config = match config {
-        Part::Known(Config { settings: Some(settings), high_availability }) => {
+        Part::Known(SessionConfig { settings: Some(settings), high_availability }) => {
             Part::Known((settings, high_availability))
         }
         Part::Known(_) => Part::Unknown(format!("there is no configmap/{}", name.config_map())),

@@ -1,4 +1,4 @@
-//! The way to a JobManager's REST: a stream to its pod, else the API server's proxy.
+//! What `create`, `ls` and `status` ask a session, each for as long as they can wait.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, ClusterError};
-use crate::flink::{self, RestError, Transport, stream};
+use super::{DEFAULT_PORT, SessionRest};
+use crate::cluster::Cluster;
+use crate::flink::{self, RestError};
 use crate::model::SessionView;
-use crate::model::evidence::{Evidence, Overview, Pod, Rest};
+use crate::model::evidence::{Evidence, Overview, Rest};
 use crate::model::status::{Job, Memory, Part, TaskManager};
 
 /// Between two tries of a REST that does not answer yet.
@@ -20,64 +21,13 @@ const POLL: Duration = Duration::from_millis(200);
 /// keep a later one from being answered.
 const AT_ONCE: usize = 12;
 
-/// `rest.port` of every Flink, unless it is set.
-pub const DEFAULT_PORT: u16 = 8081;
-
-/// REST of one JobManager pod.
-struct PodRest<'a> {
-    cluster: &'a Cluster,
-    namespace: &'a str,
-    pod: &'a str,
-    port: u16,
-}
-
-impl<'a> PodRest<'a> {
-    /// REST of the newest JobManager that is ready.
-    fn of(cluster: &'a Cluster, evidence: &'a Evidence) -> Option<Self> {
-        let Pod { name, rest_port, .. } =
-            evidence.jobmanagers.iter().rev().find(|pod| pod.ready && !pod.deleting)?;
-        Some(Self {
-            cluster,
-            namespace: &evidence.namespace,
-            pod: name,
-            port: rest_port.unwrap_or(DEFAULT_PORT),
-        })
-    }
-}
-
-impl Transport for PodRest<'_> {
-    async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), RestError> {
-        match self.cluster.pod_port(self.namespace, self.pod, self.port).open().await {
-            Ok(opened) => stream::get(opened, path).await,
-            // Users who may not forward ports may have the proxy.
-            Err(error) if error.is_forbidden() => {
-                let proxied = self.cluster.proxied_get(self.namespace, self.pod, self.port, path).await;
-                match proxied {
-                    Ok((403, _)) => Err(RestError::Forbidden(error.to_string())),
-                    Ok(answer) => Ok(answer),
-                    Err(error) => Err(sort(&error)),
-                }
-            }
-            Err(error) => Err(sort(&error)),
-        }
-    }
-}
-
-fn sort(error: &ClusterError) -> RestError {
-    if error.is_forbidden() {
-        RestError::Forbidden(error.to_string())
-    } else {
-        RestError::Unreachable(error.to_string())
-    }
-}
-
 /// Asks the newest ready JobManager of `evidence` for its overview, again and again for at most
 /// `patience`.
 ///
 /// A JobManager that is just starting may take a request and leave it for seconds, while a later
 /// one is answered at once: so the next goes out while the earlier ones are still waited for.
 pub async fn ask(cluster: &Cluster, evidence: &Evidence, patience: Duration) -> Rest {
-    match PodRest::of(cluster, evidence) {
+    match SessionRest::newest(cluster, evidence) {
         Some(rest) => poll(|| flink::overview(&rest), patience, AfterError::AskAgain).await,
         None => Rest::NotAsked,
     }
@@ -102,7 +52,7 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Asks for the overview, and takes a refusal for the answer. Only what hangs is asked again.
 pub async fn ask_once(cluster: &Cluster, evidence: &Evidence) -> Rest {
-    match PodRest::of(cluster, evidence) {
+    match SessionRest::newest(cluster, evidence) {
         Some(rest) => poll(|| flink::overview(&rest), STATUS_PATIENCE, AfterError::GiveUp).await,
         None => Rest::NotAsked,
     }
@@ -119,7 +69,7 @@ pub async fn ask_details(cluster: &Cluster, evidence: &Evidence) -> (Rest, Detai
             Some(hidden.unwrap_or("no JobManager pod is ready").to_owned())
         }
     };
-    let details = match (PodRest::of(cluster, evidence), why) {
+    let details = match (SessionRest::newest(cluster, evidence), why) {
         (Some(rest), None) => {
             let (memory, taskmanagers, jobs) = tokio::join!(
                 within(flink::memory(&rest)),
@@ -161,7 +111,7 @@ pub async fn add_loads(cluster: &Cluster, sessions: &mut [SessionView]) {
         futures::stream::iter(sessions.iter_mut()).for_each_concurrent(SESSIONS_AT_ONCE, async |session| {
             let Some(pod) = session.jobmanager_pod.clone() else { return };
             let port = session.rest_port.unwrap_or(DEFAULT_PORT);
-            let rest = PodRest { cluster, namespace: &session.namespace.clone(), pod: &pod, port };
+            let rest = SessionRest::at_pod(cluster.pod_port(&session.namespace, &pod, port));
             match tokio::time::timeout(SESSION_PATIENCE, flink::overview(&rest)).await {
                 Ok(Ok(overview)) => {
                     session.load = Some(overview.load());
@@ -182,7 +132,7 @@ where
     let end = Instant::now() + patience;
     let mut next = Instant::now();
     let mut tries = FuturesUnordered::new();
-    let mut last = Rest::Down(RestError::TimedOut.to_string());
+    let mut last = Rest::Down(RestError::TimedOut(patience).to_string());
     loop {
         let may_start = tries.len() < AT_ONCE && next < end;
         tokio::select! {

@@ -1,0 +1,327 @@
+//! The way to a session's REST.
+//!
+//! It leads through a port that is forwarded to the JobManager's pod, in this process and without a
+//! port of this machine; through the API server's proxy where that is forbidden; or straight to an
+//! address. A connection is kept for the questions that follow. What may not be done twice travels on
+//! a connection of its own, so that it is known whether it has left.
+
+mod asked;
+mod refind;
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use http::Method;
+
+use crate::cluster::{Cluster, ClusterError, Forwarded, PodPort};
+use crate::flink::address::Address;
+use crate::flink::connection::{Connection, Route};
+use crate::flink::tls::{Check, Pem, Tls, TlsError};
+use crate::flink::{Answer, Body, Request, RestError, Transport};
+use crate::model::evidence::Evidence;
+
+pub use asked::{Details, add_loads, ask, ask_details, ask_once};
+pub use refind::{Found, find};
+
+/// `rest.port` of every Flink, unless it is set.
+pub const DEFAULT_PORT: u16 = 8081;
+
+/// Before a question is asked again. A JobManager that restarts takes longer; who waits for one has a
+/// deadline of their own.
+const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
+
+/// REST of one session. For one task: requests at the same time take a connection each.
+pub struct SessionRest {
+    way: Way,
+    /// Kept for the next question.
+    kept: RefCell<Option<Connection>>,
+    pem: Pem,
+    /// Questions that get lost are asked again.
+    asks_again: bool,
+}
+
+enum Way {
+    Address(Address),
+    Pod(PodWay),
+}
+
+/// The JobManager's pod, and how to find it anew.
+struct PodWay {
+    /// None after a cut: the pod may have moved.
+    port: RefCell<Option<PodPort>>,
+    finder: Option<refind::Finder>,
+    /// REST has said that it wants TLS (`RedirectingSslHandler`).
+    speaks_tls: Cell<bool>,
+    /// Ports may not be forwarded.
+    is_forbidden: Cell<bool>,
+}
+
+/// One connection, just opened.
+struct Opened {
+    connection: Connection,
+    /// Of a forwarded port.
+    forwarded: Option<Forwarded<()>>,
+}
+
+impl SessionRest {
+    pub fn at_address(address: Address, pem: Pem) -> Self {
+        Self { way: Way::Address(address), kept: RefCell::default(), pem, asks_again: true }
+    }
+
+    /// REST of one pod, asked once.
+    pub fn at_pod(port: PodPort) -> Self {
+        let way = PodWay {
+            port: RefCell::new(Some(port)),
+            finder: None,
+            speaks_tls: Cell::new(false),
+            is_forbidden: Cell::new(false),
+        };
+        Self { way: Way::Pod(way), kept: RefCell::default(), pem: Pem::default(), asks_again: false }
+    }
+
+    /// REST of the newest JobManager of `evidence` that is ready, asked once.
+    pub fn newest(cluster: &Cluster, evidence: &Evidence) -> Option<Self> {
+        refind::newest(cluster, evidence).map(Self::at_pod)
+    }
+
+    /// REST of a session that was [found](find), wherever its JobManager goes.
+    pub fn of(found: &Found, port: PodPort, pem: Pem) -> Self {
+        let mut rest = Self::at_pod(port);
+        if let Way::Pod(way) = &mut rest.way {
+            way.finder = Some(found.finder.clone());
+        }
+        Self { pem, asks_again: true, ..rest }
+    }
+
+    /// The port of the pod that is spoken to now; none at an address.
+    pub async fn port(&self) -> Result<Option<PodPort>, RestError> {
+        match &self.way {
+            Way::Address(_) => Ok(None),
+            Way::Pod(way) => way.port().await.map(Some),
+        }
+    }
+
+    /// Forgets where the JobManager was: it is looked for before the next request.
+    pub fn forget(&self) {
+        self.kept.borrow_mut().take();
+        if let Way::Pod(way) = &self.way {
+            way.forget();
+        }
+    }
+
+    /// True where REST wants TLS, as far as an answer has told.
+    pub fn speaks_tls(&self) -> bool {
+        match &self.way {
+            Way::Address(address) => address.is_https,
+            Way::Pod(way) => way.speaks_tls.get(),
+        }
+    }
+
+    async fn send_once(&self, request: Request, is_question: bool) -> Result<Answer, RestError> {
+        if let Way::Pod(way) = &self.way {
+            if way.is_forbidden.get() && !matches!(request.body, Body::Jar(_)) {
+                return way.proxied(request).await;
+            }
+            if matches!(request.body, Body::Jar(_))
+                && let Some(mut connection) = way.direct().await?
+            {
+                return connection.send(request).await;
+            }
+        }
+        let kept = self.kept.borrow_mut().take().filter(|kept| is_question && kept.is_open());
+        if let Some(mut connection) = kept {
+            let answer = connection.send(request).await;
+            self.keep(connection, answer.is_ok());
+            return answer;
+        }
+        let opened = match self.open().await {
+            Err(RestError::Forbidden(why)) => match &self.way {
+                // Users who may not forward ports may have the proxy.
+                Way::Pod(way) if !matches!(request.body, Body::Jar(_)) => {
+                    way.is_forbidden.set(true);
+                    return way.proxied(request).await.map_err(|error| match error {
+                        RestError::Forbidden(_) => RestError::Forbidden(why),
+                        error => error,
+                    });
+                }
+                _ => return Err(RestError::Forbidden(why)),
+            },
+            opened => opened?,
+        };
+        let Opened { mut connection, forwarded } = opened;
+        let answer = match connection.send(request).await {
+            Err(RestError::Lost(why)) => Err(refused(why, forwarded).await),
+            answer => answer,
+        };
+        self.keep(connection, answer.is_ok());
+        answer
+    }
+
+    fn keep(&self, connection: Connection, is_well: bool) {
+        if is_well && connection.is_open() {
+            *self.kept.borrow_mut() = Some(connection);
+        }
+    }
+
+    async fn open(&self) -> Result<Opened, RestError> {
+        match &self.way {
+            Way::Address(address) => {
+                let mut stream = address.connect().await?;
+                if address.is_https {
+                    let tls = Tls::new(&self.pem, Check::Host).map_err(unusable)?;
+                    stream = tls.over(stream, address.host()).await?;
+                }
+                let connection = Connection::open(stream, address.route()).await?;
+                Ok(Opened { connection, forwarded: None })
+            }
+            Way::Pod(way) => {
+                let port = way.port().await?;
+                let opened = port.open().await.map_err(|error| {
+                    way.forget();
+                    sort(&error)
+                });
+                let (stream, forwarded) = opened?.split();
+                let route = Route { host: "localhost".to_owned(), ..Route::default() };
+                let connection = if way.speaks_tls.get() {
+                    let tls = Tls::new(&self.pem, Check::Pod).map_err(unusable)?;
+                    Connection::open(tls.over(Box::new(stream), "localhost").await?, route).await?
+                } else {
+                    Connection::open(Box::new(stream), route).await?
+                };
+                Ok(Opened { connection, forwarded: Some(forwarded) })
+            }
+        }
+    }
+
+    /// Takes a redirect to https for what it is: REST speaks TLS here. True when that is news.
+    fn learns_tls(&self, answer: &Answer) -> bool {
+        let redirects = (300..400).contains(&answer.status)
+            && answer.location.as_deref().is_some_and(|location| location.starts_with("https://"));
+        match &self.way {
+            Way::Pod(way) if redirects => {
+                self.kept.borrow_mut().take();
+                !way.speaks_tls.replace(true)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Transport for SessionRest {
+    async fn send(&self, request: Request) -> Result<Answer, RestError> {
+        let Some(question) = request.again() else {
+            let answer = self.send_once(request, false).await;
+            if answer.is_err() {
+                self.forget();
+            }
+            return answer;
+        };
+        let mut pauses = AGAIN.iter().filter(|_| self.asks_again);
+        loop {
+            let asked = question.again().unwrap_or_else(|| Request::get("/"));
+            let why = match self.send_once(asked, true).await {
+                Ok(answer) if self.learns_tls(&answer) => continue,
+                Err(error @ (RestError::Unreachable(_) | RestError::Lost(_))) => error,
+                answer => return answer,
+            };
+            self.forget();
+            let Some(pause) = pauses.next() else { return Err(why) };
+            tracing::debug!(error = %why, "asking REST again");
+            tokio::time::sleep(*pause).await;
+        }
+    }
+}
+
+impl PodWay {
+    async fn port(&self) -> Result<PodPort, RestError> {
+        if let Some(port) = &*self.port.borrow() {
+            return Ok(port.clone());
+        }
+        let Some(finder) = &self.finder else {
+            return Err(RestError::Unreachable("the JobManager's pod is gone".to_owned()));
+        };
+        let found = finder.find().await.map_err(|error| sort(&error))?;
+        let port =
+            found.port.ok_or_else(|| RestError::Unreachable("no JobManager pod is ready".to_owned()))?;
+        *self.port.borrow_mut() = Some(port.clone());
+        Ok(port)
+    }
+
+    fn forget(&self) {
+        if self.finder.is_some() {
+            self.port.borrow_mut().take();
+        }
+    }
+
+    async fn proxied(&self, request: Request) -> Result<Answer, RestError> {
+        let port = self.port().await?;
+        let is_get = request.method == Method::GET;
+        let json = match request.body {
+            Body::Json(json) => json,
+            _ => Vec::new(),
+        };
+        let tls = self.speaks_tls.get();
+        match port.proxied(tls, request.method, &request.path, json).await {
+            Ok((403, body)) => {
+                // Flink refuses nobody: this is the API server's word.
+                Err(RestError::Forbidden(String::from_utf8_lossy(&body).into_owned()))
+            }
+            // In the API server's words, "error trying to reach service".
+            Ok((503, body)) => Err(RestError::Unreachable(String::from_utf8_lossy(&body).trim().to_owned())),
+            Ok((status, body)) => Ok(Answer { status, body, location: None }),
+            Err(error) => Err(match sort(&error) {
+                RestError::Unreachable(why) if !is_get => RestError::Lost(why),
+                error => error,
+            }),
+        }
+    }
+
+    /// The fastest way for a large body, where it is open to this user and REST speaks plainly.
+    async fn direct(&self) -> Result<Option<Connection>, RestError> {
+        let port = self.port().await?;
+        if self.speaks_tls.get() || !port.may_proxy().await {
+            return Ok(None);
+        }
+        let direct = match port.direct().await {
+            Ok(Some(direct)) => direct,
+            Ok(None) => return Ok(None),
+            // A forwarded port may yet be had.
+            Err(error) => {
+                tracing::debug!(%error, "no connection of its own to the API server");
+                return Ok(None);
+            }
+        };
+        let route = Route {
+            host: direct.host,
+            prefix: direct.prefix + &port.proxy_path(false),
+            headers: direct.headers,
+        };
+        Connection::open(Box::new(direct.stream), route).await.map(Some)
+    }
+}
+
+/// Nothing listened on the port: the request has not arrived anywhere.
+async fn refused(why: String, forwarded: Option<Forwarded<()>>) -> RestError {
+    let refusal = match forwarded {
+        Some(forwarded) => forwarded.refusal().await,
+        None => None,
+    };
+    match refusal {
+        Some(refusal) if refusal.contains("refused") || refusal.contains("failed to connect") => {
+            RestError::Unreachable("nothing listens on REST's port yet, or any more".to_owned())
+        }
+        _ => RestError::Lost(why),
+    }
+}
+
+fn unusable(error: TlsError) -> RestError {
+    RestError::Unreachable(error.to_string())
+}
+
+fn sort(error: &ClusterError) -> RestError {
+    if error.is_forbidden() {
+        RestError::Forbidden(error.to_string())
+    } else {
+        RestError::Unreachable(error.to_string())
+    }
+}

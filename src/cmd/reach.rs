@@ -1,0 +1,190 @@
+//! How a command reaches the REST of a session, and what it says when it cannot.
+
+use std::path::PathBuf;
+
+use super::ls::{not_found, not_found_among};
+use crate::app::rest::{self, SessionRest};
+use crate::app::{App, CommandError};
+use crate::cluster::Cluster;
+use crate::diagnosis::{self, cause};
+use crate::exit::Exit;
+use crate::flink::address::Address;
+use crate::flink::dialect::Dialect;
+use crate::flink::tls::Pem;
+use crate::flink::{self, RestError};
+use crate::model::Evidence;
+use crate::session::{FlinkVersion, SessionName};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "REST")]
+pub struct RestArgs {
+    /// Address of the session's REST, such as that of an ingress [default: a port forwarded to its JobManager]
+    #[arg(long, value_name = "URL")]
+    address: Option<Address>,
+
+    /// File with the certificate authority of a REST that speaks TLS
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    rest_certificate_authority: Option<PathBuf>,
+
+    /// File with the client's certificate, for a REST that asks for one
+    #[arg(long, value_name = "FILE", hide_short_help = true, requires = "rest_client_key")]
+    rest_client_certificate: Option<PathBuf>,
+
+    /// File with the client's key
+    #[arg(long, value_name = "FILE", hide_short_help = true, requires = "rest_client_certificate")]
+    rest_client_key: Option<PathBuf>,
+}
+
+/// A session whose REST has answered.
+pub struct Reached {
+    pub name: SessionName,
+    pub rest: SessionRest,
+    pub version: FlinkVersion,
+    /// None where an address was given: then nothing is known of Kubernetes.
+    pub cluster: Option<Cluster>,
+    /// The address that was given.
+    pub address: Option<Address>,
+    /// What a command in a hint needs to reach the same session, with a space in front.
+    pub flags: String,
+}
+
+impl Reached {
+    pub fn dialect(&self) -> Dialect {
+        Dialect::of(self.version)
+    }
+
+    /// What REST said instead of doing what was asked.
+    pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
+        let told = match error {
+            RestError::Status { errors, .. } => {
+                let cause = cause::deepest(errors);
+                let first = errors.lines().next().unwrap_or_default();
+                CommandError::new(Exit::Error, doing).because(cause.unwrap_or_else(|| first.to_owned()))
+            }
+            RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
+                CommandError::new(Exit::Error, doing)
+                    .because(error.to_string())
+                    .hint(format!("kubectl flink status {}{}", self.name, self.flags))
+            }
+            RestError::Forbidden(_) => CommandError::new(Exit::Error, doing)
+                .because(error.to_string())
+                .hint("kubectl auth can-i create pods --subresource=portforward"),
+            RestError::Answer(_) | RestError::File(_) => {
+                CommandError::new(Exit::Error, doing).because(error.to_string())
+            }
+        };
+        if matches!(error, RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_)) {
+            told.transient()
+        } else {
+            told
+        }
+    }
+}
+
+/// Finds session `name` and asks its REST who it is.
+pub async fn session(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
+    let name = SessionName::existing(name)?;
+    let pem = args.pem(app)?;
+    let (rest, cluster) = match &args.address {
+        Some(address) => (SessionRest::at_address(address.clone(), pem), None),
+        None => {
+            let cluster = app.cluster().await?;
+            let found = rest::find(&cluster, &name).await?;
+            let Some(port) = found.port.clone() else {
+                return Err(nobody(&name, &found.evidence, &cluster));
+            };
+            (SessionRest::of(&found, port, pem), Some(cluster))
+        }
+    };
+    let reached = Reached {
+        name,
+        rest,
+        version: FlinkVersion { major: 0, minor: 0, patch: None },
+        flags: args.flags(cluster.as_ref(), app),
+        cluster,
+        address: args.address.clone(),
+    };
+    let place = match &args.address {
+        Some(address) => address.to_string(),
+        None => format!("session {}", reached.name),
+    };
+    let overview = flink::overview(&reached.rest).await;
+    let overview =
+        overview.map_err(|error| reached.error(&error, format!("REST of {place} does not answer")))?;
+    let version = version(&overview.version).ok_or_else(|| {
+        let what = format!("REST of {place} says that it is Flink {:?}", overview.version);
+        CommandError::new(Exit::Error, what).because("that is no version this program knows")
+    })?;
+    Ok(Reached { version, ..reached })
+}
+
+/// Distributors add to the number, as in `1.20.0-csa1`.
+fn version(text: &str) -> Option<FlinkVersion> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+/// Why a session that is there, or is not, takes no requests.
+fn nobody(name: &SessionName, evidence: &Evidence, cluster: &Cluster) -> CommandError {
+    let hidden = evidence.why_pods_are_unknown();
+    if evidence.deployment.is_none() && evidence.jobmanagers.is_empty() {
+        return match &evidence.unreadable[..] {
+            [] if evidence.bootstrap.is_none() => not_found(name, cluster.namespace()),
+            [] => CommandError::new(Exit::Error, format!("session {name} is just being made"))
+                .hint(format!("kubectl flink status {name}{} --wait", cluster.full_scope())),
+            unreadable => not_found_among(name, cluster.namespace(), unreadable),
+        };
+    }
+    let what = format!("session {name} takes no requests");
+    if let Some(finding) = diagnosis::findings(evidence).first() {
+        return CommandError::from_finding(Exit::Error, what, finding);
+    }
+    CommandError::new(Exit::Error, what)
+        .because(hidden.unwrap_or("no JobManager pod is ready").to_owned())
+        .hint(format!("kubectl flink status {name}{} --wait", cluster.full_scope()))
+}
+
+impl RestArgs {
+    fn pem(&self, app: &App) -> Result<Pem, CommandError> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => app.read(path).map(|text| Some(text.into_bytes())),
+            None => Ok(None),
+        };
+        let certificate = read(&self.rest_client_certificate)?;
+        let key = read(&self.rest_client_key)?;
+        Ok(Pem { authority: read(&self.rest_certificate_authority)?, identity: certificate.zip(key) })
+    }
+
+    fn flags(&self, cluster: Option<&Cluster>, app: &App) -> String {
+        let files = [
+            ("--rest-certificate-authority", &self.rest_certificate_authority),
+            ("--rest-client-certificate", &self.rest_client_certificate),
+            ("--rest-client-key", &self.rest_client_key),
+        ];
+        let mut flags = match (cluster, &self.address) {
+            (Some(_), _) => app.scope_flags(),
+            (None, Some(address)) => format!(" --address {address}"),
+            (None, None) => String::new(),
+        };
+        for (flag, file) in files {
+            if let Some(file) = file {
+                flags += &format!(" {flag} {}", file.display());
+            }
+        }
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distributors_version_is_that_of_flink() {
+        let read = |text| version(text).map(|version| version.to_string());
+        assert_eq!(read("1.20.5").as_deref(), Some("1.20.5"));
+        assert_eq!(read("1.20.0-csa1.24.0").as_deref(), Some("1.20.0"));
+        assert_eq!(read("2.4-SNAPSHOT").as_deref(), Some("2.4"));
+        assert_eq!(read("DeadBeef"), None);
+    }
+}

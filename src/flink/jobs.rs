@@ -1,0 +1,358 @@
+//! Jobs: listed, looked at, cancelled.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Body, Request, RestError, TIMEOUT, Transport, ask, get};
+use crate::model::job::{
+    Backpressure, Checkpoint, Checkpoints, FailedCheckpoint, JobDetails, JobException, Vertex,
+};
+use crate::model::status::{Job, Part};
+
+/// `GET /jobs/overview`: running jobs first, then the latest.
+pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
+    #[derive(Deserialize)]
+    struct Jobs {
+        jobs: Vec<Of>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Of {
+        jid: String,
+        name: String,
+        state: String,
+        start_time: i64,
+        /// Negative when the clock was set back.
+        duration: i64,
+        tasks: Tasks,
+    }
+    #[derive(Deserialize)]
+    struct Tasks {
+        total: u32,
+        running: u32,
+    }
+    let jobs: Jobs = get(transport, "/jobs/overview").await?;
+    let mut jobs: Vec<Job> = jobs
+        .jobs
+        .into_iter()
+        .map(|of| Job {
+            id: of.jid,
+            name: of.name,
+            state: of.state,
+            tasks_running: of.tasks.running,
+            tasks_total: of.tasks.total,
+            started_at: at(of.start_time),
+            duration_milliseconds: not_negative(of.duration),
+        })
+        .collect();
+    jobs.sort_by_key(|job| (!job.is_alive(), Reverse(job.started_at)));
+    Ok(jobs)
+}
+
+/// `GET /jobs/:jobid`, without checkpoints, exceptions and backpressure, which are asked for apart.
+/// None when the session knows no such job.
+pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Of {
+        jid: String,
+        name: String,
+        state: String,
+        start_time: i64,
+        duration: i64,
+        vertices: Vec<OfVertex>,
+    }
+    #[derive(Deserialize)]
+    struct OfVertex {
+        id: String,
+        name: String,
+        parallelism: u32,
+        status: String,
+        duration: i64,
+        /// By state, in capitals.
+        tasks: BTreeMap<String, u32>,
+        metrics: BTreeMap<String, Value>,
+    }
+    let of: Of = match get(transport, format!("/jobs/{id}")).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        answer => answer?,
+    };
+    let running = |vertex: &OfVertex| vertex.tasks.get("RUNNING").copied().unwrap_or(0);
+    let job = Job {
+        id: of.jid,
+        name: of.name,
+        state: of.state,
+        tasks_running: of.vertices.iter().map(running).sum(),
+        tasks_total: of.vertices.iter().map(|vertex| vertex.parallelism).sum(),
+        started_at: at(of.start_time),
+        duration_milliseconds: not_negative(of.duration),
+    };
+    let vertex = |vertex: OfVertex| {
+        let records = |key: &str| vertex.metrics.get(key).and_then(Value::as_u64).unwrap_or(0);
+        Vertex {
+            parallelism: vertex.parallelism,
+            tasks_running: running(&vertex),
+            duration_milliseconds: not_negative(vertex.duration),
+            read_records: records("read-records"),
+            write_records: records("write-records"),
+            backpressure: None,
+            id: vertex.id,
+            name: vertex.name,
+            state: vertex.status,
+        }
+    };
+    let nobody_asked = || "nobody asked".to_owned();
+    let details = JobDetails {
+        vertices: of.vertices.into_iter().map(vertex).collect(),
+        checkpoints: Part::Unknown(nobody_asked()),
+        exceptions: Part::Unknown(nobody_asked()),
+    };
+    Ok(Some((job, details)))
+}
+
+#[derive(Deserialize)]
+struct OfCheckpoint {
+    id: u64,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    is_savepoint: bool,
+    trigger_timestamp: Option<i64>,
+    end_to_end_duration: Option<i64>,
+    state_size: Option<u64>,
+    external_path: Option<String>,
+    failure_message: Option<String>,
+}
+
+impl OfCheckpoint {
+    fn checkpoint(self) -> Checkpoint {
+        // Kept nowhere: `<checkpoint-not-externally-addressable>`.
+        let path = self.external_path.filter(|path| !path.starts_with('<'));
+        Checkpoint {
+            id: self.id,
+            triggered_at: self.trigger_timestamp.and_then(at),
+            duration_milliseconds: not_negative(self.end_to_end_duration.unwrap_or(0)),
+            size_bytes: self.state_size.unwrap_or(0),
+            path,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OfCheckpoints {
+    counts: Counts,
+    latest: Latest,
+    #[serde(default)]
+    history: Vec<OfCheckpoint>,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    completed: u64,
+    in_progress: u64,
+    failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Latest {
+    completed: Option<OfCheckpoint>,
+    savepoint: Option<OfCheckpoint>,
+    failed: Option<OfCheckpoint>,
+    restored: Option<OfCheckpoint>,
+}
+
+/// `GET /jobs/:jobid/checkpoints`: savepoints are among them.
+pub async fn checkpoints(transport: &impl Transport, id: &str) -> Result<Checkpoints, RestError> {
+    let OfCheckpoints { counts, latest, .. } = get(transport, format!("/jobs/{id}/checkpoints")).await?;
+    Ok(Checkpoints {
+        completed: counts.completed,
+        in_progress: counts.in_progress,
+        failed: counts.failed,
+        last: latest.completed.map(OfCheckpoint::checkpoint),
+        last_savepoint: latest.savepoint.map(OfCheckpoint::checkpoint),
+        last_failure: latest.failed.map(|failed| FailedCheckpoint {
+            triggered_at: failed.trigger_timestamp.and_then(at),
+            message: failed.failure_message.unwrap_or_else(|| "for no reason that Flink tells".to_owned()),
+        }),
+        restored_from: latest.restored.and_then(|restored| restored.external_path),
+    })
+}
+
+/// A savepoint in the history of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub id: u64,
+    pub state: RecordedState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordedState {
+    InProgress,
+    Completed(String),
+    Failed(String),
+}
+
+/// The savepoints that the history of a job has, newest first: for versions in which a savepoint
+/// cannot be asked for by an id of one's own.
+pub async fn recorded_savepoints(transport: &impl Transport, id: &str) -> Result<Vec<Recorded>, RestError> {
+    let OfCheckpoints { history, .. } = get(transport, format!("/jobs/{id}/checkpoints")).await?;
+    let recorded = |of: OfCheckpoint| Recorded {
+        id: of.id,
+        state: match (of.status.as_str(), of.external_path) {
+            ("COMPLETED", path) => RecordedState::Completed(path.unwrap_or_default()),
+            ("FAILED", _) => RecordedState::Failed(of.failure_message.unwrap_or_default()),
+            _ => RecordedState::InProgress,
+        },
+    };
+    Ok(history.into_iter().filter(|of| of.is_savepoint).map(recorded).collect())
+}
+
+/// `GET /jobs/:jobid/exceptions`, newest first. Up to 1.20 there is a root exception; its history
+/// came with 1.13 and is alone from 2.0 on.
+pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobException>, RestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Exceptions {
+        root_exception: Option<String>,
+        timestamp: Option<i64>,
+        #[serde(rename = "all-exceptions", default)]
+        all: Vec<OfTask>,
+        #[serde(rename = "exceptionHistory")]
+        history: Option<History>,
+    }
+    #[derive(Deserialize)]
+    struct OfTask {
+        task: Option<String>,
+        location: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct History {
+        entries: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Entry {
+        stacktrace: String,
+        timestamp: Option<i64>,
+        task_name: Option<String>,
+        #[serde(alias = "location")]
+        endpoint: Option<Value>,
+        task_manager_id: Option<String>,
+        #[serde(default)]
+        concurrent_exceptions: Vec<Entry>,
+    }
+    let exceptions: Exceptions = get(transport, format!("/jobs/{id}/exceptions")).await?;
+    let entries = exceptions.history.map(|history| history.entries).unwrap_or_default();
+    if entries.is_empty() {
+        let first = exceptions.all.into_iter().next();
+        let root = exceptions.root_exception.map(|stack| JobException {
+            at: exceptions.timestamp.and_then(at),
+            stack,
+            task: first.as_ref().and_then(|of| of.task.clone()),
+            task_manager: first.and_then(|of| of.location),
+        });
+        return Ok(root.into_iter().collect());
+    }
+    let exception = |entry: Entry| {
+        // A failure of the whole job names no task; the task's own failure comes with it.
+        let task = entry.task_name.is_none().then(|| entry.concurrent_exceptions.first()).flatten();
+        let address = |entry: &Entry| entry.endpoint.as_ref().and_then(Value::as_str).map(ToOwned::to_owned);
+        let of_task = task.unwrap_or(&entry);
+        JobException {
+            at: entry.timestamp.and_then(at),
+            task: of_task.task_name.clone(),
+            task_manager: of_task.task_manager_id.clone().or_else(|| address(of_task)),
+            stack: entry.stacktrace.clone(),
+        }
+    };
+    Ok(entries.into_iter().map(exception).collect())
+}
+
+/// `GET /jobs/:jobid/vertices/:vertexid/backpressure`. The first question only makes the JobManager
+/// measure it; 2.x answers with an error while a task does not run (`NoSuchElementException`).
+pub async fn backpressure(
+    transport: &impl Transport,
+    job: &str,
+    vertex: &str,
+) -> Result<Option<Backpressure>, RestError> {
+    #[derive(Deserialize)]
+    struct Of {
+        status: String,
+        #[serde(rename = "backpressure-level")]
+        level: Option<String>,
+        #[serde(default)]
+        subtasks: Vec<Subtask>,
+    }
+    #[derive(Deserialize)]
+    struct Subtask {
+        ratio: f64,
+    }
+    let of: Of = match get(transport, format!("/jobs/{job}/vertices/{vertex}/backpressure")).await {
+        Err(RestError::Status { status: 500, .. }) => return Ok(None),
+        answer => answer?,
+    };
+    let largest = of.subtasks.iter().map(|subtask| subtask.ratio).fold(0.0, f64::max).clamp(0.0, 1.0);
+    // A share of one, rounded: it fits.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+    let percent = (largest * 100.0).round() as u8;
+    Ok(of.level.filter(|_| of.status == "ok").map(|level| Backpressure { level, percent }))
+}
+
+/// What became of a wish to cancel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    Asked,
+    /// The job has come to an end already, or the session knows no such job.
+    TooLate(String),
+}
+
+/// `PATCH /jobs/:jobid?mode=cancel`. Asking twice does no harm. The job is cancelled some time after.
+pub async fn cancel(transport: &impl Transport, id: &str) -> Result<Cancelled, RestError> {
+    let request =
+        Request { method: Method::PATCH, path: format!("/jobs/{id}?mode=cancel"), body: Body::Empty };
+    let answer: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;
+    match answer {
+        Ok(_) => Ok(Cancelled::Asked),
+        // Up to 1.13 a job that has ended is not found, later it is a conflict.
+        Err(RestError::Status { status: 404 | 409, errors }) => Ok(Cancelled::TooLate(errors)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the JobManager runs the `main()` of an uploaded jar right now, as its threads say
+/// (`GET /jobmanager/thread-dump`). None where the version cannot tell.
+pub async fn is_running_a_program(transport: &impl Transport) -> Result<Option<bool>, RestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Dump {
+        thread_infos: Vec<Thread>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Thread {
+        stringified_thread_info: String,
+    }
+    // The handler calls the program on a thread of its own, and waits for nobody there.
+    const HANDLER: &str = "webmonitor.handlers.JarRunHandler";
+    match get::<Dump>(transport, "/jobmanager/thread-dump").await {
+        Ok(dump) => {
+            let mut threads = dump.thread_infos.into_iter();
+            Ok(Some(threads.any(|thread| thread.stringified_thread_info.contains(HANDLER))))
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn at(milliseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).ok().filter(|_| milliseconds > 0)
+}
+
+fn not_negative(milliseconds: i64) -> u64 {
+    milliseconds.max(0).unsigned_abs()
+}

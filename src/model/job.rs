@@ -1,0 +1,143 @@
+//! One job of a session, from all sides.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::session::API_VERSION;
+use super::status::{Job, Part, known, time};
+
+/// A job and the session that it runs on, as `jobs` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobView {
+    pub namespace: String,
+    pub session: String,
+    pub job: Job,
+    /// For one job that was asked for.
+    pub details: Option<JobDetails>,
+}
+
+/// The kind of a job, and of the list around them. A `Job` is Kubernetes' word for something else.
+pub const JOB_KIND: &str = "FlinkJob";
+pub const JOB_LIST_KIND: &str = "FlinkJobList";
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobDetails {
+    pub vertices: Vec<Vertex>,
+    #[serde(serialize_with = "known")]
+    pub checkpoints: Part<Checkpoints>,
+    /// Newest first.
+    #[serde(serialize_with = "known")]
+    pub exceptions: Part<Vec<JobException>>,
+}
+
+/// Operators that run chained together in each of their tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vertex {
+    pub id: String,
+    pub name: String,
+    pub parallelism: u32,
+    /// In Flink's words, of all its tasks together.
+    pub state: String,
+    pub tasks_running: u32,
+    pub duration_milliseconds: u64,
+    pub read_records: u64,
+    pub write_records: u64,
+    /// None while it is not known: it is measured only once somebody has asked.
+    pub backpressure: Option<Backpressure>,
+}
+
+/// `ok`, `low` or `high`, and the largest share of time that a task of it waits for those behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backpressure {
+    pub level: String,
+    pub percent: u8,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoints {
+    pub completed: u64,
+    pub in_progress: u64,
+    pub failed: u64,
+    pub last: Option<Checkpoint>,
+    pub last_savepoint: Option<Checkpoint>,
+    pub last_failure: Option<FailedCheckpoint>,
+    /// Where the job got its state from when it was started, or started anew.
+    pub restored_from: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    pub id: u64,
+    #[serde(serialize_with = "time")]
+    pub triggered_at: Option<Timestamp>,
+    pub duration_milliseconds: u64,
+    pub size_bytes: u64,
+    /// None where it is kept nowhere.
+    pub path: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedCheckpoint {
+    #[serde(serialize_with = "time")]
+    pub triggered_at: Option<Timestamp>,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobException {
+    #[serde(serialize_with = "time")]
+    pub at: Option<Timestamp>,
+    /// As Java prints it: a line for itself, one for each frame and cause.
+    pub stack: String,
+    /// The task that it was thrown in, as `Map (1/4)`.
+    pub task: Option<String>,
+    /// The TaskManager of that task.
+    pub task_manager: Option<String>,
+}
+
+impl Serialize for JobView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Json<'a> {
+            api_version: &'static str,
+            kind: &'static str,
+            metadata: Metadata<'a>,
+            session: &'a str,
+            status: Status<'a>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Metadata<'a> {
+            name: &'a str,
+            namespace: &'a str,
+            creation_timestamp: Option<String>,
+        }
+        #[derive(Serialize)]
+        struct Status<'a> {
+            #[serde(flatten)]
+            job: &'a Job,
+            #[serde(flatten)]
+            details: Option<&'a JobDetails>,
+        }
+        Json {
+            api_version: API_VERSION,
+            kind: JOB_KIND,
+            metadata: Metadata {
+                name: &self.job.id,
+                namespace: &self.namespace,
+                creation_timestamp: self.job.started_at.map(|at| at.to_string()),
+            },
+            session: &self.session,
+            status: Status { job: &self.job, details: self.details.as_ref() },
+        }
+        .serialize(serializer)
+    }
+}
