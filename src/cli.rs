@@ -52,6 +52,9 @@ enum Command {
     /// Show how a session is: verdict, pods, Services, problems and their fixes
     #[command(visible_alias = "describe")]
     Status(cmd::status::Args),
+    /// Start a program from a jar, once and only once
+    #[command(visible_alias = "run")]
+    Submit(Box<cmd::submit::Args>),
     /// Delete a session and everything that belongs to it
     Delete(cmd::delete::Args),
     /// Show the config file, and the settings that create starts from
@@ -190,6 +193,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Create(args) => cmd::create::run(*args, app).await,
         Command::Ls(args) => cmd::ls::run(args, app).await,
         Command::Status(args) => cmd::status::run(args, app).await,
+        Command::Submit(args) => cmd::submit::run(*args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,

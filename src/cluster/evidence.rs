@@ -64,6 +64,29 @@ impl Cluster {
         Ok(Observed { evidence, deployment, job })
     }
 
+    /// Adds to `evidence` why TaskManagers do not come: those that are there and do not run, and, where
+    /// there is none, the end of the JobManager's log. What this user may not read stays unknown.
+    pub async fn observe_waiting_taskmanagers(&self, evidence: &mut Evidence) -> Result<()> {
+        /// More would tell the same.
+        const ENOUGH: u32 = 20;
+        let selector =
+            format!("{}={},{}={}", labels::APP, evidence.name, labels::COMPONENT, labels::TASKMANAGER);
+        let query = format!(
+            "labelSelector={}&fieldSelector=status.phase!%3DRunning&limit={ENOUGH}",
+            escape(&selector)
+        );
+        let namespace = evidence.namespace.clone();
+        let pods = self.list_of::<Pod>(Kind::Pod, Some(&namespace), &query).await;
+        let pods = part(evidence, "TaskManager pods", pods.map(Some))?.unwrap_or_default();
+        evidence.waiting_taskmanagers = pods.iter().map(pod).collect();
+        if evidence.waiting_taskmanagers.is_empty()
+            && let Some(jobmanager) = evidence.jobmanagers.iter().rev().find(|pod| pod.ready && !pod.deleting)
+        {
+            evidence.jobmanager_log = self.log_tail(&namespace, &jobmanager.name, false).await.ok();
+        }
+        Ok(())
+    }
+
     /// Adds what only logs and events tell.
     async fn explain(&self, evidence: &mut Evidence) {
         let namespace = evidence.namespace.clone();

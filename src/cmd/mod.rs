@@ -10,4 +10,5 @@ mod reach;
 mod readiness;
 mod session_tables;
 pub mod status;
+pub mod submit;
 pub mod version;

@@ -12,7 +12,8 @@ use crate::flink::address::Address;
 use crate::flink::dialect::Dialect;
 use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
-use crate::model::Evidence;
+use crate::model::status::Job;
+use crate::model::{Evidence, JobView};
 use crate::session::{FlinkVersion, SessionName};
 
 #[derive(clap::Args)]
@@ -51,6 +52,16 @@ pub struct Reached {
 impl Reached {
     pub fn dialect(&self) -> Dialect {
         Dialect::of(self.version)
+    }
+
+    pub fn view(&self, job: Job) -> JobView {
+        let namespace = self.cluster.as_ref().map(|cluster| cluster.namespace().to_owned());
+        JobView {
+            namespace: namespace.unwrap_or_default(),
+            session: self.name.to_string(),
+            job,
+            details: None,
+        }
     }
 
     /// What REST said instead of doing what was asked.

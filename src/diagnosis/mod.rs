@@ -7,6 +7,7 @@ pub mod cause;
 mod fix;
 pub mod phase;
 pub mod rules;
+pub mod taskmanagers;
 
 pub use phase::Phase;
 

@@ -4,13 +4,13 @@
 
 use jiff::Timestamp;
 
-use super::{cause, fix};
+use super::{cause, fix, taskmanagers};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest};
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
-pub const RULES: [Rule; 11] = [
+pub const RULES: [Rule; 13] = [
     bootstrap_pod_refused,
     bootstrap_pod_stuck,
     bootstrap_failed,
@@ -22,6 +22,8 @@ pub const RULES: [Rule; 11] = [
     half_made,
     stopped,
     being_deleted,
+    taskmanagers::pod_stuck,
+    taskmanagers::pod_refused,
 ];
 
 /// A controller's first try may come before it has seen the ServiceAccount that was just made, or
@@ -150,7 +152,8 @@ fn jobmanager_pod_stuck(evidence: &Evidence) -> Option<Finding> {
         .find_map(|pod| stuck_pod(pod, evidence, "JobManager"))
 }
 
-fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
+/// A pod that the kubelet cannot start, or that no node takes.
+pub(super) fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
     if let Some((reason, message)) =
         pod.waiting.as_ref().filter(|(reason, _)| STUCK.contains(&reason.as_str()))
     {
@@ -191,6 +194,10 @@ fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Finding> {
                 (true, "JobManager") => {
                     "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
                 }
+                (true, "TaskManager") => format!(
+                    "add a node; how much a TaskManager asks for is decided by create (--taskmanager-cpu, --taskmanager-memory): kubectl describe pod{} {}",
+                    evidence.scope, pod.name
+                ),
                 (true, _) => {
                     "add a node: the bootstrap pod needs 0.1 CPU and 512 MiB, whatever the flags".to_owned()
                 }

@@ -18,6 +18,10 @@ pub struct Evidence {
     pub deployment: Option<Deployment>,
     /// JobManager pods, newest last.
     pub jobmanagers: Vec<Pod>,
+    /// TaskManagers that do not run, a few of them; read only while a job waits for slots.
+    pub waiting_taskmanagers: Vec<Pod>,
+    /// The end of the JobManager's log; read while a job waits for slots and no TaskManager is there.
+    pub jobmanager_log: Option<String>,
     /// Whether REST answers.
     pub rest: Rest,
     /// Parts that could not be read, as `pods: pods is forbidden: ...`.
@@ -148,6 +152,8 @@ impl Evidence {
             bootstrap: None,
             deployment: None,
             jobmanagers: Vec::new(),
+            waiting_taskmanagers: Vec::new(),
+            jobmanager_log: None,
             rest: Rest::NotAsked,
             unreadable: Vec::new(),
         }

@@ -20,7 +20,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
-pub use progress::Progress;
+pub use progress::{Progress, Transfer};
 pub use screen::Screen;
 pub use text::{json_safe, printable};
 
@@ -178,5 +178,10 @@ impl Ui {
     /// Shows what is awaited: a live line on a terminal, a line a phase elsewhere.
     pub fn progress(&self) -> Progress<'_> {
         Progress::new(self, self.live && !self.quiet)
+    }
+
+    /// Shows how far a file of `bytes` has travelled.
+    pub fn transfer(&self, what: &str, bytes: u64) -> Transfer<'_> {
+        Transfer::new(self, self.live && !self.quiet, what, bytes)
     }
 }

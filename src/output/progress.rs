@@ -1,9 +1,11 @@
 //! What a wait shows while it waits.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Ui, printable};
 
@@ -39,11 +41,74 @@ impl<'a> Progress<'a> {
         *awaited = Some(Awaited { what: what.to_owned(), since: Instant::now(), bar });
     }
 
+    /// Waits for `awaited`, and says that it is waited for unless that is done in a moment.
+    pub async fn shown_while<T>(self, what: &str, awaited: impl Future<Output = T>) -> T {
+        const MOMENT: Duration = Duration::from_secs(1);
+        tokio::pin!(awaited);
+        tokio::select! {
+            done = &mut awaited => return done,
+            () = tokio::time::sleep(MOMENT) => self.waiting_for(what),
+        }
+        awaited.await
+    }
+
     /// Turns the live line into one that stays.
     fn leave(&self, awaited: Option<Awaited>) {
         if let Some(Awaited { what, since, bar: Some(bar) }) = awaited {
             bar.finish_and_clear();
             self.ui.status(&format!("waited {:.1} s for {what}", since.elapsed().as_secs_f32()));
+        }
+    }
+}
+
+/// Shows how far a file has travelled: a bar on a terminal, nothing elsewhere.
+pub struct Transfer<'a> {
+    ui: &'a Ui,
+    what: String,
+    bytes: u64,
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(ui: &'a Ui, live: bool, what: &str, bytes: u64) -> Self {
+        let bar = live.then(|| {
+            let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+            let template =
+                "{spinner} {msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.set_message(format!("uploading {}", printable(what)));
+            bar
+        });
+        Self { ui, what: what.to_owned(), bytes, since: Instant::now(), bar }
+    }
+
+    /// Takes the number of bytes that have left, again and again, on any thread.
+    pub fn listener(&self) -> Arc<dyn Fn(u64) + Send + Sync> {
+        match self.bar.clone() {
+            Some(bar) => Arc::new(move |bytes| bar.set_position(bytes)),
+            None => Arc::new(|_| {}),
+        }
+    }
+
+    /// Says that all has arrived.
+    pub fn done(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let Self { what, bytes, since, .. } = &self;
+        let seconds = since.elapsed().as_secs_f32();
+        self.ui.status(&format!("uploaded {what}: {} in {seconds:.1} s", HumanBytes(*bytes)));
+    }
+}
+
+/// The bar goes, however the transfer ends.
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

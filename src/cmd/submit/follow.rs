@@ -1,0 +1,191 @@
+//! Jobs followed to their end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::stream;
+use tokio::time::Instant;
+
+use super::start::deepest;
+use crate::app::rest;
+use crate::app::wait::{Look, Waited, until};
+use crate::app::{App, CommandError};
+use crate::cmd::reach::Reached;
+use crate::diagnosis;
+use crate::exit::Exit;
+use crate::flink;
+use crate::model::Finding;
+use crate::model::status::Job;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A healthy session makes a TaskManager in this time; who waits longer wants to know why.
+const SLOTS_SECONDS: u64 = 15;
+
+/// Between two looks at why slots do not come.
+const EXPLAIN: Duration = Duration::from_secs(5);
+
+/// A JobManager that has just started may not have taken its jobs up again.
+const GONE_LOOKS: u32 = 5;
+
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How a job is, in one sentence. A job is RUNNING for Flink also while its tasks wait for slots.
+pub fn sentence(job: &Job) -> String {
+    let Job { id, name, state, tasks_running, tasks_total, .. } = job;
+    let of_tasks = match (job.is_alive(), *tasks_total) {
+        (false, _) | (_, 0) => String::new(),
+        (true, total) => format!(", {tasks_running} of {total} tasks running"),
+    };
+    format!("job {id} ({name}) is {state}{of_tasks}")
+}
+
+/// Waits until every one of `jobs` has ended, and tells each change.
+pub async fn to_the_end(
+    reached: &Reached,
+    jobs: Vec<Job>,
+    timeout: Option<Duration>,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let mut told: BTreeMap<String, String> = jobs.iter().map(|job| (job.id.clone(), sentence(job))).collect();
+    let mut last = jobs;
+    let mut explainer = Explainer { reached, app, next: Instant::now(), told: Vec::new() };
+    let (mut missing, mut is_lost) = (0, false);
+    let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
+        let now = match flink::jobs(&reached.rest).await {
+            Ok(now) => now,
+            Err(error) => {
+                if !std::mem::replace(&mut is_lost, true) {
+                    app.ui.warn(&format!(
+                        "REST of session {} does not answer, and is asked again: {error}",
+                        reached.name
+                    ));
+                }
+                return Ok(Look::Again(PAUSE));
+            }
+        };
+        is_lost = false;
+        let mut is_missing = false;
+        for job in &mut last {
+            match now.iter().find(|other| other.id == job.id) {
+                Some(found) => *job = found.clone(),
+                None => is_missing = true,
+            }
+            let words = sentence(job);
+            if told.get(&job.id) != Some(&words) {
+                app.ui.status(&words);
+                told.insert(job.id.clone(), words);
+            }
+        }
+        missing = if is_missing { missing + 1 } else { 0 };
+        if missing >= GONE_LOOKS || last.iter().all(|job| !job.is_alive()) {
+            return Ok(Look::Done(()));
+        }
+        explainer.look(&last).await;
+        Ok(Look::Again(PAUSE))
+    })
+    .await?;
+    let ids: Vec<&str> = last.iter().filter(|job| job.is_alive()).map(|job| job.id.as_str()).collect();
+    match waited {
+        Waited::Done(()) => ended(reached, &last).await,
+        Waited::TimedOut => {
+            let seconds = timeout.unwrap_or(FOR_EVER).as_secs();
+            let what = format!("job {} has not ended within {seconds} s, and goes on", ids.join(", "));
+            let look = format!("kubectl flink jobs {}{}", reached.name, reached.flags);
+            Err(CommandError::new(Exit::TimedOut, what).hint(look))
+        }
+        Waited::Interrupted => {
+            let what = format!("interrupted: job {} goes on", ids.join(", "));
+            let look = format!("kubectl flink cancel {} {}{}", reached.name, ids.join(" "), reached.flags);
+            Err(CommandError::new(Exit::Interrupted, what).hint(look))
+        }
+    }
+}
+
+/// The end of all: well, or the first that did not end well, with its root exception.
+async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
+    let Some(job) = jobs.iter().find(|job| job.state != "FINISHED") else { return Ok(Exit::Done) };
+    let Job { id, name, state, .. } = job;
+    let look = format!("kubectl flink jobs {} {id}{}", reached.name, reached.flags);
+    if job.is_alive() {
+        let what = format!("job {id} ({name}) is gone: session {} does not know it any more", reached.name);
+        return Err(CommandError::new(Exit::Unhealthy, what)
+            .because("a JobManager that starts anew without high availability has forgotten its jobs")
+            .hint(format!("kubectl flink status {}{}", reached.name, reached.flags)));
+    }
+    let mut error = CommandError::new(Exit::Unhealthy, format!("job {id} ({name}) ended as {state}"));
+    if state == "FAILED" {
+        let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_default();
+        if let Some(exception) = exceptions.first() {
+            error = error.because(deepest(&exception.stack));
+            if let Some(task) = &exception.task {
+                error = error.because(format!("it was thrown in task {task}"));
+            }
+        }
+    }
+    Err(error.hint(look))
+}
+
+/// Says why slots do not come, each reason once.
+struct Explainer<'a> {
+    reached: &'a Reached,
+    app: &'a App,
+    next: Instant,
+    told: Vec<String>,
+}
+
+impl Explainer<'_> {
+    async fn look(&mut self, jobs: &[Job]) {
+        let Some(cluster) = &self.reached.cluster else { return };
+        let waits = |job: &&Job| {
+            job.is_alive()
+                && job.tasks_running < job.tasks_total
+                && job.duration_milliseconds > SLOTS_SECONDS * 1000
+        };
+        let Some(job) = jobs.iter().find(waits).filter(|_| Instant::now() >= self.next) else { return };
+        self.next = Instant::now() + EXPLAIN;
+        let Ok(found) = rest::find(cluster, &self.reached.name).await else { return };
+        let mut evidence = found.evidence;
+        if cluster.observe_waiting_taskmanagers(&mut evidence).await.is_err() {
+            return;
+        }
+        for finding in diagnosis::findings(&evidence) {
+            self.tell(job, &finding);
+        }
+    }
+
+    fn tell(&mut self, job: &Job, finding: &Finding) {
+        let key = format!("{}: {}", finding.id, finding.evidence.as_deref().unwrap_or_default());
+        if self.told.contains(&key) {
+            return;
+        }
+        self.told.push(key);
+        self.app.ui.warn(&format!("job {} waits for slots: {}", job.id, finding.summary));
+        if let Some(evidence) = &finding.evidence {
+            self.app.ui.note(&format!("  because: {evidence}"));
+        }
+        self.app.ui.hint(&finding.fix);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_job_is_the_truth_of_its_tasks() {
+        let job = |state: &str, running, total| Job {
+            id: "11".to_owned(),
+            name: "orders".to_owned(),
+            state: state.to_owned(),
+            tasks_running: running,
+            tasks_total: total,
+            started_at: None,
+            duration_milliseconds: 0,
+        };
+        assert_eq!(sentence(&job("RUNNING", 0, 2)), "job 11 (orders) is RUNNING, 0 of 2 tasks running");
+        assert_eq!(sentence(&job("INITIALIZING", 0, 0)), "job 11 (orders) is INITIALIZING");
+        assert_eq!(sentence(&job("FINISHED", 0, 2)), "job 11 (orders) is FINISHED");
+    }
+}

@@ -1,0 +1,214 @@
+//! `kubectl flink submit NAME JAR [-- ARGS...]`: a program's jar into the session, and its jobs started once.
+
+mod follow;
+mod settle;
+mod start;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::listing;
+use super::reach::{self, Reached, RestArgs};
+use crate::app::jar::Jar;
+use crate::app::{App, CommandError, duration};
+use crate::exit::Exit;
+use crate::flink::dialect::Program;
+use crate::model::JobView;
+use crate::model::job::JOB_LIST_KIND;
+use crate::model::session::API_VERSION;
+use crate::model::status::Job;
+use crate::output::format::{Asked, Format};
+use crate::session::FlinkVersion;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # Start what the jar's manifest names
+  kubectl flink submit roc orders.jar
+
+  # A class of it, with arguments, on four slots
+  kubectl flink submit roc orders.jar --class com.example.Clicks -p 4 -- --topic clicks
+
+  # Go on where a savepoint was taken
+  kubectl flink submit roc orders.jar --from-savepoint s3://bucket/savepoints/savepoint-1a2b3c
+
+  # Follow it to its end: exits with 0 when it finishes, with 5 when it fails
+  kubectl flink submit roc report.jar --wait
+
+  # For scripts: its id
+  JOB=$(kubectl flink submit roc orders.jar --quiet)")]
+pub struct Args {
+    /// Name of the session
+    name: String,
+
+    /// The program's jar
+    jar: PathBuf,
+
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+
+    /// Class to start [default: the one that the manifest names]
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
+
+    /// Parallelism of what sets none itself [default: the session's]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    parallelism: Option<u32>,
+
+    /// Start with the state of this savepoint, or of a checkpoint that was kept
+    #[arg(long, value_name = "PATH")]
+    from_savepoint: Option<String>,
+
+    /// State of the savepoint that the program has no use for may be left out
+    #[arg(long, requires = "from_savepoint")]
+    allow_non_restored_state: bool,
+
+    /// Flink setting of this program's jobs; may be repeated; from Flink 1.17 on
+    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+
+    /// Follow the jobs to their end
+    #[arg(long)]
+    wait: bool,
+
+    /// Longest wait for the end, such as 90s or 2h [default: none]
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+
+    /// Leave the uploaded jar in the session
+    #[arg(long)]
+    keep_jar: bool,
+
+    /// Form of the output [default: the ids of the jobs]: json, yaml, name, jsonpath=TEMPLATE, custom-columns=SPEC
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    output: Asked,
+
+    #[command(flatten)]
+    rest: RestArgs,
+}
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    let format = listing::format(&args.output, app)?;
+    refuse_scripts(&args)?;
+    let jar = Jar::look(&args.jar).map_err(|error| CommandError::new(Exit::Error, error.to_string()))?;
+    check_class(&args, &jar)?;
+    let reached = reach::session(&args.rest, &args.name, app).await?;
+    check_version(&args, &jar, &reached, app)?;
+    let program = Program {
+        class: args.class.clone(),
+        arguments: args.arguments.clone(),
+        parallelism: args.parallelism,
+        savepoint: args.from_savepoint.clone(),
+        allow_non_restored_state: args.allow_non_restored_state,
+        settings: args.settings.iter().cloned().collect(),
+        job: None,
+    };
+    let submission =
+        start::Submission { reached: &reached, jar: &jar, program, keep_jar: args.keep_jar, app };
+    let jobs = start::once(&submission).await?;
+    print(&jobs, &format, &reached, app)?;
+    for job in &jobs {
+        app.ui.status(&follow::sentence(job));
+    }
+    if args.wait {
+        return follow::to_the_end(&reached, jobs, args.timeout, app).await;
+    }
+    if let [job, ..] = &jobs[..] {
+        app.ui.status(&format!(
+            "To see how it goes: kubectl flink jobs {} {}{}",
+            reached.name, job.id, reached.flags
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Other programs of Flink's have commands of their own.
+fn refuse_scripts(args: &Args) -> Result<(), CommandError> {
+    let extension = args.jar.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let file = args.jar.display();
+    match extension.as_deref() {
+        Some("py") => Err(CommandError::new(Exit::Error, format!("{file} is a Python program, and submit takes jars"))
+            .because("a session's REST runs no Python: Flink's own client must, next to a Python interpreter")
+            .hint(format!(
+                "in a pod with both: flink run --target kubernetes-session -Dkubernetes.cluster-id={} --python {file}",
+                args.name
+            ))),
+        Some("sql") => Err(CommandError::new(Exit::Error, format!("{file} is an SQL script, and submit takes jars"))
+            .hint(format!(
+                "Flink's SQL client runs it in the session: kubectl exec -i deployment/{} -- bin/sql-client.sh \
+                 -Dexecution.target=remote -Drest.address=localhost < {file}",
+                args.name
+            ))),
+        _ => Ok(()),
+    }
+}
+
+fn check_class(args: &Args, jar: &Jar) -> Result<(), CommandError> {
+    if args.class.is_some() || jar.main_class.is_some() {
+        return Ok(());
+    }
+    let error =
+        CommandError::new(Exit::Error, format!("the manifest of {} names no main class", args.jar.display()));
+    let command =
+        |class: &str| format!("kubectl flink submit {} {} --class {class}", args.name, args.jar.display());
+    Err(match &jar.candidates[..] {
+        [] => error.hint(command("CLASS")),
+        [one] => error.hint(command(one)),
+        many => error
+            .because(format!("these classes have a main method: {}", many.join(", ")))
+            .hint(command("CLASS")),
+    })
+}
+
+fn check_version(args: &Args, jar: &Jar, reached: &Reached, app: &App) -> Result<(), CommandError> {
+    if !args.settings.is_empty() && !reached.dialect().takes_settings() {
+        let what = format!(
+            "session {} runs Flink {}, and only from 1.17 on jobs have settings of their own",
+            reached.name, reached.version
+        );
+        return Err(CommandError::new(Exit::Error, what)
+            .hint("leave -D out, or give it to create for the whole session"));
+    }
+    if let Some(bundled) = &jar.bundled
+        && !is_of(&bundled.version, reached.version)
+    {
+        app.ui.warn(&format!(
+            "{} has {} {} packed in, and session {} runs Flink {}: the program may meet either",
+            jar.name, bundled.artifact, bundled.version, reached.name, reached.version
+        ));
+        app.ui.hint("give Flink's own dependencies the scope provided, and build the jar anew");
+    }
+    Ok(())
+}
+
+/// True when `text` is of the same minor version.
+fn is_of(text: &str, version: FlinkVersion) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].parse::<FlinkVersion>().is_ok_and(|other| other.minor() == version.minor())
+}
+
+fn print(jobs: &[Job], format: &Format, reached: &Reached, app: &App) -> Result<(), CommandError> {
+    let ids = |prefix: &str| jobs.iter().map(|job| format!("{prefix}{}\n", job.id)).collect::<String>();
+    match format {
+        Format::Table | Format::Wide => app.ui.data(&ids(""))?,
+        Format::Name => app.ui.data(&ids("job/"))?,
+        other => {
+            let views: Vec<JobView> = jobs.iter().map(|job| reached.view(job.clone())).collect();
+            let values = listing::values(&views)?;
+            listing::print(other, API_VERSION, JOB_LIST_KIND, values, jobs.len() == 1, true, app)?;
+        }
+    }
+    Ok(())
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("say KEY=VALUE")?;
+    let is_key = !key.is_empty() && !key.contains(char::is_whitespace);
+    is_key.then(|| (key.to_owned(), value.to_owned())).ok_or_else(|| format!("{key:?} is no key"))
+}
+
+/// What a path is called in a message.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

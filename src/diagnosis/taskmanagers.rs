@@ -1,0 +1,62 @@
+//! Why the slots that a job waits for do not come.
+//!
+//! These rules see something only where somebody has looked for it: [`Evidence::waiting_taskmanagers`]
+//! and [`Evidence::jobmanager_log`] are read while a job waits.
+
+use super::{cause, fix, rules};
+use crate::model::Finding;
+use crate::model::evidence::Evidence;
+
+pub fn pod_stuck(evidence: &Evidence) -> Option<Finding> {
+    let mut waiting = evidence.waiting_taskmanagers.iter().filter(|pod| !pod.deleting);
+    waiting.find_map(|pod| rules::stuck_pod(pod, evidence, "TaskManager"))
+}
+
+/// The JobManager makes bare pods. One that is refused leaves no pod and no event, only a line in
+/// the JobManager's log.
+pub fn pod_refused(evidence: &Evidence) -> Option<Finding> {
+    let log = last_refusal(evidence.jobmanager_log.as_deref()?)?;
+    let said = cause::deepest(log)?;
+    Some(Finding {
+        id: "taskmanager-pod-refused",
+        summary: format!("the API server refuses the TaskManager pods of session {}", evidence.name),
+        fix: fix::for_cause(&said, evidence)
+            .unwrap_or_else(|| format!("kubectl logs{} deployment/{}", evidence.scope, evidence.name)),
+        evidence: Some(said),
+        cannot_heal: false,
+    })
+}
+
+/// The end of a JobManager's log from where it last could not make a pod (`KubernetesResourceManagerDriver`,
+/// in 1.10 and 1.11 `KubernetesResourceManager`).
+fn last_refusal(log: &str) -> Option<&str> {
+    log.rfind("Could not create pod").map(|start| &log[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::fixtures;
+
+    #[test]
+    fn a_quota_that_no_event_tells_of_is_read_in_the_log() {
+        let log = "\
+12:00 INFO  x - Requesting new worker\n\
+12:01 WARN  o.a.f.k.KubernetesResourceManagerDriver [] - Could not create pod roc-taskmanager-1-3, exception: java.util.concurrent.CompletionException: x\n\
+\tat a.B.c(B.java:1)\n\
+Caused by: io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: POST at: https://10.96.0.1:443/api/v1/namespaces/a/pods. Message: pods \"roc-taskmanager-1-3\" is forbidden: exceeded quota: team-a, requested: limits.cpu=1, used: limits.cpu=2, limited: limits.cpu=2. Received status: Status(code=403).\n\
+\t... 3 more\n";
+        let mut evidence = fixtures::created(fixtures::jobmanager());
+        assert_eq!(pod_refused(&evidence), None);
+        evidence.jobmanager_log = Some(log.to_owned());
+        let finding = pod_refused(&evidence).expect("a finding");
+        assert!(
+            finding
+                .evidence
+                .expect("evidence")
+                .starts_with("pods \"roc-taskmanager-1-3\" is forbidden: exceeded quota")
+        );
+        assert!(finding.fix.starts_with("kubectl describe quota"), "{}", finding.fix);
+        assert_eq!(last_refusal("12:00 INFO  x - Requesting new worker"), None);
+    }
+}
