@@ -55,6 +55,12 @@ enum Command {
     /// Start a program from a jar, once and only once
     #[command(visible_alias = "run")]
     Submit(Box<cmd::submit::Args>),
+    /// Cancel jobs, without a savepoint
+    Cancel(cmd::cancel::Args),
+    /// Stop jobs with a savepoint to go on from
+    Stop(cmd::stop::Args),
+    /// Take savepoints of jobs that go on, or dispose of one
+    Savepoint(cmd::savepoint::Args),
     /// Delete a session and everything that belongs to it
     Delete(cmd::delete::Args),
     /// Show the config file, and the settings that create starts from
@@ -194,6 +200,9 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Ls(args) => cmd::ls::run(args, app).await,
         Command::Status(args) => cmd::status::run(args, app).await,
         Command::Submit(args) => cmd::submit::run(*args, app).await,
+        Command::Cancel(args) => cmd::cancel::run(args, app).await,
+        Command::Stop(args) => cmd::stop::run(args, app).await,
+        Command::Savepoint(args) => cmd::savepoint::run(args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,

@@ -2,6 +2,7 @@
 
 pub mod duration;
 pub mod error;
+pub mod id;
 pub mod jar;
 pub mod rest;
 pub mod wait;

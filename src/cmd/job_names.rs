@@ -1,8 +1,59 @@
 //! Which jobs are meant: by id, by a unique beginning of one, or by name.
 
+use super::reach::{Reached, RestArgs};
 use crate::app::CommandError;
 use crate::exit::Exit;
+use crate::flink;
 use crate::model::status::Job;
+
+/// The jobs that `cancel`, `stop` and `savepoint` are for.
+#[derive(clap::Args)]
+pub struct JobArgs {
+    /// Name of the session
+    pub name: String,
+
+    /// Jobs: an id, the beginning of one that fits no other, or a name
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+
+    /// All jobs that have not ended
+    #[arg(long, conflicts_with = "jobs")]
+    pub all: bool,
+
+    #[command(flatten)]
+    pub rest: RestArgs,
+}
+
+impl JobArgs {
+    /// Refuses a command for no job, before anything is asked.
+    pub fn check(&self, verb: &str) -> Result<(), CommandError> {
+        match self.jobs.is_empty() && !self.all {
+            true => {
+                Err(CommandError::new(Exit::Error, format!("{verb} needs a job: name one, or say --all"))
+                    .hint(format!("kubectl flink jobs {}", self.name)))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// The jobs that are meant. One that has ended already is an error; of `--all`, none is not.
+    pub async fn choose(&self, reached: &Reached) -> Result<Vec<Job>, CommandError> {
+        let (name, flags) = (reached.name.as_str(), reached.flags.as_str());
+        let jobs = flink::jobs(&reached.rest).await;
+        let jobs =
+            jobs.map_err(|error| reached.error(&error, format!("cannot list the jobs of session {name}")))?;
+        if self.all {
+            return Ok(jobs.into_iter().filter(Job::is_alive).collect());
+        }
+        let found = find(&self.jobs, &jobs, name, flags)?;
+        if let Some(ended) = found.iter().find(|job| !job.is_alive()) {
+            let what = format!("job {} ({}) has ended already, as {}", ended.id, ended.name, ended.state);
+            return Err(CommandError::new(Exit::Error, what)
+                .hint(format!("kubectl flink jobs {name} {}{flags}", ended.id)));
+        }
+        Ok(found.into_iter().cloned().collect())
+    }
+}
 
 /// Finds the jobs of `words` among `jobs`, each once, in the order of the words.
 ///

@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and one function that reads as what it does.
 
+pub mod cancel;
 pub mod config;
 pub mod create;
 pub mod delete;
@@ -8,7 +9,9 @@ mod listing;
 pub mod ls;
 mod reach;
 mod readiness;
+pub mod savepoint;
 mod session_tables;
 pub mod status;
+pub mod stop;
 pub mod submit;
 pub mod version;

@@ -68,9 +68,7 @@ impl Reached {
     pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
         let told = match error {
             RestError::Status { errors, .. } => {
-                let cause = cause::deepest(errors);
-                let first = errors.lines().next().unwrap_or_default();
-                CommandError::new(Exit::Error, doing).because(cause.unwrap_or_else(|| first.to_owned()))
+                CommandError::new(Exit::Error, doing).because(cause::of_stack(errors))
             }
             RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
                 CommandError::new(Exit::Error, doing)

@@ -17,6 +17,11 @@ pub fn deepest(log: &str) -> Option<String> {
     Some(sentence(error))
 }
 
+/// The deepest cause in a stack of Java's that came by itself; without one, its first line.
+pub fn of_stack(stack: &str) -> String {
+    deepest(stack).unwrap_or_else(|| stack.lines().next().unwrap_or_default().to_owned())
+}
+
 /// True when `log` says that the process could not do its work at all, so that a restart with the
 /// same settings ends the same way.
 pub fn is_fatal_at_start(log: &str) -> bool {

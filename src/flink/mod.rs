@@ -23,7 +23,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use jars::{JarId, Started, jars, remove_jar, run, upload};
-pub use jobs::{backpressure, cancel, checkpoints, exceptions, is_running_a_program, job, jobs};
+pub use jobs::{
+    Cancelled, Recorded, RecordedState, backpressure, cancel, checkpoints, exceptions, is_running_a_program,
+    job, jobs, recorded_savepoints,
+};
 pub use savepoints::{Progress, RequestId, disposal, dispose, savepoint, stop, trigger_progress};
 pub use session::{configuration, memory, overview, taskmanagers};
 
@@ -125,6 +128,15 @@ impl RestError {
             Self::Lost(_) | Self::TimedOut(_) => true,
             // A gateway in between has given up; the JobManager may not have.
             Self::Status { status, .. } => matches!(status, 502 | 504),
+            _ => false,
+        }
+    }
+
+    /// True when it is the way to the JobManager that has failed, and may be open again in a moment.
+    pub fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
+            Self::Status { status, .. } => matches!(status, 502..=504),
             _ => false,
         }
     }

@@ -6,12 +6,11 @@ use std::time::Duration;
 use futures::stream;
 use tokio::time::Instant;
 
-use super::start::deepest;
 use crate::app::rest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
 use crate::cmd::reach::Reached;
-use crate::diagnosis;
+use crate::diagnosis::{self, cause};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
@@ -118,7 +117,7 @@ async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
     if state == "FAILED" {
         let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_default();
         if let Some(exception) = exceptions.first() {
-            error = error.because(deepest(&exception.stack));
+            error = error.because(cause::of_stack(&exception.stack));
             if let Some(task) = &exception.task {
                 error = error.because(format!("it was thrown in task {task}"));
             }

@@ -11,9 +11,8 @@ use tokio::time::Instant;
 use super::settle::{self, Settled};
 use super::shown;
 use crate::app::jar::{self, Jar};
-use crate::app::{App, CommandError};
+use crate::app::{App, CommandError, id};
 use crate::cmd::reach::Reached;
-use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink::dialect::Program;
 use crate::flink::{self, JarId, RestError};
@@ -68,7 +67,7 @@ async fn start(submission: &Submission<'_>, phase: &Cell<Phase>) -> Result<Vec<J
         |error| reached.error(&error, format!("cannot submit {} to session {}", jar.name, reached.name));
     let mut program = submission.program.clone();
     if reached.dialect().starts_one_job() {
-        program.job = Some(random_id()?);
+        program.job = Some(id::random()?);
     }
     let before: Vec<String> =
         flink::jobs(&reached.rest).await.map_err(asked)?.into_iter().map(|job| job.id).collect();
@@ -196,18 +195,4 @@ fn failed(submission: &Submission<'_>, error: &RestError, jobs: &[Job]) -> Comma
         told.because(format!("before that it had started job {} ({}), which goes on", job.id, job.name))
             .hint(format!("kubectl flink cancel {} {}{}", reached.name, job.id, reached.flags))
     })
-}
-
-/// 32 hexadecimal digits: what Flink calls its jobs and its requests by.
-pub fn random_id() -> Result<String, CommandError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        CommandError::new(Exit::Error, format!("the system gives no random numbers: {error}"))
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The deepest cause in a stack of Java's, or its first line.
-pub fn deepest(stack: &str) -> String {
-    cause::deepest(stack).unwrap_or_else(|| stack.lines().next().unwrap_or_default().to_owned())
 }

@@ -1,0 +1,110 @@
+//! `kubectl flink cancel NAME JOB...`: the end of jobs, without a savepoint.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::job_names::JobArgs;
+use super::reach::{self, Reached};
+use crate::app::{App, CommandError, duration};
+use crate::exit::Exit;
+use crate::flink::{self, Cancelled};
+use crate::model::status::Job;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+A job that is cancelled loses its state. stop takes a savepoint first.
+
+Examples:
+  kubectl flink cancel roc 8e91dc
+  kubectl flink cancel roc orders clicks
+  kubectl flink cancel roc --all")]
+pub struct Args {
+    #[command(flatten)]
+    chosen: JobArgs,
+
+    /// Wait until they have ended
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
+    wait: bool,
+
+    /// Longest wait for a job
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A wish to cancel may be sent again: it does no harm.
+const TRIES: u32 = 3;
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    args.chosen.check("cancel")?;
+    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    let jobs = args.chosen.choose(&reached).await?;
+    if jobs.is_empty() {
+        app.ui.note(&format!("No running jobs on session {}.", reached.name));
+    }
+    let cancelled = jobs.iter().map(async |job| {
+        let cancelled = cancel(&reached, job, args.wait.then_some(args.timeout)).await?;
+        app.ui.data(&format!("job/{} {}\n", job.id, cancelled))?;
+        Ok(())
+    });
+    each(join_all(cancelled).await, app)
+}
+
+/// Cancels one job; says what became of it.
+async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<&'static str, CommandError> {
+    let doing = || format!("cannot cancel job {} ({})", job.id, job.name);
+    let mut tries = 1..=TRIES;
+    let asked = loop {
+        tries.next();
+        match flink::cancel(&reached.rest, &job.id).await {
+            Ok(asked) => break asked,
+            Err(error) if tries.is_empty() || !error.is_of_the_way() => {
+                return Err(reached.error(&error, doing()));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    };
+    let Some(patience) = wait else { return Ok("canceling") };
+    let end = Instant::now() + patience;
+    loop {
+        // The list is of this moment; what is told of one job may be some seconds old.
+        let state = match flink::jobs(&reached.rest).await {
+            Ok(jobs) => {
+                jobs.into_iter().find(|other| other.id == job.id).map(|job| (job.is_alive(), job.state))
+            }
+            Err(error) if !error.is_of_the_way() => return Err(reached.error(&error, doing())),
+            Err(_) => Some((true, job.state.clone())),
+        };
+        match (state, &asked) {
+            (Some((false, state)), _) if state == "CANCELED" => return Ok("canceled"),
+            (Some((false, state)), _) => {
+                let what = format!("job {} ({}) came to its end before: {state}", job.id, job.name);
+                return Err(CommandError::new(Exit::Error, what));
+            }
+            (None, _) | (Some(_), Cancelled::TooLate(_)) => {
+                let what = format!("session {} does not know job {} any more", reached.name, job.id);
+                return Err(CommandError::new(Exit::Error, what)
+                    .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)));
+            }
+            (Some((true, state)), Cancelled::Asked) if Instant::now() > end => {
+                let what = format!("job {} ({}) is {state} after {} s", job.id, job.name, patience.as_secs());
+                return Err(CommandError::new(Exit::TimedOut, what)
+                    .hint(format!("kubectl flink jobs {} {}{}", reached.name, job.id, reached.flags)));
+            }
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Tells every error but one, which ends the command: the failure of one job stops no other.
+pub fn each(results: Vec<Result<(), CommandError>>, app: &App) -> Result<Exit, CommandError> {
+    let mut errors: Vec<CommandError> = results.into_iter().filter_map(Result::err).collect();
+    let Some(last) = errors.pop() else { return Ok(Exit::Done) };
+    errors.iter().for_each(|error| error.tell(&app.ui));
+    Err(last)
+}

@@ -1,0 +1,131 @@
+//! `kubectl flink savepoint NAME JOB...`: the state of jobs that go on; and `--dispose` of one.
+
+pub mod directory;
+pub mod take;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use self::directory::DirectoryArgs;
+use self::take::{Kind, Taking};
+use super::cancel::each;
+use super::job_names::JobArgs;
+use super::reach::{self, Reached};
+use crate::app::{App, CommandError, duration};
+use crate::diagnosis::cause;
+use crate::exit::Exit;
+use crate::flink::{self, Progress, RequestId};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # The state of a job as it is now; the job goes on
+  kubectl flink savepoint roc orders --savepoint-dir s3://bucket/savepoints
+
+  # Ask after one that takes long
+  kubectl flink savepoint roc orders --request-id b6184a1ceee81fb635c129c3458234c8
+
+  # Remove one for good
+  kubectl flink savepoint roc --dispose s3://bucket/savepoints/savepoint-8e91dc-d1e80b001ae7")]
+pub struct Args {
+    #[command(flatten)]
+    chosen: JobArgs,
+
+    #[command(flatten)]
+    directory: DirectoryArgs,
+
+    /// Ask after a savepoint that was triggered before, and trigger none
+    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "savepoint_dir"])]
+    request_id: Option<String>,
+
+    /// Remove this savepoint for good
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["jobs", "all", "savepoint_dir", "request_id"])]
+    dispose: Option<String>,
+
+    /// Longest wait
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    if args.dispose.is_none() {
+        args.chosen.check("savepoint")?;
+    }
+    if args.request_id.is_some() && args.chosen.jobs.len() != 1 {
+        return Err(CommandError::new(Exit::Error, "--request-id is for one job")
+            .hint(format!("kubectl flink savepoint {} JOB --request-id ID", args.chosen.name)));
+    }
+    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    if let Some(path) = &args.dispose {
+        return dispose(&reached, path, args.timeout, app).await;
+    }
+    let kind = Kind::Savepoint;
+    let mut taking = Taking { reached: &reached, kind, directory: None, timeout: args.timeout, app };
+    if let (Some(id), [word]) = (&args.request_id, &args.chosen.jobs[..]) {
+        // A job that was stopped has ended, and its savepoint can still be asked after.
+        let jobs = flink::jobs(&reached.rest).await;
+        let jobs =
+            jobs.map_err(|error| reached.error(&error, format!("cannot ask after savepoint request {id}")))?;
+        let job = super::job_names::find_one(word, &jobs, reached.name.as_str(), &reached.flags)?;
+        let path = taking.ask_after(job, &RequestId(id.clone())).await?;
+        app.ui.data(&format!("{path}\n"))?;
+        return Ok(Exit::Done);
+    }
+    let jobs = args.chosen.choose(&reached).await?;
+    if jobs.is_empty() {
+        app.ui.note(&format!("No running jobs on session {}.", reached.name));
+        return Ok(Exit::Done);
+    }
+    taking.directory = directory::check(&args.directory, &reached).await?;
+    let taken = jobs.iter().map(async |job| {
+        let path = taking.take(job).await?;
+        app.ui.data(&format!("{path}\n"))?;
+        app.ui.status(&format!("that is the savepoint of job {} ({}); to start from it:", job.id, job.name));
+        app.ui.status(&format!("  {}", taking.restore(&path)));
+        Ok(())
+    });
+    let results = app.ui.progress().shown_while("the savepoints", join_all(taken)).await;
+    each(results, app)
+}
+
+/// Removes the savepoint at `path`.
+async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) -> Result<Exit, CommandError> {
+    let doing = format!("cannot dispose of savepoint {path}");
+    let request = match flink::dispose(&reached.rest, path).await {
+        Ok(request) => request,
+        Err(error) if error.leaves_doubt() => {
+            let what = format!("it is not known whether savepoint {path} is removed");
+            return Err(CommandError::new(Exit::Error, what)
+                .because(error.to_string())
+                .hint("type the same again: of a savepoint that is gone it says so"));
+        }
+        Err(error) => return Err(reached.error(&error, doing)),
+    };
+    let end = Instant::now() + timeout;
+    loop {
+        match flink::disposal(&reached.rest, &request).await {
+            Ok(Progress::Done(_)) => {
+                app.ui.data(&format!("savepoint {path} disposed\n"))?;
+                return Ok(Exit::Done);
+            }
+            Ok(Progress::Failed(stack)) => {
+                return Err(CommandError::new(Exit::Error, doing).because(cause::of_stack(&stack)));
+            }
+            Ok(Progress::Unknown) => {
+                return Err(CommandError::new(Exit::Error, doing)
+                    .because("the JobManager has started anew, and knows nothing of it")
+                    .hint("type the same again"));
+            }
+            Ok(Progress::InProgress) => {}
+            Err(error) if error.is_of_the_way() => tracing::debug!(%error, "REST does not answer"),
+            Err(error) => return Err(reached.error(&error, doing)),
+        }
+        if Instant::now() > end {
+            let what = format!("savepoint {path} is not disposed of after {} s", timeout.as_secs());
+            return Err(CommandError::new(Exit::TimedOut, what).hint("type the same again"));
+        }
+        tokio::time::sleep(take::PAUSE).await;
+    }
+}

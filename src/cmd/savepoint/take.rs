@@ -1,0 +1,305 @@
+//! One savepoint, triggered once, whatever happens to the connection.
+//!
+//! From 1.15 on the request has an id of ours: the session tells whether it knows it, and takes it
+//! once. Before, the history of the job's checkpoints tells what was triggered.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::app::{App, CommandError, id};
+use crate::cmd::reach::Reached;
+use crate::diagnosis::cause;
+use crate::exit::Exit;
+use crate::flink::dialect::Savepoint;
+use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
+use crate::model::status::Job;
+
+/// Between two questions.
+pub const PAUSE: Duration = Duration::from_millis(300);
+
+/// What a JobManager tells of one job may be this old (`web.refresh-interval`), and a little more.
+const HISTORY: Duration = Duration::from_secs(10);
+
+/// How long a JobManager that has gone is waited for, before the request is sent again.
+const COME_BACK: Duration = Duration::from_secs(90);
+
+/// How often a request that did not arrive is sent.
+const TRIES: u32 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Savepoint,
+    Stop { drain: bool },
+}
+
+pub struct Taking<'a> {
+    pub reached: &'a Reached,
+    pub kind: Kind,
+    pub directory: Option<String>,
+    pub timeout: Duration,
+    pub app: &'a App,
+}
+
+impl Taking<'_> {
+    /// Takes the savepoint of `job` and returns its path. A stop returns once the job has ended.
+    pub async fn take(&self, job: &Job) -> Result<String, CommandError> {
+        let end = Instant::now() + self.timeout;
+        let path = match self.trigger(job).await? {
+            Triggered::Asked(request) => self.follow(job, &request, end).await?,
+            Triggered::Recorded(id) => self.follow_history(job, id, end).await?,
+        };
+        if let Kind::Stop { .. } = self.kind {
+            self.until_ended(job, &path, end).await?;
+        }
+        Ok(path)
+    }
+
+    /// Asks after a savepoint that was triggered before.
+    pub async fn ask_after(&self, job: &Job, request: &RequestId) -> Result<String, CommandError> {
+        self.follow(job, request, Instant::now() + self.timeout).await
+    }
+
+    /// The command that goes on from a savepoint.
+    pub fn restore(&self, path: &str) -> String {
+        let Reached { name, flags, .. } = self.reached;
+        format!("kubectl flink submit {name} JAR --from-savepoint {path}{flags}")
+    }
+
+    fn failed(&self, job: &Job) -> String {
+        match self.kind {
+            Kind::Savepoint => format!("there is no savepoint of job {} ({})", job.id, job.name),
+            Kind::Stop { .. } => format!("job {} ({}) was not stopped", job.id, job.name),
+        }
+    }
+
+    async fn trigger(&self, job: &Job) -> Result<Triggered, CommandError> {
+        let dialect = self.reached.dialect();
+        let own = match dialect.takes_request_ids() {
+            true => Some(id::random()?),
+            false => None,
+        };
+        let before = match own {
+            Some(_) => Vec::new(),
+            None => self.recorded(job).await.map_err(|error| self.reached.error(&error, self.failed(job)))?,
+        };
+        let mut tries = 1..=TRIES;
+        loop {
+            tries.next();
+            let error = match self.send(job, own.clone()).await {
+                Ok(request) => return Ok(Triggered::Asked(request)),
+                Err(error) => error,
+            };
+            let arrived = match (&error, &own) {
+                (RestError::Unreachable(_), _) => None,
+                (error, _) if !error.leaves_doubt() => {
+                    return Err(self.reached.error(error, self.failed(job)));
+                }
+                (_, Some(own)) => self.is_known(job, own, &error).await?,
+                (_, None) => return self.settle_by_history(job, &before, &error).await,
+            };
+            match arrived {
+                Some(request) => return Ok(Triggered::Asked(request)),
+                None if tries.is_empty() => return Err(self.reached.error(&error, self.failed(job))),
+                None => self.come_back(job).await?,
+            }
+        }
+    }
+
+    async fn send(&self, job: &Job, request: Option<String>) -> Result<RequestId, RestError> {
+        let (rest, dialect) = (&self.reached.rest, self.reached.dialect());
+        let savepoint = Savepoint { directory: self.directory.clone(), request };
+        match self.kind {
+            Kind::Savepoint => flink::savepoint(rest, &job.id, dialect, &savepoint).await,
+            Kind::Stop { drain } => flink::stop(rest, &job.id, dialect, &savepoint, drain).await,
+        }
+    }
+
+    /// Whether the session knows the request `own`. If it does not, the same request may be sent
+    /// again: it is taken once, also when the first comes late.
+    async fn is_known(
+        &self,
+        job: &Job,
+        own: &str,
+        why: &RestError,
+    ) -> Result<Option<RequestId>, CommandError> {
+        let request = RequestId(own.to_owned());
+        let end = Instant::now() + COME_BACK;
+        loop {
+            match flink::trigger_progress(&self.reached.rest, &job.id, &request).await {
+                Ok(Progress::Unknown) => return Ok(None),
+                Ok(_) => return Ok(Some(request)),
+                Err(error) if error.is_of_the_way() && Instant::now() < end => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                Err(_) => return Err(self.unknown(job, why, Some(own))),
+            }
+        }
+    }
+
+    async fn recorded(&self, job: &Job) -> Result<Vec<u64>, RestError> {
+        let recorded = flink::recorded_savepoints(&self.reached.rest, &job.id).await?;
+        Ok(recorded.into_iter().map(|savepoint| savepoint.id).collect())
+    }
+
+    /// For versions that give out the ids of requests: one whose answer was lost can be found only in
+    /// the history. It is not sent again.
+    async fn settle_by_history(
+        &self,
+        job: &Job,
+        before: &[u64],
+        why: &RestError,
+    ) -> Result<Triggered, CommandError> {
+        let mut end = Instant::now() + HISTORY;
+        let last = Instant::now() + COME_BACK;
+        loop {
+            match self.recorded(job).await {
+                Ok(now) => {
+                    if let Some(new) = now.into_iter().find(|id| !before.contains(id)) {
+                        return Ok(Triggered::Recorded(new));
+                    }
+                    if Instant::now() > end {
+                        let told = CommandError::new(Exit::Error, self.failed(job)).because(why.to_string());
+                        let look = format!(
+                            "kubectl flink jobs {} {}{}",
+                            self.reached.name, job.id, self.reached.flags
+                        );
+                        return Err(told
+                            .because("the job's history shows none")
+                            .hint(format!("look, then type the same again: {look}")));
+                    }
+                }
+                // The time that it tells nothing does not count.
+                Err(error) if error.is_of_the_way() && Instant::now() < last => {
+                    end = Instant::now() + HISTORY
+                }
+                Err(_) => return Err(self.unknown(job, why, None)),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn come_back(&self, job: &Job) -> Result<(), CommandError> {
+        let end = Instant::now() + COME_BACK;
+        while let Err(error) = flink::overview(&self.reached.rest).await {
+            if Instant::now() > end {
+                return Err(self.reached.error(&error, self.failed(job)));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Asks until it is done. A JobManager that does not answer for a while is asked again.
+    async fn follow(&self, job: &Job, request: &RequestId, end: Instant) -> Result<String, CommandError> {
+        loop {
+            match flink::trigger_progress(&self.reached.rest, &job.id, request).await {
+                Ok(Progress::Done(path)) => return Ok(path.unwrap_or_default()),
+                Ok(Progress::Failed(stack)) => {
+                    return Err(
+                        CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(&stack))
+                    );
+                }
+                Ok(Progress::Unknown) => {
+                    let look =
+                        format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags);
+                    return Err(CommandError::new(Exit::Error, self.failed(job))
+                        .because(format!(
+                            "session {} knows nothing of request {}",
+                            self.reached.name, request.0
+                        ))
+                        .hint(format!(
+                            "a JobManager that starts anew forgets requests; the job's own history: {look}"
+                        )));
+                }
+                Ok(Progress::InProgress) => {}
+                Err(error) if error.is_of_the_way() => tracing::debug!(%error, "REST does not answer"),
+                Err(error) => return Err(self.reached.error(&error, self.failed(job))),
+            }
+            if Instant::now() > end {
+                return Err(self.late(job).hint(self.ask_again(job, &request.0)));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn follow_history(&self, job: &Job, id: u64, end: Instant) -> Result<String, CommandError> {
+        loop {
+            let recorded = flink::recorded_savepoints(&self.reached.rest, &job.id).await;
+            let found = match recorded {
+                Ok(recorded) => recorded.into_iter().find(|savepoint| savepoint.id == id),
+                Err(error) if error.is_of_the_way() => None,
+                Err(error) => return Err(self.reached.error(&error, self.failed(job))),
+            };
+            match found.map(|Recorded { state, .. }| state) {
+                Some(RecordedState::Completed(path)) => return Ok(path),
+                Some(RecordedState::Failed(why)) => {
+                    return Err(CommandError::new(Exit::Error, self.failed(job)).because(why));
+                }
+                Some(RecordedState::InProgress) | None => {}
+            }
+            if Instant::now() > end {
+                let look =
+                    format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags);
+                return Err(self.late(job).hint(look));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// A stop is done when the job has ended, a moment after its savepoint is complete.
+    async fn until_ended(&self, job: &Job, path: &str, end: Instant) -> Result<(), CommandError> {
+        loop {
+            let now = flink::jobs(&self.reached.rest).await.unwrap_or_default();
+            let state = now.into_iter().find(|other| other.id == job.id);
+            match state {
+                Some(job) if job.is_alive() => {}
+                Some(job) if job.state == "FINISHED" => return Ok(()),
+                Some(job) => {
+                    let what = format!("job {} ({}) ended as {}", job.id, job.name, job.state);
+                    return Err(CommandError::new(Exit::Error, what)
+                        .because(format!("its savepoint {path} is complete"))
+                        .hint(self.restore(path)));
+                }
+                None => {}
+            }
+            if Instant::now() > end {
+                return Err(self.late(job).because(format!("its savepoint {path} is complete")));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn late(&self, job: &Job) -> CommandError {
+        let what = match self.kind {
+            Kind::Savepoint => "the savepoint of job",
+            Kind::Stop { .. } => "the stop of job",
+        };
+        let seconds = self.timeout.as_secs();
+        let what = format!("{what} {} ({}) is not done after {seconds} s, and goes on", job.id, job.name);
+        CommandError::new(Exit::TimedOut, what)
+    }
+
+    fn ask_again(&self, job: &Job, request: &str) -> String {
+        let Reached { name, flags, .. } = self.reached;
+        format!("kubectl flink savepoint {name} {} --request-id {request}{flags}", job.id)
+    }
+
+    fn unknown(&self, job: &Job, why: &RestError, own: Option<&str>) -> CommandError {
+        let what =
+            format!("it is not known whether a savepoint of job {} ({}) was triggered", job.id, job.name);
+        let told = CommandError::new(Exit::Error, what).because(why.to_string());
+        match own {
+            Some(own) => told.hint(self.ask_again(job, own)),
+            None => told
+                .hint(format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags)),
+        }
+    }
+}
+
+/// How a savepoint that was triggered is known.
+enum Triggered {
+    Asked(RequestId),
+    /// By its number in the job's history.
+    Recorded(u64),
+}

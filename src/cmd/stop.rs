@@ -1,0 +1,63 @@
+//! `kubectl flink stop NAME JOB...`: the end of jobs, with a savepoint to go on from.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::cancel::each;
+use super::job_names::JobArgs;
+use super::reach;
+use super::savepoint::directory::{self, DirectoryArgs};
+use super::savepoint::take::{Kind, Taking};
+use crate::app::{App, CommandError, duration};
+use crate::exit::Exit;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # Stop a job; its savepoint's path is printed, and the command that goes on from there
+  kubectl flink stop roc orders --savepoint-dir s3://bucket/savepoints
+
+  # Stop all, into the directory that the session is configured with
+  kubectl flink stop roc --all
+
+  # End the job for good: windows and timers fire, and nothing is to go on
+  kubectl flink stop roc orders --drain")]
+pub struct Args {
+    #[command(flatten)]
+    chosen: JobArgs,
+
+    #[command(flatten)]
+    directory: DirectoryArgs,
+
+    /// Let sources end, and all timers fire, before the savepoint
+    #[arg(long)]
+    drain: bool,
+
+    /// Longest wait for a savepoint
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    args.chosen.check("stop")?;
+    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    let jobs = args.chosen.choose(&reached).await?;
+    if jobs.is_empty() {
+        app.ui.note(&format!("No running jobs on session {}.", reached.name));
+        return Ok(Exit::Done);
+    }
+    let directory = directory::check(&args.directory, &reached).await?;
+    let kind = Kind::Stop { drain: args.drain };
+    let taking = Taking { reached: &reached, kind, directory, timeout: args.timeout, app };
+    let stopped = jobs.iter().map(async |job| {
+        let path = taking.take(job).await?;
+        app.ui.data(&format!("{path}\n"))?;
+        app.ui.status(&format!("job {} ({}) has stopped; to go on from there:", job.id, job.name));
+        app.ui.status(&format!("  {}", taking.restore(&path)));
+        Ok(())
+    });
+    let stopped = join_all(stopped);
+    let results = app.ui.progress().shown_while("the savepoints", stopped).await;
+    each(results, app)
+}
