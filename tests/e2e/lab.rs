@@ -45,7 +45,8 @@ impl Lab {
     /// Runs the plugin as kubectl would, in the namespace of the test.
     pub fn flink(&self, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
-        command.args(words).args(["--context", &self.context, "-n", &self.namespace]);
+        // What follows `--` is for a program.
+        command.args(["--context", &self.context, "-n", &self.namespace]).args(words);
         run(command)
     }
 
@@ -57,7 +58,7 @@ impl Lab {
     /// Runs the plugin with the credentials of `user`, a kubeconfig file.
     pub fn flink_as(&self, user: &tempfile::TempPath, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
-        command.args(words).args(["-n", &self.namespace]).arg("--kubeconfig").arg(user);
+        command.args(["-n", &self.namespace]).arg("--kubeconfig").arg(user).args(words);
         run(command)
     }
 
@@ -150,6 +151,11 @@ impl Lab {
     /// `GET /overview` through the API server's proxy of the Service, asked by kubectl. Flink 1.10
     /// has REST on the Service without the suffix, unless it is exposed, and another port name.
     pub fn rest_overview(&self, name: &str) -> Ended {
+        self.rest(name, "/overview")
+    }
+
+    /// The same for any path.
+    pub fn rest(&self, name: &str, path: &str) -> Ended {
         let port_of = |service: &str| {
             self.kubectl(&["get", "service", service, "-o", "jsonpath={.spec.ports[?(@.port==8081)].name}"])
                 .stdout
@@ -159,7 +165,7 @@ impl Lab {
             .map(|service| format!("{service}:{}", port_of(&service)))
             .find(|service| !service.ends_with(':'))
             .unwrap_or_default();
-        let path = format!("/api/v1/namespaces/{}/services/{service}/proxy/overview", self.namespace);
+        let path = format!("/api/v1/namespaces/{}/services/{service}/proxy{path}", self.namespace);
         self.kubectl(&["get", "--raw", &path])
     }
 

@@ -6,6 +6,7 @@
 
 mod control_plane;
 mod create;
+mod faults;
 mod killed;
 mod lab;
 mod lifecycle;

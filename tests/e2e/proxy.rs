@@ -15,6 +15,25 @@ pub struct Kill {
     pub done: bool,
 }
 
+/// Where a connection is cut, once: at the request to the JobManager whose first line has `of`.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    pub of: &'static str,
+    pub at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The JobManager never sees the request.
+    Request,
+    /// It sees half of it.
+    Middle,
+    /// It sees the request, and the plugin is cut off at once.
+    Sent,
+    /// It has done it, and the plugin does not hear of it.
+    Answer,
+}
+
 /// `kubectl proxy`, which speaks plain HTTP, with a proxy in front that reads along.
 pub struct Proxy {
     upstream: Child,
@@ -28,6 +47,7 @@ struct Shared {
     victim: Mutex<Option<Child>>,
     killed: AtomicBool,
     writes: AtomicUsize,
+    cut: Mutex<Option<Cut>>,
     /// No connection is served.
     down: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
@@ -80,9 +100,9 @@ impl Proxy {
         *self.shared.kill.lock().expect("lock") = kill;
         let file: PathBuf = self.kubeconfig.path().join("config");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"))
-            .args(words)
             .arg("--kubeconfig")
             .arg(file)
+            .args(words)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -94,6 +114,15 @@ impl Proxy {
         let mut child = self.shared.victim.lock().expect("lock").take().expect("child");
         let status = child.wait().expect("status");
         Run { killed: self.shared.killed.load(Ordering::SeqCst), code: status.code().unwrap_or(-1), stderr }
+    }
+
+    /// Runs the plugin through the proxy, and cuts its connection as told. It must be cut.
+    pub fn flink_cut(&self, words: &[&str], cut: Cut) -> Run {
+        *self.shared.cut.lock().expect("lock") = Some(cut);
+        let run = self.flink(words, None);
+        let left = self.shared.cut.lock().expect("lock").take();
+        assert!(left.is_none(), "{cut:?} was never met:\n{}", run.stderr);
+        run
     }
 
     /// Cuts every connection and serves none, or serves them again.
@@ -113,6 +142,13 @@ impl Drop for Proxy {
 }
 
 impl Shared {
+    /// The cut that `text`, a request's beginning, is met by. It is met once.
+    fn cut_at(&self, text: &str) -> Option<Moment> {
+        let mut cut = self.cut.lock().expect("lock");
+        let is_met = cut.is_some_and(|cut| text.contains(cut.of));
+        if is_met { cut.take().map(|cut| cut.at) } else { None }
+    }
+
     fn kill_now(&self) {
         if let Some(child) = self.victim.lock().expect("lock").as_mut() {
             child.kill().expect("SIGKILL");
@@ -130,10 +166,10 @@ fn serve(client: TcpStream, address: &str, shared: &Arc<Shared>) {
     let clones = || Some((client.try_clone().ok()?, upstream.try_clone().ok()?));
     let (Some((answers_to, answers)), Some((a, b))) = (clones(), clones()) else { return };
     shared.open.lock().expect("lock").extend([a, b]);
-    let dies_at_answer = Arc::new(AtomicBool::new(false));
+    let (dies_at_answer, is_cut) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     {
-        let (shared, dies) = (Arc::clone(shared), Arc::clone(&dies_at_answer));
-        std::thread::spawn(move || pass_answers(answers, answers_to, &shared, &dies));
+        let (shared, dies, cut) = (Arc::clone(shared), Arc::clone(&dies_at_answer), Arc::clone(&is_cut));
+        std::thread::spawn(move || pass_answers(answers, answers_to, &shared, &dies, &cut));
     }
     let mut requests = BufReader::new(client);
     while let Some(request) = read_request(&mut requests) {
@@ -148,18 +184,88 @@ fn serve(client: TcpStream, address: &str, shared: &Arc<Shared>) {
                 _ => {}
             }
         }
+        match shared.cut_at(&request.line) {
+            Some(Moment::Request) => break,
+            Some(Moment::Middle) => {
+                let _ = upstream.write_all(&request.bytes[..request.bytes.len() / 2]);
+                break;
+            }
+            Some(Moment::Sent) => {
+                let _ = upstream.write_all(&request.bytes);
+                break;
+            }
+            Some(Moment::Answer) => is_cut.store(true, Ordering::SeqCst),
+            None => {}
+        }
         if upstream.write_all(&request.bytes).is_err() {
             break;
         }
         if request.upgrades {
-            let _ = std::io::copy(&mut requests, &mut upstream);
+            let _ = pass_frames(&mut requests, &mut upstream, shared, &is_cut);
             break;
         }
     }
+    let _ = requests.get_ref().shutdown(Shutdown::Both);
     let _ = upstream.shutdown(Shutdown::Both);
 }
 
-fn pass_answers(mut from: TcpStream, mut to: TcpStream, shared: &Shared, dies: &AtomicBool) {
+/// Passes on what the plugin sends through a forwarded port, frame by frame (RFC 6455), and cuts where
+/// it was told to. The first byte of a frame's payload is the number of the channel.
+fn pass_frames(
+    from: &mut impl Read,
+    to: &mut TcpStream,
+    shared: &Shared,
+    is_cut: &AtomicBool,
+) -> std::io::Result<()> {
+    loop {
+        let mut head = [0; 2];
+        from.read_exact(&mut head)?;
+        let extended = match head[1] & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let mut length = vec![0; extended];
+        from.read_exact(&mut length)?;
+        let size = match extended {
+            0 => u64::from(head[1] & 0x7f),
+            _ => length.iter().fold(0, |size, byte| size << 8 | u64::from(*byte)),
+        };
+        let mut mask = [0; 4];
+        from.read_exact(&mut mask)?;
+        let mut payload = vec![0; usize::try_from(size).expect("a frame that fits")];
+        from.read_exact(&mut payload)?;
+        let plain: Vec<u8> =
+            payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+        let whole = [&head[..], &length, &mask, &payload].concat();
+        match shared.cut_at(&String::from_utf8_lossy(&plain)) {
+            Some(Moment::Request) => return Ok(()),
+            Some(Moment::Middle) => {
+                let half = (payload.len() / 2).min(125);
+                to.write_all(&[head[0], 0x80 | u8::try_from(half).expect("at most 125")])?;
+                to.write_all(&mask)?;
+                return to.write_all(&payload[..half]);
+            }
+            Some(Moment::Sent) => {
+                to.write_all(&whole)?;
+                // Long enough for the bytes to be passed on behind it.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                return Ok(());
+            }
+            Some(Moment::Answer) => is_cut.store(true, Ordering::SeqCst),
+            None => {}
+        }
+        to.write_all(&whole)?;
+    }
+}
+
+fn pass_answers(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    shared: &Shared,
+    dies: &AtomicBool,
+    is_cut: &AtomicBool,
+) {
     let mut buffer = [0; 16 * 1024];
     loop {
         let count = match from.read(&mut buffer) {
@@ -168,6 +274,9 @@ fn pass_answers(mut from: TcpStream, mut to: TcpStream, shared: &Shared, dies: &
         };
         if dies.load(Ordering::SeqCst) {
             shared.kill_now();
+            break;
+        }
+        if is_cut.load(Ordering::SeqCst) {
             break;
         }
         if to.write_all(&buffer[..count]).is_err() {
