@@ -111,7 +111,7 @@ impl Dialect {
 mod tests {
     use super::*;
 
-    const VERSIONS: [&str; 15] = [
+    const ALL: [&str; 15] = [
         "1.10", "1.11", "1.12", "1.13", "1.14", "1.15", "1.16", "1.17", "1.18", "1.19", "1.20", "2.0", "2.1",
         "2.2", "2.3",
     ];
@@ -137,7 +137,7 @@ mod tests {
             job: Some("0".repeat(32)),
         };
         let savepoint = Savepoint { directory: Some("s3://b/sp".to_owned()), request: Some("1".repeat(32)) };
-        let table: Vec<String> = VERSIONS
+        let table: Vec<String> = ALL
             .iter()
             .map(|version| {
                 let dialect = dialect(version);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_is_not_said() {
-        for version in VERSIONS {
+        for version in ALL {
             assert_eq!(dialect(version).run(&Program::default()), json!({}), "{version}");
         }
         let none = Savepoint::default();

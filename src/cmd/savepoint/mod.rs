@@ -82,7 +82,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let taken = jobs.iter().map(async |job| {
         let path = taking.take(job).await?;
         app.ui.data(&format!("{path}\n"))?;
-        app.ui.status(&format!("that is the savepoint of job {} ({}); to start from it:", job.id, job.name));
+        app.ui.status(&format!("job {} ({}) goes on; to start from its savepoint:", job.id, job.name));
         app.ui.status(&format!("  {}", taking.restore(&path)));
         Ok(())
     });
