@@ -55,6 +55,8 @@ enum Command {
     /// Start a program from a jar, once and only once
     #[command(visible_alias = "run")]
     Submit(Box<cmd::submit::Args>),
+    /// List the jobs of a session, or show one of them from all sides
+    Jobs(cmd::jobs::Args),
     /// Cancel jobs, without a savepoint
     Cancel(cmd::cancel::Args),
     /// Stop jobs with a savepoint to go on from
@@ -200,6 +202,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Ls(args) => cmd::ls::run(args, app).await,
         Command::Status(args) => cmd::status::run(args, app).await,
         Command::Submit(args) => cmd::submit::run(*args, app).await,
+        Command::Jobs(args) => cmd::jobs::run(args, app).await,
         Command::Cancel(args) => cmd::cancel::run(args, app).await,
         Command::Stop(args) => cmd::stop::run(args, app).await,
         Command::Savepoint(args) => cmd::savepoint::run(args, app).await,

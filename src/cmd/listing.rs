@@ -96,6 +96,21 @@ pub fn values<T: Serialize>(items: &[T]) -> Result<Vec<Value>, CommandError> {
     items.iter().map(value).collect()
 }
 
+/// Prints one object after those that were printed before, as kubectl does while it watches.
+pub fn print_next(
+    format: &Format,
+    api_version: &str,
+    kind: &str,
+    object: Value,
+    headers: bool,
+    app: &App,
+) -> Result<(), CommandError> {
+    if let Format::Yaml = format {
+        app.ui.rendered("---\n")?;
+    }
+    print(format, api_version, kind, vec![object], true, headers, app)
+}
+
 /// Prints items in a form that is no table. `single` is the one that was asked for by its name:
 /// it stands alone, without a list around it.
 pub fn print(

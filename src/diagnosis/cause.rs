@@ -22,6 +22,15 @@ pub fn of_stack(stack: &str) -> String {
     deepest(stack).unwrap_or_else(|| stack.lines().next().unwrap_or_default().to_owned())
 }
 
+/// What a Java stack trace says, outermost first: the exception and its causes, without frames.
+pub fn chain(stack: &str) -> Vec<String> {
+    let mut lines = stack.lines();
+    let outermost = lines.next().into_iter();
+    // Those of suppressed exceptions are indented.
+    let causes = lines.filter_map(|line| line.strip_prefix("Caused by: "));
+    outermost.chain(causes).map(sentence).collect()
+}
+
 /// True when `log` says that the process could not do its work at all, so that a restart with the
 /// same settings ends the same way.
 pub fn is_fatal_at_start(log: &str) -> bool {
@@ -95,6 +104,29 @@ org.apache.flink.configuration.IllegalConfigurationException: Sum of configured 
                 "IllegalConfigurationException: Sum of configured JVM Metaspace (256.000mb) exceed Total Process Memory"
             )
         );
+    }
+
+    #[test]
+    fn a_stack_is_a_chain_of_causes() {
+        let stack = "\
+org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
+\tat org.apache.flink.A.b(A.java:1)
+\tSuppressed: java.lang.Exception: beside it
+\tCaused by: java.lang.Exception: of that
+Caused by: java.lang.IllegalArgumentException: record 10 cannot be read
+\tat Programs$Nap.map(Programs.java:78)
+Caused by: java.io.IOException: bad magic
+\t... 22 more
+";
+        assert_eq!(
+            chain(stack),
+            [
+                "JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy",
+                "IllegalArgumentException: record 10 cannot be read",
+                "IOException: bad magic"
+            ]
+        );
+        assert_eq!(chain(""), [""; 0]);
     }
 
     #[test]

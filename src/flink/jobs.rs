@@ -83,6 +83,12 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         answer => answer?,
     };
     let running = |vertex: &OfVertex| vertex.tasks.get("RUNNING").copied().unwrap_or(0);
+    // Zero may only mean that nobody has asked the TaskManagers yet: then it is not "complete".
+    let records = |vertex: &OfVertex, key: &str| {
+        let number = vertex.metrics.get(key).and_then(Value::as_u64);
+        let is_complete = vertex.metrics.get(&format!("{key}-complete")).and_then(Value::as_bool);
+        number.filter(|number| *number > 0 || is_complete == Some(true))
+    };
     let job = Job {
         id: of.jid,
         name: of.name,
@@ -92,19 +98,17 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         started_at: at(of.start_time),
         duration_milliseconds: not_negative(of.duration),
     };
-    let vertex = |vertex: OfVertex| {
-        let records = |key: &str| vertex.metrics.get(key).and_then(Value::as_u64).unwrap_or(0);
-        Vertex {
-            parallelism: vertex.parallelism,
-            tasks_running: running(&vertex),
-            duration_milliseconds: not_negative(vertex.duration),
-            read_records: records("read-records"),
-            write_records: records("write-records"),
-            backpressure: None,
-            id: vertex.id,
-            name: vertex.name,
-            state: vertex.status,
-        }
+    let vertex = |vertex: OfVertex| Vertex {
+        parallelism: vertex.parallelism,
+        tasks_running: running(&vertex),
+        duration_milliseconds: not_negative(vertex.duration),
+        records_read: records(&vertex, "read-records"),
+        records_written: records(&vertex, "write-records"),
+        backpressure: None,
+        tasks_by_state: vertex.tasks.into_iter().filter(|(_, tasks)| *tasks > 0).collect(),
+        id: vertex.id,
+        name: vertex.name,
+        state: vertex.status,
     };
     let nobody_asked = || "nobody asked".to_owned();
     let details = JobDetails {
@@ -240,8 +244,9 @@ pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobE
         stacktrace: String,
         timestamp: Option<i64>,
         task_name: Option<String>,
-        #[serde(alias = "location")]
-        endpoint: Option<Value>,
+        /// Its address: 1.20 tells it under both names, older versions under this and newer under the next.
+        location: Option<String>,
+        endpoint: Option<String>,
         task_manager_id: Option<String>,
         #[serde(default)]
         concurrent_exceptions: Vec<Entry>,
@@ -261,7 +266,7 @@ pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobE
     let exception = |entry: Entry| {
         // A failure of the whole job names no task; the task's own failure comes with it.
         let task = entry.task_name.is_none().then(|| entry.concurrent_exceptions.first()).flatten();
-        let address = |entry: &Entry| entry.endpoint.as_ref().and_then(Value::as_str).map(ToOwned::to_owned);
+        let address = |entry: &Entry| entry.endpoint.clone().or_else(|| entry.location.clone());
         let of_task = task.unwrap_or(&entry);
         JobException {
             at: entry.timestamp.and_then(at),
@@ -356,3 +361,6 @@ fn at(milliseconds: i64) -> Option<Timestamp> {
 fn not_negative(milliseconds: i64) -> u64 {
     milliseconds.max(0).unsigned_abs()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,18 @@
 //! One job of a session, from all sides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::session::API_VERSION;
-use super::status::{Job, Part, known, time};
+use super::status::{Job, Part, Unknown, known, time};
 
 /// A job and the session that it runs on, as `jobs` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobView {
-    pub namespace: String,
+    /// None where only an address of the session's REST is known.
+    pub namespace: Option<String>,
     pub session: String,
     pub job: Job,
     /// For one job that was asked for.
@@ -24,8 +27,9 @@ pub const JOB_LIST_KIND: &str = "FlinkJobList";
 #[serde(rename_all = "camelCase")]
 pub struct JobDetails {
     pub vertices: Vec<Vertex>,
+    /// None for a job that makes no checkpoints.
     #[serde(serialize_with = "known")]
-    pub checkpoints: Part<Checkpoints>,
+    pub checkpoints: Part<Option<Checkpoints>>,
     /// Newest first.
     #[serde(serialize_with = "known")]
     pub exceptions: Part<Vec<JobException>>,
@@ -41,9 +45,12 @@ pub struct Vertex {
     /// In Flink's words, of all its tasks together.
     pub state: String,
     pub tasks_running: u32,
+    /// How many of its tasks are in which state, those without a task left out.
+    pub tasks_by_state: BTreeMap<String, u32>,
     pub duration_milliseconds: u64,
-    pub read_records: u64,
-    pub write_records: u64,
+    /// From other vertices, and to them. None until its tasks have told.
+    pub records_read: Option<u64>,
+    pub records_written: Option<u64>,
     /// None while it is not known: it is measured only once somebody has asked.
     pub backpressure: Option<Backpressure>,
 }
@@ -102,6 +109,15 @@ pub struct JobException {
     pub task_manager: Option<String>,
 }
 
+impl JobDetails {
+    /// The parts that are not known, with the reason.
+    pub fn unknown(&self) -> Vec<(&'static str, &str)> {
+        let parts =
+            [("checkpoints", self.checkpoints.why_unknown()), ("exceptions", self.exceptions.why_unknown())];
+        parts.into_iter().filter_map(|(part, why)| Some((part, why?))).collect()
+    }
+}
+
 impl Serialize for JobView {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -112,12 +128,16 @@ impl Serialize for JobView {
             metadata: Metadata<'a>,
             session: &'a str,
             status: Status<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unknown: Option<Vec<Unknown<'a>>>,
         }
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Metadata<'a> {
             name: &'a str,
-            namespace: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            namespace: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             creation_timestamp: Option<String>,
         }
         #[derive(Serialize)]
@@ -132,11 +152,12 @@ impl Serialize for JobView {
             kind: JOB_KIND,
             metadata: Metadata {
                 name: &self.job.id,
-                namespace: &self.namespace,
+                namespace: self.namespace.as_deref(),
                 creation_timestamp: self.job.started_at.map(|at| at.to_string()),
             },
             session: &self.session,
             status: Status { job: &self.job, details: self.details.as_ref() },
+            unknown: self.details.as_ref().map(|details| Unknown::all(details.unknown())),
         }
         .serialize(serializer)
     }

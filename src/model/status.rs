@@ -1,6 +1,6 @@
 //! How one session is, part by part, as `status` shows it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -116,6 +116,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// When it came to its end; none before.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let lasted = SignedDuration::from_millis(i64::try_from(self.duration_milliseconds).ok()?);
+        self.started_at.filter(|_| !self.is_alive())?.checked_add(lasted).ok()
+    }
+
     /// True for a job that has come to no end.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state.as_str(), "FINISHED" | "CANCELED" | "FAILED" | "SUSPENDED")
@@ -182,6 +188,19 @@ fn exit<S: Serializer>(exit: &Option<Exit>, serializer: S) -> Result<S::Ok, S::E
     json.serialize(serializer)
 }
 
+/// A part that is not known, as JSON.
+#[derive(Serialize)]
+pub(super) struct Unknown<'a> {
+    part: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> Unknown<'a> {
+    pub fn all(parts: Vec<(&'a str, &'a str)>) -> Vec<Self> {
+        parts.into_iter().map(|(part, reason)| Self { part, reason }).collect()
+    }
+}
+
 /// A row of a table by its columns' names, as `{"name": "roc-1-2", "ready": "1/1"}`.
 struct Rows<'a>(&'a TableView);
 
@@ -237,13 +256,6 @@ pub const STATUS_LIST_KIND: &str = "SessionStatusList";
 
 impl Serialize for SessionStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Unknown<'a> {
-            part: &'a str,
-            reason: &'a str,
-        }
-        let unknown: Vec<Unknown<'_>> =
-            self.unknown().into_iter().map(|(part, reason)| Unknown { part, reason }).collect();
         let mut json = serializer.serialize_struct("SessionStatus", 16)?;
         json.serialize_field("apiVersion", API_VERSION)?;
         json.serialize_field("kind", "SessionStatus")?;
@@ -260,7 +272,7 @@ impl Serialize for SessionStatus {
         json.serialize_field("configuration", &self.configuration.known())?;
         json.serialize_field("events", &self.events.known())?;
         json.serialize_field("findings", &self.findings)?;
-        json.serialize_field("unknown", &unknown)?;
+        json.serialize_field("unknown", &Unknown::all(self.unknown()))?;
         json.end()
     }
 }

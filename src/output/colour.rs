@@ -14,8 +14,8 @@ pub fn of_state(word: &str) -> Option<Style> {
     match word {
         "Running" | "RUNNING" | "Completed" | "FINISHED" => Some(GOOD),
         "Pending" | "Creating" | "ContainerCreating" | "PodInitializing" | "Terminating" | "Stopped"
-        | "CREATED" | "INITIALIZING" | "RESTARTING" | "CANCELLING" | "RECONCILING" | "SUSPENDED"
-        | "CANCELED" => Some(UNDER_WAY),
+        | "CREATED" | "SCHEDULED" | "DEPLOYING" | "INITIALIZING" | "RESTARTING" | "CANCELLING"
+        | "CANCELING" | "RECONCILING" | "SUSPENDED" | "CANCELED" => Some(UNDER_WAY),
         "" | "<unknown>" | "<none>" | "Normal" => None,
         _ => Some(BAD),
     }

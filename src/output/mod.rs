@@ -11,6 +11,7 @@ pub mod jsonpath;
 pub mod objects;
 mod progress;
 mod screen;
+pub mod size;
 pub mod sort;
 pub mod table;
 mod text;

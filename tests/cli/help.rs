@@ -4,7 +4,7 @@ use crate::process::flink;
 
 #[test]
 fn help_pages() {
-    for command in ["", "create", "ls", "status", "delete", "config", "version"] {
+    for command in ["", "create", "ls", "status", "jobs", "delete", "config", "version"] {
         let words: Vec<&str> = [command, "-h"].into_iter().filter(|word| !word.is_empty()).collect();
         let ended = flink(&words);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{command}");

@@ -4,6 +4,7 @@
 mod collections;
 mod create;
 mod help;
+mod jobs;
 mod listing;
 mod outage;
 mod process;

@@ -11,7 +11,7 @@ fn schema() -> jsonschema::Validator {
     jsonschema::draft202012::new(&schema).expect("a schema of draft 2020-12")
 }
 
-fn holds(printed: &str, kind: &str) -> Value {
+pub fn holds(printed: &str, kind: &str) -> Value {
     let value: Value = serde_json::from_str(printed).expect(printed);
     let wrong: Vec<String> =
         schema().iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();

@@ -15,9 +15,9 @@ use crate::exit::Exit;
 use crate::model::SessionView;
 use crate::model::session::{API_VERSION, LIST_KIND};
 use crate::output::Screen;
-use crate::output::format::{Format, ObjectFormat};
+use crate::output::format::Format;
+use crate::output::printable;
 use crate::output::table::Layout;
-use crate::output::{objects, printable};
 
 /// Ages grow on a terminal.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -246,12 +246,7 @@ impl Watch<'_> {
             true => json!({"type": word, "object": object}),
             false => object,
         };
-        if let Format::Yaml = format {
-            let text = objects::render(&[object], ObjectFormat::Yaml);
-            let text = text.map_err(|error| CommandError::new(Exit::Error, error))?;
-            return Ok(self.app.ui.raw(&format!("---\n{text}"))?);
-        }
-        listing::print(format, API_VERSION, LIST_KIND, vec![object], true, headers, self.app)
+        listing::print_next(format, API_VERSION, LIST_KIND, object, headers, self.app)
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::listing;
 use super::ls::{not_found, tell_missing};
 use super::readiness::{self, Awaited, Ended};
+use super::sections::indented;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, Query, Scope};
 use crate::exit::Exit;
@@ -148,7 +149,7 @@ async fn briefly(cluster: &Cluster, app: &App) -> Result<bool, CommandError> {
     let mut healthy = true;
     for brief in briefs {
         healthy &= brief.is_healthy;
-        let findings = text::indented(&text::findings(&brief.findings));
+        let findings = indented(&text::findings(&brief.findings));
         app.ui.rendered(&format!("{}\n{findings}", printable(&brief.verdict)))?;
         gather::tell_unreadable(&brief.unreadable, app);
     }

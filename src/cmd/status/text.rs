@@ -4,24 +4,22 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use crate::cmd::jobs::rows::HEAD;
+use crate::cmd::sections::{INDENT, cut, indented, section, table};
 use crate::cmd::session_tables;
+use crate::model::Finding;
 use crate::model::status::{
     Event, HighAvailability, Job, JobManager, Memory, Part, SessionStatus, Setting, TaskManager,
 };
-use crate::model::{Finding, TableView};
 use crate::output::table::Layout;
 use crate::output::{age, printable};
 
-/// Rows of a section; what is more is counted.
-const MOST_ROWS: usize = 30;
 /// Jobs that have ended.
 const ENDED_JOBS: usize = 5;
 const RECENT_EVENTS: usize = 10;
 /// Characters of a setting's value, and of an event's message.
 const LONGEST_VALUE: usize = 100;
 const LONGEST_MESSAGE: usize = 160;
-
-const INDENT: &str = "  ";
 
 /// Lays it out. Colours only repeat what words say.
 pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
@@ -52,33 +50,6 @@ fn sections(status: &SessionStatus, now: Timestamp, colour: bool) -> [String; 9]
         section("Events", &status.events, |all| events(all, now, &layout)),
         problems(&status.findings),
     ]
-}
-
-/// A title, and what is known below it. A part that is not known says why in its place.
-fn section<T>(title: &str, part: &Part<T>, body: impl FnOnce(&T) -> String) -> String {
-    let body = match part {
-        Part::Known(value) => body(value),
-        Part::Unknown(why) => format!("unknown: {}\n", printable(why)),
-    };
-    format!("{title}:\n{}", indented(&body))
-}
-
-pub fn indented(body: &str) -> String {
-    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{INDENT}{line}\n") };
-    body.lines().map(line).collect()
-}
-
-fn table(header: &[&str], rows: Vec<Vec<String>>, layout: &Layout) -> String {
-    let more = rows.len().saturating_sub(MOST_ROWS);
-    let view = TableView {
-        header: header.iter().map(|name| (*name).to_owned()).collect(),
-        rows: rows.into_iter().take(MOST_ROWS).collect(),
-    };
-    let mut text = layout.clone().render(&view, true);
-    if more > 0 {
-        let _ = writeln!(text, "... and {more} more, which -o json shows");
-    }
-    text
 }
 
 fn about(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
@@ -140,19 +111,10 @@ fn jobs(all: &[Job], layout: &Layout) -> String {
     }
     let alive = all.iter().filter(|job| job.is_alive());
     let ended = all.iter().filter(|job| !job.is_alive());
-    let row = |job: &Job| {
-        let seconds = i64::try_from(job.duration_milliseconds / 1000).unwrap_or(i64::MAX);
-        vec![
-            job.id.clone(),
-            job.name.clone(),
-            job.state.clone(),
-            format!("{}/{}", job.tasks_running, job.tasks_total),
-            age::human(seconds),
-        ]
-    };
     let left_out = ended.clone().count().saturating_sub(ENDED_JOBS);
+    let row = |job: &Job| HEAD.iter().map(|(_, cell)| cell(job)).collect();
     let rows = alive.chain(ended.take(ENDED_JOBS)).map(row).collect();
-    let mut text = table(&["JOB ID", "NAME", "STATE", "TASKS", "DURATION"], rows, layout);
+    let mut text = table(&HEAD.map(|(name, _)| name), rows, layout);
     if left_out > 0 {
         let _ = writeln!(text, "... and {left_out} more that have ended, which -o json shows");
     }
@@ -187,13 +149,6 @@ fn configuration(all: &[Setting], layout: &Layout) -> String {
         ]
     };
     table(&["KEY", "VALUE", "DEFAULT"], all.iter().map(row).collect(), layout)
-}
-
-fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 fn events(all: &[Event], now: Timestamp, layout: &Layout) -> String {

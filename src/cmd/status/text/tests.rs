@@ -1,6 +1,7 @@
 //! The screen on statuses written by hand.
 
 use super::*;
+use crate::model::TableView;
 use crate::model::evidence::Exit;
 use crate::model::session::tests::roc;
 

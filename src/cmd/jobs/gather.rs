@@ -1,0 +1,74 @@
+//! Asks REST for one job, from all sides.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use crate::app::rest::SessionRest;
+use crate::flink::{self, RestError};
+use crate::model::job::{Checkpoints, JobDetails, Vertex};
+use crate::model::status::{Job, Part};
+
+/// The first question makes the JobManager measure, and ask the TaskManagers for their numbers: it is
+/// asked again after these. Up to 1.12 it takes samples for five seconds, which nobody waits for.
+const MEASURING: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(600)];
+
+/// Vertices that are asked for at the same time: each takes a connection.
+const AT_ONCE: usize = 4;
+
+/// Looks at job `id`; none when the session knows no such job.
+pub async fn job(rest: &SessionRest, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+    let (found, checkpoints, exceptions) =
+        tokio::join!(measured(rest, id), checkpoints(rest, id), flink::exceptions(rest, id));
+    let part_of = |(job, details)| {
+        let exceptions = part(exceptions);
+        (job, JobDetails { checkpoints, exceptions, ..details })
+    };
+    Ok(found?.map(part_of))
+}
+
+/// The job and its vertices, with what its tasks tell of themselves.
+async fn measured(rest: &SessionRest, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+    let mut pauses = MEASURING.into_iter();
+    loop {
+        let Some((job, mut details)) = flink::job(rest, id).await? else { return Ok(None) };
+        measure(rest, id, &mut details.vertices).await;
+        match pauses.next() {
+            Some(pause) if details.vertices.iter().any(is_being_measured) => tokio::time::sleep(pause).await,
+            _ => return Ok(Some((job, details))),
+        }
+    }
+}
+
+/// Backpressure of all vertices that run. One that does not answer is not known.
+async fn measure(rest: &SessionRest, id: &str, vertices: &mut [Vertex]) {
+    let asked = futures::stream::iter(vertices.iter_mut().filter(|vertex| vertex.tasks_running > 0));
+    asked
+        .for_each_concurrent(AT_ONCE, async |vertex| {
+            vertex.backpressure = flink::backpressure(rest, id, &vertex.id).await.unwrap_or(None);
+        })
+        .await;
+}
+
+/// True where all tasks run, and the JobManager has not heard of them yet.
+fn is_being_measured(vertex: &Vertex) -> bool {
+    let runs = vertex.tasks_running > 0 && vertex.tasks_running == vertex.parallelism;
+    runs && (vertex.backpressure.is_none()
+        || vertex.records_read.is_none()
+        || vertex.records_written.is_none())
+}
+
+async fn checkpoints(rest: &SessionRest, id: &str) -> Part<Option<Checkpoints>> {
+    match flink::checkpoints(rest, id).await {
+        // As batch jobs: "Checkpointing was not enabled for job".
+        Err(RestError::Status { status: 404, errors }) if errors.contains("not enabled") => Part::Known(None),
+        answer => part(answer.map(Some)),
+    }
+}
+
+fn part<T>(answer: Result<T, RestError>) -> Part<T> {
+    match answer {
+        Ok(value) => Part::Known(value),
+        Err(error) => Part::Unknown(error.to_string()),
+    }
+}

@@ -1,0 +1,190 @@
+//! `kubectl flink jobs NAME [JOB]`: one row a job of a session, or one job from all sides.
+
+mod followed;
+mod gather;
+pub mod rows;
+mod text;
+mod watch;
+
+use jiff::Timestamp;
+
+use self::rows::Columns;
+use super::reach::{self, Reached, RestArgs};
+use super::{job_names, listing};
+use crate::app::{App, CommandError};
+use crate::exit::Exit;
+use crate::flink;
+use crate::model::JobView;
+use crate::model::job::{JOB_LIST_KIND, JobDetails};
+use crate::model::session::API_VERSION;
+use crate::model::status::Job;
+use crate::output::format::{Asked, Format};
+use crate::output::sort::SortKey;
+use crate::output::table::Layout;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  # The jobs that run on a session
+  kubectl flink jobs roc
+
+  # Those that have ended, too
+  kubectl flink jobs roc -a
+
+  # One job: vertices, checkpoints, exceptions and backpressure
+  kubectl flink jobs roc 8e91dc
+
+  # As they change
+  kubectl flink jobs roc -w
+
+  # For scripts
+  kubectl flink jobs roc -o jsonpath='{.items[*].status.state}'")]
+pub struct Args {
+    /// Name of the session
+    name: String,
+
+    /// Show this job: its id, the beginning of one, or its name
+    job: Option<String>,
+
+    /// Jobs that have ended, too
+    #[arg(short, long)]
+    all: bool,
+
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    rest: RestArgs,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Output")]
+struct Form {
+    /// Form of the output: json, yaml, name, wide, jsonpath=TEMPLATE, custom-columns=SPEC, and both of a file
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    output: Asked,
+
+    /// Leave the header out
+    #[arg(long)]
+    no_headers: bool,
+
+    /// Sort by a field, such as .status.durationMilliseconds
+    #[arg(long, value_name = "JSONPATH", value_parser = SortKey::parse)]
+    sort_by: Option<SortKey>,
+
+    /// After that, show what changes
+    #[arg(short, long)]
+    watch: bool,
+}
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    let format = listing::format(&args.form.output, app)?;
+    let reached = reach::session(&args.rest, &args.name, app).await?;
+    let jobs = flink::jobs(&reached.rest).await;
+    let jobs = jobs.map_err(|error| reached.error(&error, cannot_list(&reached)))?;
+    if let Some(word) = &args.job {
+        let job = job_names::find_one(word, &jobs, reached.name.as_str(), &reached.flags)?;
+        return one(&args, &format, job, &reached, app).await;
+    }
+    if args.form.watch {
+        return watch::all(&args, &format, jobs, &reached, app).await;
+    }
+    let ended = jobs.iter().filter(|job| !job.is_alive()).count();
+    let shown = jobs.into_iter().filter(|job| args.all || job.is_alive());
+    let views = shown.map(|job| view(&reached, job, None)).collect();
+    let views = listing::sorted(views, args.form.sort_by.as_ref())?;
+    print(&views, &args, &format, app)?;
+    if views.is_empty() && format.is_table() {
+        app.ui.note(&nothing(&reached, args.all, ended));
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows one job from all sides.
+async fn one(
+    args: &Args,
+    format: &Format,
+    job: &Job,
+    reached: &Reached,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    if args.form.watch {
+        return watch::one(args, format, job, reached, app).await;
+    }
+    let found = gather::job(&reached.rest, &job.id).await;
+    let found = found.map_err(|error| reached.error(&error, cannot_look(reached, job)))?;
+    let (job, details) = found.ok_or_else(|| is_gone(reached, job))?;
+    print_one(&view(reached, job, Some(details)), format, !args.form.no_headers, app)?;
+    Ok(Exit::Done)
+}
+
+fn cannot_list(reached: &Reached) -> String {
+    format!("the jobs of session {} cannot be listed", reached.name)
+}
+
+fn cannot_look(reached: &Reached, job: &Job) -> String {
+    format!("job {} of session {} cannot be looked at", job.id, reached.name)
+}
+
+/// It was listed a moment ago.
+fn is_gone(reached: &Reached, job: &Job) -> CommandError {
+    let Reached { name, flags, .. } = reached;
+    CommandError::new(Exit::Error, format!("session {name} does not know job {} any more", job.id))
+        .hint(format!("kubectl flink jobs {name} -a{flags}"))
+}
+
+/// What there is to say where no job is shown.
+fn nothing(reached: &Reached, all: bool, ended: usize) -> String {
+    let name = &reached.name;
+    match (all, ended) {
+        (true, _) => format!("No jobs on session {name}."),
+        (false, 0) => format!("No running jobs on session {name}."),
+        (false, 1) => format!("No running jobs on session {name}; -a shows 1 that has ended."),
+        (false, many) => format!("No running jobs on session {name}; -a shows {many} that have ended."),
+    }
+}
+
+fn view(reached: &Reached, job: Job, details: Option<JobDetails>) -> JobView {
+    JobView {
+        namespace: reached.cluster.as_ref().map(|cluster| cluster.namespace().to_owned()),
+        session: reached.name.to_string(),
+        job,
+        details,
+    }
+}
+
+fn print(views: &[JobView], args: &Args, format: &Format, app: &App) -> Result<(), CommandError> {
+    let headers = !args.form.no_headers;
+    match format {
+        Format::Name => app.ui.data(&names(views))?,
+        Format::Table | Format::Wide if views.is_empty() => {}
+        Format::Table | Format::Wide => {
+            let table = Columns::of(format).table(views.iter().map(|view| &view.job));
+            app.ui.rendered(&Layout::coloured(app.ui.colours_data()).render(&table, headers))?;
+        }
+        other => {
+            let values = listing::values(views)?;
+            listing::print(other, API_VERSION, JOB_LIST_KIND, values, false, headers, app)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_one(view: &JobView, format: &Format, headers: bool, app: &App) -> Result<(), CommandError> {
+    match format {
+        Format::Name => app.ui.data(&names(std::slice::from_ref(view)))?,
+        Format::Table | Format::Wide => {
+            app.ui.rendered(&text::render(view, format, Timestamp::now(), app.ui.colours_data()))?;
+        }
+        other => {
+            let values = vec![listing::value(view)?];
+            listing::print(other, API_VERSION, JOB_LIST_KIND, values, true, headers, app)?;
+        }
+    }
+    Ok(())
+}
+
+/// One line a job, which can be given back to the plugin.
+fn names(views: &[JobView]) -> String {
+    views.iter().map(|view| format!("job/{}\n", view.job.id)).collect()
+}
