@@ -65,7 +65,7 @@ fn answer(line: &str, jobs: Option<&[Value]>) -> Answer {
         );
     };
     let path = line.strip_prefix("GET ").expect("only questions");
-    let (job, rest) = path.strip_prefix("/jobs/").and_then(|path| path.split_once('/')).unwrap_or((path, ""));
+    let rest = path.strip_prefix("/jobs/").and_then(|path| path.split_once('/')).map_or("", |(_, rest)| rest);
     match (path, rest) {
         ("/overview", _) => {
             let overview = json!({"taskmanagers": 1, "slots-total": 1, "slots-available": 0, "jobs-running": 1,
@@ -73,9 +73,10 @@ fn answer(line: &str, jobs: Option<&[Value]>) -> Answer {
             (200, overview)
         }
         ("/jobs/overview", _) => (200, json!({"jobs": jobs})),
-        (_, "checkpoints") => {
-            (404, json!({"errors": [format!("Checkpointing was not enabled for job {job}.")]}))
-        }
+        (_, "checkpoints") => (
+            404,
+            json!({"errors": ["org.apache.flink.runtime.rest.handler.RestHandlerException: Checkpointing has not been enabled."]}),
+        ),
         (_, "exceptions") => (
             200,
             json!({"exceptionHistory": {"entries": [

@@ -60,8 +60,10 @@ fn is_being_measured(vertex: &Vertex) -> bool {
 
 async fn checkpoints(rest: &SessionRest, id: &str) -> Part<Option<Checkpoints>> {
     match flink::checkpoints(rest, id).await {
-        // As batch jobs: "Checkpointing was not enabled for job".
-        Err(RestError::Status { status: 404, errors }) if errors.contains("not enabled") => Part::Known(None),
+        // Of a batch job: "Checkpointing has not been enabled."
+        Err(RestError::Status { status: 404, errors }) if errors.contains("Checkpointing") => {
+            Part::Known(None)
+        }
         answer => part(answer.map(Some)),
     }
 }

@@ -115,7 +115,7 @@ fn checkpoints(all: Option<&Checkpoints>, now: Timestamp) -> String {
     let counts = format!("{completed} completed, {in_progress} in progress, {failed} failed");
     let made = |checkpoint: &Checkpoint| {
         let Checkpoint { triggered_at, duration_milliseconds, size_bytes, path, .. } = checkpoint;
-        let path = path.as_deref().map(|path| format!(", in {path}")).unwrap_or_default();
+        let path = path.as_deref().map(|path| format!(", {path}")).unwrap_or_default();
         let (when, took) = (ago(*triggered_at, now), took(*duration_milliseconds));
         format!("{when}, {} in {took}{path}", size::human(*size_bytes))
     };
