@@ -65,6 +65,9 @@ enum Command {
     Savepoint(cmd::savepoint::Args),
     /// Delete a session and everything that belongs to it
     Delete(cmd::delete::Args),
+    /// Lead a port of this machine to a session's web UI
+    #[command(visible_alias = "dashboard")]
+    Ui(cmd::ui::Args),
     /// Show the config file, and the settings that create starts from
     Config(cmd::config::Args),
     /// Show the version of this program, of the server, and what is supported
@@ -207,6 +210,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Stop(args) => cmd::stop::run(args, app).await,
         Command::Savepoint(args) => cmd::savepoint::run(args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
+        Command::Ui(args) => cmd::ui::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,
     }

@@ -28,6 +28,14 @@ impl Config {
     }
 }
 
+/// True where a browser has a screen to appear on, or one is named. Only Linux may have none; of WSL
+/// it is that of Windows.
+pub fn has_screen() -> bool {
+    let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux")
+        || ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].into_iter().any(set)
+}
+
 /// The kubeconfig files that kubectl would merge, first wins: `flag` alone when given, else those
 /// of `$KUBECONFIG`, else `~/.kube/config`. A file of a list may be missing, the flag's may not.
 pub fn kubeconfig_files(flag: Option<&PathBuf>) -> Vec<PathBuf> {

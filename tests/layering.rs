@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 18] = [
+const KNOWN_TO: [(&str, &[&str]); 20] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -41,6 +41,8 @@ const KNOWN_TO: [(&str, &[&str]); 18] = [
     ("unicode_width", &["output"]),
     ("jsonpath_rust", &["output"]),
     ("dirs", &["config"]),
+    ("opener", &["app"]),
+    ("rustix", &["app"]),
     ("serde_saphyr", &["session", "output"]),
     ("strsim", &["session"]),
 ];

@@ -1,9 +1,11 @@
 //! What every command stands on: the open door to the user, the cluster, the waiter, the errors.
 
+pub mod browser;
 pub mod duration;
 pub mod error;
 pub mod id;
 pub mod jar;
+pub mod relay;
 pub mod rest;
 pub mod wait;
 

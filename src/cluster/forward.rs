@@ -31,9 +31,20 @@ pub struct Forwarded<S> {
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 impl<S> Forwarded<S> {
+    pub fn new(stream: S, refusal: BoxFuture<'static, Option<String>>) -> Self {
+        Self { stream, refusal }
+    }
+
     /// What the kubelet said of a connection that it could not make, once the stream has ended.
     pub async fn refusal(self) -> Option<String> {
         tokio::time::timeout(LAST_WORDS, self.refusal).await.ok().flatten()
+    }
+
+    /// True when nothing listened on the port, once the stream has ended: what was sent has not arrived
+    /// anywhere.
+    pub async fn was_refused(self) -> bool {
+        let refusal = self.refusal().await;
+        refusal.is_some_and(|why| why.contains("refused") || why.contains("failed to connect"))
     }
 
     /// The stream, and what [`Forwarded::refusal`] would wait for.

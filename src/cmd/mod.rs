@@ -16,4 +16,5 @@ mod session_tables;
 pub mod status;
 pub mod stop;
 pub mod submit;
+pub mod ui;
 pub mod version;

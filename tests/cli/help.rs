@@ -4,7 +4,9 @@ use crate::process::flink;
 
 #[test]
 fn help_pages() {
-    for command in ["", "create", "ls", "status", "jobs", "delete", "config", "version"] {
+    for command in [
+        "", "create", "ls", "status", "submit", "jobs", "cancel", "stop", "savepoint", "ui", "delete", "config", "version",
+    ] {
         let words: Vec<&str> = [command, "-h"].into_iter().filter(|word| !word.is_empty()).collect();
         let ended = flink(&words);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{command}");

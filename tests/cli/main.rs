@@ -13,5 +13,6 @@ mod schema;
 mod server;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod ui;
 mod usage;
 mod watch;

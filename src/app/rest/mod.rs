@@ -101,6 +101,15 @@ impl SessionRest {
         }
     }
 
+    /// The same, for who forwards it: what is forbidden is told, though requests might go by the proxy.
+    pub async fn forwarded_port(&self) -> Result<Option<PodPort>, RestError> {
+        let port = self.port().await?;
+        if let Some(port) = &port {
+            port.open().await.map_err(|error| sort(&error))?;
+        }
+        Ok(port)
+    }
+
     /// Forgets where the JobManager was: it is looked for before the next request.
     pub fn forget(&self) {
         self.kept.borrow_mut().take();
@@ -302,15 +311,13 @@ impl PodWay {
 
 /// Nothing listened on the port: the request has not arrived anywhere.
 async fn refused(why: String, forwarded: Option<Forwarded<()>>) -> RestError {
-    let refusal = match forwarded {
-        Some(forwarded) => forwarded.refusal().await,
-        None => None,
+    let was_refused = match forwarded {
+        Some(forwarded) => forwarded.was_refused().await,
+        None => false,
     };
-    match refusal {
-        Some(refusal) if refusal.contains("refused") || refusal.contains("failed to connect") => {
-            RestError::Unreachable("nothing listens on REST's port yet, or any more".to_owned())
-        }
-        _ => RestError::Lost(why),
+    match was_refused {
+        true => RestError::Unreachable("nothing listens on REST's port yet, or any more".to_owned()),
+        false => RestError::Lost(why),
     }
 }
 
