@@ -12,6 +12,7 @@ use crate::flink::address::Address;
 use crate::flink::dialect::Dialect;
 use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
+use crate::model::job::JobDetails;
 use crate::model::status::Job;
 use crate::model::{Evidence, JobView};
 use crate::session::{FlinkVersion, SessionName};
@@ -54,14 +55,10 @@ impl Reached {
         Dialect::of(self.version)
     }
 
-    pub fn view(&self, job: Job) -> JobView {
+    /// A job and the session that it runs on.
+    pub fn view(&self, job: Job, details: Option<JobDetails>) -> JobView {
         let namespace = self.cluster.as_ref().map(|cluster| cluster.namespace().to_owned());
-        JobView {
-            namespace: namespace.unwrap_or_default(),
-            session: self.name.to_string(),
-            job,
-            details: None,
-        }
+        JobView { namespace, session: self.name.to_string(), job, details }
     }
 
     /// What REST said instead of doing what was asked.

@@ -44,10 +44,15 @@ impl Lab {
 
     /// Runs the plugin as kubectl would, in the namespace of the test.
     pub fn flink(&self, words: &[&str]) -> Ended {
+        run(self.command(words))
+    }
+
+    /// The same, for a test that looks on while it runs.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
         // What follows `--` is for a program.
         command.args(["--context", &self.context, "-n", &self.namespace]).args(words);
-        run(command)
+        command
     }
 
     /// Runs the plugin and expects it to succeed.

@@ -18,5 +18,6 @@ mod refusals;
 mod running;
 mod seeing;
 mod tables;
+mod ui;
 mod waits;
 mod watch;

@@ -132,9 +132,11 @@ impl Pursuit<'_> {
     }
 
     fn tell_found(&self, pod: &str) {
-        let moved = self.known.replace(Some(pod.to_owned())).as_deref() != Some(pod);
-        if self.is_away.take() || moved {
-            self.app.ui.status(&format!("The JobManager is pod/{pod} now."));
+        let has_moved = self.known.replace(Some(pod.to_owned())).as_deref() != Some(pod);
+        if self.is_away.take() {
+            self.app.ui.status(&format!("The JobManager answers again: pod/{pod}"));
+        } else if has_moved {
+            self.app.ui.status(&format!("The JobManager is another one now: pod/{pod}"));
         }
     }
 }
