@@ -12,7 +12,6 @@ use crate::flink::address::Address;
 use crate::flink::dialect::Dialect;
 use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
-use crate::model::job::JobDetails;
 use crate::model::status::Job;
 use crate::model::{Evidence, JobView};
 use crate::session::{FlinkVersion, SessionName};
@@ -56,9 +55,9 @@ impl Reached {
     }
 
     /// A job and the session that it runs on.
-    pub fn view(&self, job: Job, details: Option<JobDetails>) -> JobView {
+    pub fn view(&self, job: Job) -> JobView {
         let namespace = self.cluster.as_ref().map(|cluster| cluster.namespace().to_owned());
-        JobView { namespace, session: self.name.to_string(), job, details }
+        JobView { namespace, session: self.name.to_string(), job, details: None }
     }
 
     /// What REST said instead of doing what was asked.

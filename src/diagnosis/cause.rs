@@ -31,6 +31,23 @@ pub fn chain(stack: &str) -> Vec<String> {
     outermost.chain(causes).map(sentence).collect()
 }
 
+/// The outermost exception of a stack that says something, and the one that all began with if that is
+/// another.
+pub fn both_ends(stack: &str) -> (String, Option<String>) {
+    // Flink's and Java's own wrappings.
+    const WRAPPINGS: [&str; 4] = [
+        "JobException: Recovery is suppressed",
+        "CompletionException: ",
+        "ExecutionException: ",
+        "SerializedThrowable",
+    ];
+    let chain = chain(stack);
+    let is_wrapping = |told: &String| WRAPPINGS.iter().any(|wrapping| told.starts_with(wrapping));
+    let outermost = chain.iter().find(|told| !is_wrapping(told)).or(chain.first());
+    let deepest = chain.last().filter(|deepest| Some(*deepest) != outermost);
+    (outermost.cloned().unwrap_or_default(), deepest.cloned())
+}
+
 /// True when `log` says that the process could not do its work at all, so that a restart with the
 /// same settings ends the same way.
 pub fn is_fatal_at_start(log: &str) -> bool {
@@ -127,6 +144,17 @@ Caused by: java.io.IOException: bad magic
             ]
         );
         assert_eq!(chain(""), [""; 0]);
+    }
+
+    #[test]
+    fn a_stack_has_two_ends_that_say_something() {
+        let stack = "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat a.B\n\
+            Caused by: java.lang.IllegalArgumentException: record 10 cannot be read\n\tat c.D\n\
+            Caused by: java.io.IOException: bad magic\n\t... 22 more\n";
+        let outermost = "IllegalArgumentException: record 10 cannot be read".to_owned();
+        assert_eq!(both_ends(stack), (outermost, Some("IOException: bad magic".to_owned())));
+        assert_eq!(both_ends("java.lang.Exception: told\n\tat a.B\n"), ("Exception: told".to_owned(), None));
+        assert_eq!(both_ends(""), (String::new(), None));
     }
 
     #[test]

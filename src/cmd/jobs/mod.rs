@@ -15,7 +15,7 @@ use crate::app::{App, CommandError};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::JobView;
-use crate::model::job::{JOB_LIST_KIND, JobDetails};
+use crate::model::job::JOB_LIST_KIND;
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
 use crate::output::format::{Asked, Format};
@@ -43,7 +43,7 @@ pub struct Args {
     /// Name of the session
     name: String,
 
-    /// Show this job: its id, the beginning of one, or its name
+    /// Show this job: an id, the beginning of one that fits no other, or a name
     job: Option<String>,
 
     /// Jobs that have ended, too
@@ -91,7 +91,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     }
     let ended = jobs.iter().filter(|job| !job.is_alive()).count();
     let shown = jobs.into_iter().filter(|job| args.all || job.is_alive());
-    let views = shown.map(|job| view(&reached, job, None)).collect();
+    let views = shown.map(|job| reached.view(job)).collect();
     let views = listing::sorted(views, args.form.sort_by.as_ref())?;
     print(&views, &args, &format, app)?;
     if views.is_empty() && format.is_table() {
@@ -114,16 +114,16 @@ async fn one(
     let found = gather::job(&reached.rest, &job.id).await;
     let found = found.map_err(|error| reached.error(&error, cannot_look(reached, job)))?;
     let (job, details) = found.ok_or_else(|| is_gone(reached, job))?;
-    print_one(&view(reached, job, Some(details)), format, !args.form.no_headers, app)?;
+    print_one(&JobView { details: Some(details), ..reached.view(job) }, format, !args.form.no_headers, app)?;
     Ok(Exit::Done)
 }
 
 fn cannot_list(reached: &Reached) -> String {
-    format!("the jobs of session {} cannot be listed", reached.name)
+    format!("cannot list the jobs of session {}", reached.name)
 }
 
 fn cannot_look(reached: &Reached, job: &Job) -> String {
-    format!("job {} of session {} cannot be looked at", job.id, reached.name)
+    format!("cannot look at job {} of session {}", job.id, reached.name)
 }
 
 /// It was listed a moment ago.
@@ -141,15 +141,6 @@ fn nothing(reached: &Reached, all: bool, ended: usize) -> String {
         (false, 0) => format!("No running jobs on session {name}."),
         (false, 1) => format!("No running jobs on session {name}; -a shows 1 that has ended."),
         (false, many) => format!("No running jobs on session {name}; -a shows {many} that have ended."),
-    }
-}
-
-fn view(reached: &Reached, job: Job, details: Option<JobDetails>) -> JobView {
-    JobView {
-        namespace: reached.cluster.as_ref().map(|cluster| cluster.namespace().to_owned()),
-        session: reached.name.to_string(),
-        job,
-        details,
     }
 }
 

@@ -155,22 +155,10 @@ fn exceptions(all: &[JobException], longest: usize, now: Timestamp) -> String {
     text
 }
 
-/// The outermost exception that says something, and the one that all began with.
 fn causes(stack: &str) -> Vec<String> {
-    // Flink's and Java's own wrappings.
-    const WRAPPINGS: [&str; 4] = [
-        "JobException: Recovery is suppressed",
-        "CompletionException: ",
-        "ExecutionException: ",
-        "SerializedThrowable",
-    ];
-    let chain = cause::chain(stack);
-    let is_wrapping = |told: &String| WRAPPINGS.iter().any(|wrapping| told.starts_with(wrapping));
-    let outermost = chain.iter().find(|told| !is_wrapping(told)).or(chain.first());
-    let deepest = chain.last().filter(|deepest| Some(*deepest) != outermost);
-    let short = |told: &String| cut(told, LONGEST_MESSAGE);
-    let deepest = deepest.map(|told| format!("caused by {}", short(told)));
-    outermost.map(short).into_iter().chain(deepest).collect()
+    let (outermost, deepest) = cause::both_ends(stack);
+    let deepest = deepest.map(|told| format!("caused by {}", cut(&told, LONGEST_MESSAGE)));
+    [cut(&outermost, LONGEST_MESSAGE)].into_iter().chain(deepest).collect()
 }
 
 /// `Source -> Map (1/4) - execution #0` without its attempt, and with the end of a long name left out.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::followed::{Followed, of_row};
 use super::rows::Columns;
-use super::{Args, cannot_list, cannot_look, gather, is_gone, names, nothing, print_one, text, view};
+use super::{Args, cannot_list, cannot_look, gather, is_gone, names, nothing, print_one, text};
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError, rest};
 use crate::cmd::listing;
@@ -181,7 +181,7 @@ pub async fn one(
         let Some((job, details)) = found else { return Ok(Look::Done(End::JobGone)) };
         let again = if job.is_alive() { Look::Again(TICK_ONE) } else { Look::Done(End::JobEnded) };
         let now = what_matters(&job, &details);
-        let view = view(reached, job, Some(details));
+        let view = JobView { details: Some(details), ..reached.view(job) };
         if window.screen.is_some() {
             window.draw(text::render(&view, format, Timestamp::now(), app.ui.colours_data()))?;
             return Ok(again);
@@ -243,7 +243,7 @@ fn layout(format: &Format, app: &App) -> Layout {
 
 impl List<'_> {
     fn views(&self, jobs: Vec<Job>) -> Vec<JobView> {
-        jobs.into_iter().map(|job| view(self.reached, job, None)).collect()
+        jobs.into_iter().map(|job| self.reached.view(job)).collect()
     }
 
     fn picture(&mut self, jobs: Vec<Job>, ended: usize) -> Result<String, CommandError> {

@@ -117,10 +117,14 @@ async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
     if state == "FAILED" {
         let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_default();
         if let Some(exception) = exceptions.first() {
-            error = error.because(cause::of_stack(&exception.stack));
-            if let Some(task) = &exception.task {
-                error = error.because(format!("it was thrown in task {task}"));
-            }
+            let (outermost, deepest) = cause::both_ends(&exception.stack);
+            let task = exception.task.as_deref().unwrap_or_default();
+            let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
+            error = error.because(match place {
+                Some(task) => format!("{outermost}, in task {task}"),
+                None => outermost,
+            });
+            error = deepest.into_iter().fold(error, CommandError::because);
         }
     }
     Err(error.hint(look))

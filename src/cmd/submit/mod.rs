@@ -194,7 +194,7 @@ fn print(jobs: &[Job], format: &Format, reached: &Reached, app: &App) -> Result<
         Format::Table | Format::Wide => app.ui.data(&ids(""))?,
         Format::Name => app.ui.data(&ids("job/"))?,
         other => {
-            let views: Vec<JobView> = jobs.iter().map(|job| reached.view(job.clone(), None)).collect();
+            let views: Vec<JobView> = jobs.iter().map(|job| reached.view(job.clone())).collect();
             let values = listing::values(&views)?;
             listing::print(other, API_VERSION, JOB_LIST_KIND, values, jobs.len() == 1, true, app)?;
         }
