@@ -57,6 +57,12 @@ impl CommandError {
         self
     }
 
+    /// Says that the server does not know the user, or the right.
+    pub fn refusal(mut self) -> Self {
+        self.refusal = true;
+        self
+    }
+
     /// Puts what was being done in front of what went wrong.
     pub fn while_doing(mut self, what: impl Into<String>) -> Self {
         let cause = std::mem::replace(&mut self.message, what.into());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -44,7 +44,7 @@ impl<S> Forwarded<S> {
     /// anywhere.
     pub async fn was_refused(self) -> bool {
         let refusal = self.refusal().await;
-        refusal.is_some_and(|why| why.contains("refused") || why.contains("failed to connect"))
+        refusal.is_some_and(|why| why.to_lowercase().contains("connection refused"))
     }
 
     /// The stream, and what [`Forwarded::refusal`] would wait for.
@@ -81,15 +81,15 @@ impl PodPort {
         format!("/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{port}/proxy")
     }
 
-    /// Sends a request through the API server's proxy: for users who may not forward ports. Returns
-    /// the status code and the body.
+    /// Sends a request through the API server's proxy: for users who may not forward ports. Any
+    /// answer is one, whoever gave it.
     pub async fn proxied(
         &self,
         tls: bool,
         method: Method,
         path: &str,
         json: Vec<u8>,
-    ) -> Result<(u16, Vec<u8>)> {
+    ) -> Result<Response<Vec<u8>>> {
         let unreadable = |error: String| ClusterError::Answer(error);
         let request = Request::builder()
             .method(method)
@@ -98,9 +98,9 @@ impl PodPort {
             .body(json.into())
             .map_err(|error| unreadable(error.to_string()))?;
         let answer = self.cluster.unary(self.cluster.client.send(request)).await?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(|error| unreadable(error.to_string()))?;
-        Ok((status, body.to_bytes().to_vec()))
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| unreadable(error.to_string()))?;
+        Ok(Response::from_parts(head, body.to_bytes().to_vec()))
     }
 
     /// A connection to the API server that nothing else uses; see [`Cluster::direct`].

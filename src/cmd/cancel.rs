@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::job_names::JobArgs;
+use super::job_names::{JobArgs, each};
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
@@ -52,7 +51,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         app.ui.data(&format!("job/{} {}\n", job.id, cancelled))?;
         Ok(())
     });
-    each(join_all(cancelled).await, app)
+    each(cancelled, app).await
 }
 
 /// Cancels one job; says what became of it.
@@ -69,29 +68,32 @@ async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     };
-    let Some(patience) = wait else { return Ok("canceling") };
+    let patience = match (wait, &asked) {
+        (Some(patience), _) => patience,
+        (None, Cancelled::Asked) => return Ok("canceling"),
+        // What it has come to is seen at once.
+        (None, Cancelled::TooLate(_)) => Duration::ZERO,
+    };
     let end = Instant::now() + patience;
     loop {
         // The list is of this moment; what is told of one job may be some seconds old.
-        let state = match flink::jobs(&reached.rest).await {
-            Ok(jobs) => {
-                jobs.into_iter().find(|other| other.id == job.id).map(|job| (job.is_alive(), job.state))
-            }
+        let now = match flink::jobs(&reached.rest).await {
+            Ok(jobs) => jobs.into_iter().find(|other| other.id == job.id),
             Err(error) if !error.is_of_the_way() => return Err(reached.error(&error, doing())),
-            Err(_) => Some((true, job.state.clone())),
+            Err(_) => Some(job.clone()),
         };
-        match (state, &asked) {
-            (Some((false, state)), _) if state == "CANCELED" => return Ok("canceled"),
-            (Some((false, state)), _) => {
-                let what = format!("job {} ({}) came to its end before: {state}", job.id, job.name);
+        match now {
+            Some(job) if job.state == "CANCELED" => return Ok("canceled"),
+            Some(job) if !job.is_alive() => {
+                let what = format!("job {} ({}) came to its end before: {}", job.id, job.name, job.state);
                 return Err(CommandError::new(Exit::Error, what));
             }
-            (None, _) | (Some(_), Cancelled::TooLate(_)) => {
+            None => {
                 let what = format!("session {} does not know job {} any more", reached.name, job.id);
                 return Err(CommandError::new(Exit::Error, what)
                     .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)));
             }
-            (Some((true, state)), Cancelled::Asked) if Instant::now() > end => {
+            Some(Job { state, .. }) if Instant::now() > end => {
                 let what = format!("job {} ({}) is {state} after {} s", job.id, job.name, patience.as_secs());
                 return Err(CommandError::new(Exit::TimedOut, what)
                     .hint(format!("kubectl flink jobs {} {}{}", reached.name, job.id, reached.flags)));
@@ -99,12 +101,4 @@ async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<
             _ => tokio::time::sleep(PAUSE).await,
         }
     }
-}
-
-/// Tells every error but one, which ends the command: the failure of one job stops no other.
-pub fn each(results: Vec<Result<(), CommandError>>, app: &App) -> Result<Exit, CommandError> {
-    let mut errors: Vec<CommandError> = results.into_iter().filter_map(Result::err).collect();
-    let Some(last) = errors.pop() else { return Ok(Exit::Done) };
-    errors.iter().for_each(|error| error.tell(&app.ui));
-    Err(last)
 }

@@ -1,7 +1,11 @@
 //! Which jobs are meant: by id, by a unique beginning of one, or by name.
 
+use std::future::Future;
+
+use futures::StreamExt;
+
 use super::reach::{Reached, RestArgs};
-use crate::app::CommandError;
+use crate::app::{App, CommandError};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::status::Job;
@@ -53,6 +57,22 @@ impl JobArgs {
         }
         Ok(found.into_iter().cloned().collect())
     }
+}
+
+/// Jobs that something is done to at the same time: each takes a connection.
+const AT_ONCE: usize = 8;
+
+/// Does what it takes for each job; the failure of one stops no other. Every error is told but one,
+/// which ends the command.
+pub async fn each<F>(work: impl Iterator<Item = F>, app: &App) -> Result<Exit, CommandError>
+where
+    F: Future<Output = Result<(), CommandError>>,
+{
+    let results: Vec<_> = futures::stream::iter(work).buffered(AT_ONCE).collect().await;
+    let mut errors: Vec<CommandError> = results.into_iter().filter_map(Result::err).collect();
+    let Some(last) = errors.pop() else { return Ok(Exit::Done) };
+    errors.iter().for_each(|error| error.tell(&app.ui));
+    Err(last)
 }
 
 /// Finds the jobs of `words` among `jobs`, each once, in the order of the words.

@@ -63,8 +63,12 @@ impl Reached {
     /// What REST said instead of doing what was asked.
     pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
         let told = match error {
-            RestError::Status { errors, .. } => {
+            RestError::Status { errors, is_flinks: true, .. } => {
                 CommandError::new(Exit::Error, doing).because(cause::of_stack(errors))
+            }
+            RestError::Status { status, .. } => {
+                let why = format!("HTTP {status}, and the answer is not one of Flink's");
+                CommandError::new(Exit::Error, doing).because(why)
             }
             RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
                 CommandError::new(Exit::Error, doing)
@@ -74,14 +78,14 @@ impl Reached {
             RestError::Forbidden(_) => CommandError::new(Exit::Error, doing)
                 .because(error.to_string())
                 .hint("kubectl auth can-i create pods --subresource=portforward"),
-            RestError::Answer(_) | RestError::File(_) => {
+            RestError::Answer(_) | RestError::File(_) | RestError::Unusable(_) => {
                 CommandError::new(Exit::Error, doing).because(error.to_string())
             }
         };
-        if matches!(error, RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_)) {
-            told.transient()
-        } else {
-            told
+        match error {
+            RestError::Forbidden(_) => told.refusal(),
+            error if error.is_of_the_way() => told.transient(),
+            _ => told,
         }
     }
 }

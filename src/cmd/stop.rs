@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
-
-use super::cancel::each;
-use super::job_names::JobArgs;
+use super::job_names::{JobArgs, each};
 use super::reach;
 use super::savepoint::directory::{self, DirectoryArgs};
 use super::savepoint::take::{Kind, Taking};
@@ -57,7 +54,5 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         app.ui.status(&format!("  {}", taking.restore(&path)));
         Ok(())
     });
-    let stopped = join_all(stopped);
-    let results = app.ui.progress().shown_while("the savepoints", stopped).await;
-    each(results, app)
+    app.ui.progress().shown_while("the savepoints", each(stopped, app)).await
 }

@@ -80,7 +80,7 @@ impl Connection {
     }
 
     fn http(&self, request: Request) -> Result<HttpRequest<HttpBody>, RestError> {
-        let invalid = |error: &dyn std::fmt::Display| RestError::Unreachable(format!("no request: {error}"));
+        let invalid = |error: &dyn std::fmt::Display| RestError::Unusable(format!("no request: {error}"));
         let mut http = HttpRequest::builder()
             .method(request.method)
             .uri(format!("{}{}", self.route.prefix, request.path))

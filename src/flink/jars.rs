@@ -2,6 +2,8 @@
 //!
 //! They lie in a directory of one JobManager pod and go with it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -23,16 +25,39 @@ pub struct Uploaded {
     pub name: String,
 }
 
-/// `POST /jars/upload`. An upload that takes long is not late: there is no limit of time.
-pub async fn upload(transport: &impl Transport, jar: Jar) -> Result<JarId, RestError> {
+/// How long an upload may stand still.
+const STALLED: Duration = Duration::from_secs(120);
+
+/// `POST /jars/upload`. An upload that takes long is not late, one that stands still is lost.
+pub async fn upload(transport: &impl Transport, mut jar: Jar) -> Result<JarId, RestError> {
     #[derive(Deserialize)]
     struct Stored {
         /// Its path in the JobManager.
         filename: String,
     }
     const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
+    let moved = Arc::new(AtomicU64::new(0));
+    let (listener, counter) = (jar.sent, Arc::clone(&moved));
+    jar.sent = Arc::new(move |bytes| {
+        counter.store(bytes, Ordering::Relaxed);
+        listener(bytes);
+    });
     let request = Request { method: Method::POST, path: "/jars/upload".to_owned(), body: Body::Jar(jar) };
-    let stored: Stored = ask(transport, request, NO_LIMIT).await?;
+    let stands_still = async {
+        let mut before = None;
+        loop {
+            let now = Some(moved.load(Ordering::Relaxed));
+            if before == now {
+                return;
+            }
+            before = now;
+            tokio::time::sleep(STALLED).await;
+        }
+    };
+    let stored: Stored = tokio::select! {
+        stored = ask(transport, request, NO_LIMIT) => stored?,
+        () = stands_still => return Err(RestError::TimedOut(STALLED)),
+    };
     let name = stored.filename.rsplit(['/', '\\']).next().unwrap_or_default();
     match name.is_empty() {
         false => Ok(JarId(name.to_owned())),
@@ -83,7 +108,7 @@ pub async fn remove_jar(transport: &impl Transport, jar: &JarId) -> Result<(), R
     let removed: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;
     match removed {
         Ok(_) => Ok(()),
-        Err(RestError::Status { errors, .. }) if errors.contains("does not exist") => Ok(()),
+        Err(RestError::Status { errors, is_flinks: true, .. }) if errors.contains("does not exist") => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -102,8 +127,6 @@ pub(super) fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::flink::played::Played;
 

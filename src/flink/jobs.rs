@@ -324,7 +324,9 @@ pub async fn cancel(transport: &impl Transport, id: &str) -> Result<Cancelled, R
     match answer {
         Ok(_) => Ok(Cancelled::Asked),
         // Up to 1.13 a job that has ended is not found, later it is a conflict.
-        Err(RestError::Status { status: 404 | 409, errors }) => Ok(Cancelled::TooLate(errors)),
+        Err(RestError::Status { status: 404 | 409, errors, is_flinks: true }) => {
+            Ok(Cancelled::TooLate(errors))
+        }
         Err(error) => Err(error),
     }
 }
@@ -340,18 +342,31 @@ pub async fn is_running_a_program(transport: &impl Transport) -> Result<Option<b
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Thread {
+        #[serde(default)]
+        thread_name: String,
         stringified_thread_info: String,
     }
-    // The handler calls the program on a thread of its own, and waits for nobody there.
-    const HANDLER: &str = "webmonitor.handlers.JarRunHandler";
     match get::<Dump>(transport, "/jobmanager/thread-dump").await {
         Ok(dump) => {
-            let mut threads = dump.thread_infos.into_iter();
-            Ok(Some(threads.any(|thread| thread.stringified_thread_info.contains(HANDLER))))
+            let mut threads = dump.thread_infos.iter();
+            Ok(Some(
+                threads.any(|thread| runs_a_program(&thread.thread_name, &thread.stringified_thread_info)),
+            ))
         }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A program has a thread of its own in 1.20 and 2.3; before, it runs on one of those that serve REST,
+/// with the handler at the bottom of a stack that may be cut off before it
+/// (`cluster.thread-dump.stacktrace-max-depth`). One of them that does not wait for work counts as well.
+fn runs_a_program(name: &str, stack: &str) -> bool {
+    let serves = name.starts_with("Flink-DispatcherRestEndpoint-thread");
+    let is_idle = stack.contains("ThreadPoolExecutor.getTask");
+    name.starts_with("flink-jar-runner-thread")
+        || stack.contains("webmonitor.handlers.JarRunHandler")
+        || (serves && !is_idle)
 }
 
 fn at(milliseconds: i64) -> Option<Timestamp> {

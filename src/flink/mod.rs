@@ -105,15 +105,19 @@ pub enum RestError {
     /// The connection went while the request or its answer was on its way: it may have been done.
     #[error("the connection was lost: {0}")]
     Lost(String),
-    /// The way there is forbidden to this user.
+    /// The way there is forbidden to this user, or the user is not known.
     #[error("{0}")]
     Forbidden(String),
+    /// Something that is needed on the way cannot be used, such as a certificate.
+    #[error("{0}")]
+    Unusable(String),
     /// It may have been done, or still be at work.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// Flink's own errors, one a line or with their stack.
+    /// Flink's own errors, one a line or with their stack. `is_flinks` is false for an answer in
+    /// another form: then something in between has given it.
     #[error("HTTP {status}: {}", first_line(.errors))]
-    Status { status: u16, errors: String },
+    Status { status: u16, errors: String, is_flinks: bool },
     #[error("an answer that is not Flink's: {0}")]
     Answer(String),
     /// The file that should be sent cannot be read.
@@ -126,8 +130,8 @@ impl RestError {
     pub fn leaves_doubt(&self) -> bool {
         match self {
             Self::Lost(_) | Self::TimedOut(_) => true,
-            // A gateway in between has given up; the JobManager may not have.
-            Self::Status { status, .. } => matches!(status, 502 | 504),
+            // Something in between has given up; the JobManager may not have.
+            Self::Status { status, is_flinks: false, .. } => matches!(status, 408 | 500..),
             _ => false,
         }
     }
@@ -136,13 +140,19 @@ impl RestError {
     pub fn is_of_the_way(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
-            Self::Status { status, .. } => matches!(status, 502..=504),
-            _ => false,
+            Self::Status { status, is_flinks: false, .. } => matches!(status, 408 | 429 | 500..),
+            _ => self.is_without_leader(),
         }
     }
 
+    /// True while no JobManager leads: it takes no requests then.
+    pub fn is_without_leader(&self) -> bool {
+        matches!(self, Self::Status { status: 503, is_flinks: true, .. })
+    }
+
+    /// True when Flink says that there is no such thing.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { status: 404, .. })
+        matches!(self, Self::Status { status: 404, is_flinks: true, .. })
     }
 }
 
@@ -164,24 +174,28 @@ async fn ask<T: for<'de> Deserialize<'de>>(
     patience: Duration,
 ) -> Result<T, RestError> {
     let answer = tokio::time::timeout(patience, transport.send(request));
-    let Answer { status, body, .. } = answer.await.map_err(|_| RestError::TimedOut(patience))??;
+    let Answer { status, body, location } = answer.await.map_err(|_| RestError::TimedOut(patience))??;
+    if let (300..400, Some(location)) = (status, location) {
+        return Err(RestError::Answer(format!("it sends to {location}")));
+    }
     if !(200..300).contains(&status) {
-        return Err(RestError::Status { status, errors: errors_of(&body) });
+        let (errors, is_flinks) = errors_of(&body);
+        return Err(RestError::Status { status, errors, is_flinks });
     }
     // Some answers are empty.
     let body = if body.is_empty() { b"{}" } else { &body[..] };
     serde_json::from_slice(body).map_err(|error| RestError::Answer(error.to_string()))
 }
 
-/// What an answer says of its error: Flink's `{"errors": [...]}`, else its text.
-fn errors_of(body: &[u8]) -> String {
+/// What an answer says of its error: Flink's `{"errors": [...]}`, else its text. True for the former.
+fn errors_of(body: &[u8]) -> (String, bool) {
     #[derive(Deserialize)]
     struct Errors {
         errors: Vec<String>,
     }
     match serde_json::from_slice::<Errors>(body) {
-        Ok(Errors { errors }) => errors.join("\n"),
-        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+        Ok(Errors { errors }) => (errors.join("\n"), true),
+        Err(_) => (String::from_utf8_lossy(body).trim().to_owned(), false),
     }
 }
 
@@ -244,11 +258,14 @@ mod tests {
 
     #[test]
     fn errors_are_read_in_flinks_form_and_in_any_other() {
-        assert_eq!(
-            errors_of(br#"{"errors":["Internal server error.","<Exception"]}"#),
-            "Internal server error.\n<Exception"
-        );
-        assert_eq!(errors_of(b"no endpoints available\n"), "no endpoints available");
+        let flinks = |status| RestError::Status { status, errors: String::new(), is_flinks: true };
+        let others = |status| RestError::Status { status, errors: String::new(), is_flinks: false };
+        assert!(others(502).leaves_doubt() && others(503).leaves_doubt() && others(500).leaves_doubt());
+        assert!(!flinks(500).leaves_doubt() && !flinks(503).leaves_doubt() && !others(404).leaves_doubt());
+        assert!(flinks(404).is_not_found() && !others(404).is_not_found());
+        let internal = br#"{"errors":["Internal server error.","<Exception"]}"#;
+        assert_eq!(errors_of(internal), ("Internal server error.\n<Exception".to_owned(), true));
+        assert_eq!(errors_of(b"no endpoints available\n"), ("no endpoints available".to_owned(), false));
     }
 
     #[test]

@@ -5,7 +5,19 @@ use crate::process::flink;
 #[test]
 fn help_pages() {
     for command in [
-        "", "create", "ls", "status", "submit", "jobs", "cancel", "stop", "savepoint", "ui", "delete", "config", "version",
+        "",
+        "create",
+        "ls",
+        "status",
+        "submit",
+        "jobs",
+        "cancel",
+        "stop",
+        "savepoint",
+        "ui",
+        "delete",
+        "config",
+        "version",
     ] {
         let words: Vec<&str> = [command, "-h"].into_iter().filter(|word| !word.is_empty()).collect();
         let ended = flink(&words);

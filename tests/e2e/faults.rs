@@ -93,13 +93,15 @@ fn stops_once(lab: &Lab, proxy: &Proxy, job: &str, version: &str) {
     let run = proxy.flink_cut(&stop, Cut { of: "/stop HTTP", at: Moment::Answer });
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("--from-savepoint file:/tmp/sp/savepoint-"), "{}", run.stderr);
-    assert_eq!(of_job(lab, job)["state"], "FINISHED");
     come_to(lab, job, before + 1);
+    assert_eq!(of_job(lab, job)["state"], "FINISHED");
 }
 
-/// What the JobManager tells of checkpoints may be some seconds old.
+/// What the JobManager tells of a job may be some seconds old (`web.refresh-interval`, three by default).
 fn come_to(lab: &Lab, job: &str, number: u64) {
-    lab.until("the savepoint in the history", || savepoints(lab, job) >= number);
+    let now = || of_job(lab, job)["now"].as_i64().expect("milliseconds");
+    let fresh = now() + 4000;
+    lab.until("news of the job", || now() > fresh);
     assert_eq!(savepoints(lab, job), number);
 }
 

@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use http::Method;
+use http::header::LOCATION;
 
 use crate::cluster::{Cluster, ClusterError, Forwarded, PodPort};
 use crate::flink::address::Address;
@@ -34,7 +35,7 @@ const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(
 pub struct SessionRest {
     way: Way,
     /// Kept for the next question.
-    kept: RefCell<Option<Connection>>,
+    kept: RefCell<Vec<Connection>>,
     pem: Pem,
     /// Questions that get lost are asked again.
     asks_again: bool,
@@ -42,7 +43,7 @@ pub struct SessionRest {
 
 enum Way {
     Address(Address),
-    Pod(PodWay),
+    Pod(Box<PodWay>),
 }
 
 /// The JobManager's pod, and how to find it anew.
@@ -54,6 +55,8 @@ struct PodWay {
     speaks_tls: Cell<bool>,
     /// Ports may not be forwarded.
     is_forbidden: Cell<bool>,
+    /// The fastest way for a large body has turned out to be closed.
+    has_no_direct_way: Cell<bool>,
 }
 
 /// One connection, just opened.
@@ -75,8 +78,14 @@ impl SessionRest {
             finder: None,
             speaks_tls: Cell::new(false),
             is_forbidden: Cell::new(false),
+            has_no_direct_way: Cell::new(false),
         };
-        Self { way: Way::Pod(way), kept: RefCell::default(), pem: Pem::default(), asks_again: false }
+        Self {
+            way: Way::Pod(Box::new(way)),
+            kept: RefCell::default(),
+            pem: Pem::default(),
+            asks_again: false,
+        }
     }
 
     /// REST of the newest JobManager of `evidence` that is ready, asked once.
@@ -112,7 +121,7 @@ impl SessionRest {
 
     /// Forgets where the JobManager was: it is looked for before the next request.
     pub fn forget(&self) {
-        self.kept.borrow_mut().take();
+        self.kept.borrow_mut().clear();
         if let Way::Pod(way) = &self.way {
             way.forget();
         }
@@ -134,13 +143,21 @@ impl SessionRest {
             if matches!(request.body, Body::Jar(_))
                 && let Some(mut connection) = way.direct().await?
             {
-                return connection.send(request).await;
+                let answer = connection.send(request).await?;
+                return way.of_api_server(answer, false).map_err(|error| match error {
+                    // The port may yet be had.
+                    RestError::Forbidden(why) => {
+                        way.has_no_direct_way.set(true);
+                        RestError::Unreachable(why)
+                    }
+                    error => error,
+                });
             }
         }
-        let kept = self.kept.borrow_mut().take().filter(|kept| is_question && kept.is_open());
-        if let Some(mut connection) = kept {
+        let kept = if is_question { self.kept.borrow_mut().pop() } else { None };
+        if let Some(mut connection) = kept.filter(Connection::is_open) {
             let answer = connection.send(request).await;
-            self.keep(connection, answer.is_ok());
+            self.keep(connection, &answer);
             return answer;
         }
         let opened = match self.open().await {
@@ -162,13 +179,15 @@ impl SessionRest {
             Err(RestError::Lost(why)) => Err(refused(why, forwarded).await),
             answer => answer,
         };
-        self.keep(connection, answer.is_ok());
+        self.keep(connection, &answer);
         answer
     }
 
-    fn keep(&self, connection: Connection, is_well: bool) {
+    /// An answer that came early may have left a body on its way.
+    fn keep(&self, connection: Connection, answer: &Result<Answer, RestError>) {
+        let is_well = answer.as_ref().is_ok_and(|answer| answer.status < 400);
         if is_well && connection.is_open() {
-            *self.kept.borrow_mut() = Some(connection);
+            self.kept.borrow_mut().push(connection);
         }
     }
 
@@ -208,7 +227,7 @@ impl SessionRest {
             && answer.location.as_deref().is_some_and(|location| location.starts_with("https://"));
         match &self.way {
             Way::Pod(way) if redirects => {
-                self.kept.borrow_mut().take();
+                self.kept.borrow_mut().clear();
                 !way.speaks_tls.replace(true)
             }
             _ => false,
@@ -218,11 +237,10 @@ impl SessionRest {
 
 impl Transport for SessionRest {
     async fn send(&self, request: Request) -> Result<Answer, RestError> {
+        let forgets = ForgetsUnlessDone { rest: self, is_done: Cell::new(false) };
         let Some(question) = request.again() else {
             let answer = self.send_once(request, false).await;
-            if answer.is_err() {
-                self.forget();
-            }
+            forgets.is_done.set(answer.is_ok());
             return answer;
         };
         let mut pauses = AGAIN.iter().filter(|_| self.asks_again);
@@ -231,12 +249,29 @@ impl Transport for SessionRest {
             let why = match self.send_once(asked, true).await {
                 Ok(answer) if self.learns_tls(&answer) => continue,
                 Err(error @ (RestError::Unreachable(_) | RestError::Lost(_))) => error,
-                answer => return answer,
+                answer => {
+                    forgets.is_done.set(true);
+                    return answer;
+                }
             };
             self.forget();
             let Some(pause) = pauses.next() else { return Err(why) };
             tracing::debug!(error = %why, "asking REST again");
             tokio::time::sleep(*pause).await;
+        }
+    }
+}
+
+/// What was not answered, or is not waited for any more, may have gone to a pod that is gone.
+struct ForgetsUnlessDone<'a> {
+    rest: &'a SessionRest,
+    is_done: Cell<bool>,
+}
+
+impl Drop for ForgetsUnlessDone<'_> {
+    fn drop(&mut self) {
+        if !self.is_done.get() {
+            self.rest.forget();
         }
     }
 }
@@ -271,13 +306,12 @@ impl PodWay {
         };
         let tls = self.speaks_tls.get();
         match port.proxied(tls, request.method, &request.path, json).await {
-            Ok((403, body)) => {
-                // Flink refuses nobody: this is the API server's word.
-                Err(RestError::Forbidden(String::from_utf8_lossy(&body).into_owned()))
+            Ok(answer) => {
+                let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+                let location = location.map(ToOwned::to_owned);
+                let status = answer.status().as_u16();
+                self.of_api_server(Answer { status, body: answer.into_body(), location }, is_get)
             }
-            // In the API server's words, "error trying to reach service".
-            Ok((503, body)) => Err(RestError::Unreachable(String::from_utf8_lossy(&body).trim().to_owned())),
-            Ok((status, body)) => Ok(Answer { status, body, location: None }),
             Err(error) => Err(match sort(&error) {
                 RestError::Unreachable(why) if !is_get => RestError::Lost(why),
                 error => error,
@@ -285,10 +319,40 @@ impl PodWay {
         }
     }
 
+    /// Tells the API server's own answers from those of REST behind its proxy.
+    fn of_api_server(&self, answer: Answer, is_get: bool) -> Result<Answer, RestError> {
+        #[derive(serde::Deserialize)]
+        struct Status {
+            kind: String,
+            message: String,
+        }
+        let status = serde_json::from_slice::<Status>(&answer.body).ok().filter(|of| of.kind == "Status");
+        let told = match &status {
+            Some(status) => status.message.clone(),
+            // Its proxy speaks plainly of what it could not reach.
+            None if answer.status == 503 && answer.body.starts_with(b"error trying to reach service") => {
+                String::from_utf8_lossy(&answer.body).trim().to_owned()
+            }
+            None => return Ok(answer),
+        };
+        Err(match answer.status {
+            401 | 403 => RestError::Forbidden(told),
+            // The pod is gone.
+            404 => {
+                self.forget();
+                RestError::Unreachable(told)
+            }
+            429 => RestError::Unreachable(told),
+            // Only what could not even connect has certainly not arrived.
+            _ if is_get || told.contains("dial ") => RestError::Unreachable(told),
+            _ => RestError::Lost(told),
+        })
+    }
+
     /// The fastest way for a large body, where it is open to this user and REST speaks plainly.
     async fn direct(&self) -> Result<Option<Connection>, RestError> {
         let port = self.port().await?;
-        if self.speaks_tls.get() || !port.may_proxy().await {
+        if self.speaks_tls.get() || self.has_no_direct_way.get() || !port.may_proxy().await {
             return Ok(None);
         }
         let direct = match port.direct().await {
@@ -322,13 +386,13 @@ async fn refused(why: String, forwarded: Option<Forwarded<()>>) -> RestError {
 }
 
 fn unusable(error: TlsError) -> RestError {
-    RestError::Unreachable(error.to_string())
+    RestError::Unusable(error.to_string())
 }
 
 fn sort(error: &ClusterError) -> RestError {
-    if error.is_forbidden() {
-        RestError::Forbidden(error.to_string())
-    } else {
-        RestError::Unreachable(error.to_string())
+    match error {
+        error if error.is_refusal() => RestError::Forbidden(error.to_string()),
+        ClusterError::Config(why) => RestError::Unusable(why.clone()),
+        error => RestError::Unreachable(error.to_string()),
     }
 }

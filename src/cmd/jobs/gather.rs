@@ -61,7 +61,7 @@ fn is_being_measured(vertex: &Vertex) -> bool {
 async fn checkpoints(rest: &SessionRest, id: &str) -> Part<Option<Checkpoints>> {
     match flink::checkpoints(rest, id).await {
         // Of a batch job: "Checkpointing has not been enabled."
-        Err(RestError::Status { status: 404, errors }) if errors.contains("Checkpointing") => {
+        Err(RestError::Status { status: 404, errors, .. }) if errors.contains("Checkpointing") => {
             Part::Known(None)
         }
         answer => part(answer.map(Some)),

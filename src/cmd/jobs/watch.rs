@@ -97,9 +97,8 @@ fn is_none(evidence: &Evidence) -> bool {
 /// A JobManager that restarts is away, and one that has just started refuses questions for a moment.
 fn may_pass(error: &RestError) -> bool {
     match error {
-        RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => true,
         RestError::Status { status, .. } => *status >= 500,
-        RestError::Forbidden(_) | RestError::Answer(_) | RestError::File(_) => false,
+        error => error.is_of_the_way(),
     }
 }
 

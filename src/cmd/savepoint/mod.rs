@@ -5,13 +5,11 @@ pub mod take;
 
 use std::time::Duration;
 
-use futures::future::join_all;
 use tokio::time::Instant;
 
 use self::directory::DirectoryArgs;
 use self::take::{Kind, Taking};
-use super::cancel::each;
-use super::job_names::JobArgs;
+use super::job_names::{JobArgs, each};
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::diagnosis::cause;
@@ -37,7 +35,7 @@ pub struct Args {
     directory: DirectoryArgs,
 
     /// Ask after a savepoint that was triggered before, and trigger none
-    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "savepoint_dir"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "savepoint_dir"], value_parser = request_id)]
     request_id: Option<String>,
 
     /// Remove this savepoint for good
@@ -86,8 +84,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         app.ui.status(&format!("  {}", taking.restore(&path)));
         Ok(())
     });
-    let results = app.ui.progress().shown_while("the savepoints", join_all(taken)).await;
-    each(results, app)
+    app.ui.progress().shown_while("the savepoints", each(taken, app)).await
 }
 
 /// Removes the savepoint at `path`.
@@ -127,5 +124,13 @@ async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) ->
             return Err(CommandError::new(Exit::TimedOut, what).hint("type the same again"));
         }
         tokio::time::sleep(take::PAUSE).await;
+    }
+}
+
+/// As Flink writes them.
+fn request_id(text: &str) -> Result<String, String> {
+    match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("an id is 32 hexadecimal digits".to_owned()),
     }
 }

@@ -3,6 +3,7 @@
 //! From 1.15 on the request has an id of ours: the session tells whether it knows it, and takes it
 //! once. Before, the history of the job's checkpoints tells what was triggered.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,8 +22,14 @@ pub const PAUSE: Duration = Duration::from_millis(300);
 /// What a JobManager tells of one job may be this old (`web.refresh-interval`), and a little more.
 const HISTORY: Duration = Duration::from_secs(10);
 
+/// Where that interval is set, it may be long.
+const LONG_HISTORY: Duration = Duration::from_secs(90);
+
 /// How long a JobManager that has gone is waited for, before the request is sent again.
 const COME_BACK: Duration = Duration::from_secs(90);
+
+/// So many looks in a row must miss a job that is gone.
+const GONE_LOOKS: u32 = 10;
 
 /// How often a request that did not arrive is sent.
 const TRIES: u32 = 3;
@@ -44,8 +51,29 @@ pub struct Taking<'a> {
 impl Taking<'_> {
     /// Takes the savepoint of `job` and returns its path. A stop returns once the job has ended.
     pub async fn take(&self, job: &Job) -> Result<String, CommandError> {
+        let request = RefCell::new(None);
+        tokio::select! {
+            biased;
+            taken = self.take_to_the_end(job, &request) => return taken,
+            Ok(()) = tokio::signal::ctrl_c() => {}
+        }
+        let what =
+            format!("interrupted: the savepoint of job {} ({}) may have been triggered", job.id, job.name);
+        let told = CommandError::new(Exit::Interrupted, what);
+        Err(match request.take() {
+            Some(request) => told.hint(self.ask_again(job, &request)),
+            None => told.hint(self.look(job)),
+        })
+    }
+
+    /// Notes in `known` what the request can be asked after by.
+    async fn take_to_the_end(
+        &self,
+        job: &Job,
+        known: &RefCell<Option<String>>,
+    ) -> Result<String, CommandError> {
         let end = Instant::now() + self.timeout;
-        let path = match self.trigger(job).await? {
+        let path = match self.trigger(job, known).await? {
             Triggered::Asked(request) => self.follow(job, &request, end).await?,
             Triggered::Recorded(id) => self.follow_history(job, id, end).await?,
         };
@@ -73,31 +101,42 @@ impl Taking<'_> {
         }
     }
 
-    async fn trigger(&self, job: &Job) -> Result<Triggered, CommandError> {
+    async fn trigger(&self, job: &Job, known: &RefCell<Option<String>>) -> Result<Triggered, CommandError> {
         let dialect = self.reached.dialect();
         let own = match dialect.takes_request_ids() {
             true => Some(id::random()?),
             false => None,
         };
+        known.borrow_mut().clone_from(&own);
         let before = match own {
             Some(_) => Vec::new(),
             None => self.recorded(job).await.map_err(|error| self.reached.error(&error, self.failed(job)))?,
         };
         let mut tries = 1..=TRIES;
+        let mut is_in_doubt = false;
         loop {
             tries.next();
             let error = match self.send(job, own.clone()).await {
-                Ok(request) => return Ok(Triggered::Asked(request)),
+                Ok(request) => {
+                    *known.borrow_mut() = Some(request.0.clone());
+                    return Ok(Triggered::Asked(request));
+                }
                 Err(error) => error,
             };
             let arrived = match (&error, &own) {
                 (RestError::Unreachable(_), _) => None,
+                (error, _) if error.is_without_leader() => None,
+                // The job may have been stopped by the request whose answer was lost.
+                (error, Some(own)) if is_in_doubt && !error.leaves_doubt() => {
+                    return Err(self.unknown(job, error, Some(own)));
+                }
                 (error, _) if !error.leaves_doubt() => {
                     return Err(self.reached.error(error, self.failed(job)));
                 }
                 (_, Some(own)) => self.is_known(job, own, &error).await?,
                 (_, None) => return self.settle_by_history(job, &before, &error).await,
             };
+            is_in_doubt |= error.leaves_doubt();
             match arrived {
                 Some(request) => return Ok(Triggered::Asked(request)),
                 None if tries.is_empty() => return Err(self.reached.error(&error, self.failed(job))),
@@ -150,7 +189,9 @@ impl Taking<'_> {
         before: &[u64],
         why: &RestError,
     ) -> Result<Triggered, CommandError> {
-        let mut end = Instant::now() + HISTORY;
+        let settings = flink::configuration(&self.reached.rest).await.unwrap_or_default();
+        let patience = if settings.contains_key("web.refresh-interval") { LONG_HISTORY } else { HISTORY };
+        let mut end = Instant::now() + patience;
         let last = Instant::now() + COME_BACK;
         loop {
             match self.recorded(job).await {
@@ -160,10 +201,7 @@ impl Taking<'_> {
                     }
                     if Instant::now() > end {
                         let told = CommandError::new(Exit::Error, self.failed(job)).because(why.to_string());
-                        let look = format!(
-                            "kubectl flink jobs {} {}{}",
-                            self.reached.name, job.id, self.reached.flags
-                        );
+                        let look = self.look(job);
                         return Err(told
                             .because("the job's history shows none")
                             .hint(format!("look, then type the same again: {look}")));
@@ -171,7 +209,7 @@ impl Taking<'_> {
                 }
                 // The time that it tells nothing does not count.
                 Err(error) if error.is_of_the_way() && Instant::now() < last => {
-                    end = Instant::now() + HISTORY
+                    end = Instant::now() + patience
                 }
                 Err(_) => return Err(self.unknown(job, why, None)),
             }
@@ -194,23 +232,21 @@ impl Taking<'_> {
     async fn follow(&self, job: &Job, request: &RequestId, end: Instant) -> Result<String, CommandError> {
         loop {
             match flink::trigger_progress(&self.reached.rest, &job.id, request).await {
-                Ok(Progress::Done(path)) => return Ok(path.unwrap_or_default()),
-                Ok(Progress::Failed(stack)) => {
-                    return Err(
-                        CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(&stack))
-                    );
+                Ok(Progress::Done(Some(path))) => return Ok(path),
+                Ok(Progress::Done(None)) => {
+                    let told = CommandError::new(Exit::Error, self.failed(job)).hint(self.look(job));
+                    return Err(told.because("the session says that it is done, and names no path"));
                 }
+                Ok(Progress::Failed(stack)) => return Err(self.has_failed(job, &stack)),
+                // It forgets them after a while (`rest.async.store-duration`), or when it starts anew.
                 Ok(Progress::Unknown) => {
-                    let look =
-                        format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags);
-                    return Err(CommandError::new(Exit::Error, self.failed(job))
-                        .because(format!(
-                            "session {} knows nothing of request {}",
-                            self.reached.name, request.0
-                        ))
-                        .hint(format!(
-                            "a JobManager that starts anew forgets requests; the job's own history: {look}"
-                        )));
+                    let what = format!(
+                        "what became of request {} for job {} ({}) is not known any more",
+                        request.0, job.id, job.name
+                    );
+                    return Err(CommandError::new(Exit::Error, what)
+                        .because(format!("session {} knows no such request", self.reached.name))
+                        .hint(format!("the job's own history tells: {}", self.look(job))));
                 }
                 Ok(Progress::InProgress) => {}
                 Err(error) if error.is_of_the_way() => tracing::debug!(%error, "REST does not answer"),
@@ -239,8 +275,7 @@ impl Taking<'_> {
                 Some(RecordedState::InProgress) | None => {}
             }
             if Instant::now() > end {
-                let look =
-                    format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags);
+                let look = self.look(job);
                 return Err(self.late(job).hint(look));
             }
             tokio::time::sleep(PAUSE).await;
@@ -249,25 +284,52 @@ impl Taking<'_> {
 
     /// A stop is done when the job has ended, a moment after its savepoint is complete.
     async fn until_ended(&self, job: &Job, path: &str, end: Instant) -> Result<(), CommandError> {
+        let is_complete = || format!("its savepoint {path} is complete");
+        let mut misses = 0;
         loop {
-            let now = flink::jobs(&self.reached.rest).await.unwrap_or_default();
-            let state = now.into_iter().find(|other| other.id == job.id);
-            match state {
+            let now = match flink::jobs(&self.reached.rest).await {
+                Ok(now) => now,
+                Err(error) if error.is_of_the_way() => vec![job.clone()],
+                Err(error) => {
+                    let told = self.reached.error(&error, format!("cannot see the end of job {}", job.id));
+                    return Err(told.because(is_complete()).hint(self.restore(path)));
+                }
+            };
+            match now.into_iter().find(|other| other.id == job.id) {
                 Some(job) if job.is_alive() => {}
                 Some(job) if job.state == "FINISHED" => return Ok(()),
                 Some(job) => {
                     let what = format!("job {} ({}) ended as {}", job.id, job.name, job.state);
                     return Err(CommandError::new(Exit::Error, what)
-                        .because(format!("its savepoint {path} is complete"))
+                        .because(is_complete())
                         .hint(self.restore(path)));
                 }
-                None => {}
+                // A JobManager that has started anew without high availability has no such job.
+                None => misses += 1,
+            }
+            if misses >= GONE_LOOKS {
+                return Ok(());
             }
             if Instant::now() > end {
-                return Err(self.late(job).because(format!("its savepoint {path} is complete")));
+                return Err(self.late(job).because(is_complete()).hint(self.restore(path)));
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// A stop may fail after its savepoint was complete, and then names it (`StopWithSavepointStoppingException`).
+    fn has_failed(&self, job: &Job, stack: &str) -> CommandError {
+        let told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
+        match completed_path(stack) {
+            Some(path) => told.because(format!("its savepoint {path} is complete")).hint(self.restore(path)),
+            None => told,
+        }
+    }
+
+    /// The command that shows the job.
+    fn look(&self, job: &Job) -> String {
+        let Reached { name, flags, .. } = self.reached;
+        format!("kubectl flink jobs {name} {}{flags}", job.id)
     }
 
     fn late(&self, job: &Job) -> CommandError {
@@ -291,10 +353,15 @@ impl Taking<'_> {
         let told = CommandError::new(Exit::Error, what).because(why.to_string());
         match own {
             Some(own) => told.hint(self.ask_again(job, own)),
-            None => told
-                .hint(format!("kubectl flink jobs {} {}{}", self.reached.name, job.id, self.reached.flags)),
+            None => told.hint(self.look(job)),
         }
     }
+}
+
+/// The path in the words of [`Taking::has_failed`]'s exception.
+fn completed_path(stack: &str) -> Option<&str> {
+    let (_, rest) = stack.split_once("A savepoint has been created at: ")?;
+    rest.split([',', '\n']).next().filter(|path| !path.is_empty())
 }
 
 /// How a savepoint that was triggered is known.
@@ -302,4 +369,18 @@ enum Triggered {
     Asked(RequestId),
     /// By its number in the job's history.
     Recorded(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_that_fails_late_names_its_savepoint() {
+        let stack = "java.util.concurrent.CompletionException: x\nCaused by: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
+            StopWithSavepointStoppingException: A savepoint has been created at: s3://b/sp/savepoint-1, but the corresponding job 1 failed\n\
+            Caused by: java.lang.Exception: y";
+        assert_eq!(completed_path(stack), Some("s3://b/sp/savepoint-1"));
+        assert_eq!(completed_path("java.lang.Exception: y"), None);
+    }
 }

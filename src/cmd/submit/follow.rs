@@ -54,6 +54,9 @@ pub async fn to_the_end(
     let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
         let now = match flink::jobs(&reached.rest).await {
             Ok(now) => now,
+            Err(error) if !error.is_of_the_way() => {
+                return Err(reached.error(&error, "cannot follow the job"));
+            }
             Err(error) => {
                 if !std::mem::replace(&mut is_lost, true) {
                     app.ui.warn(&format!(

@@ -4,7 +4,7 @@ mod follow;
 mod settle;
 mod start;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::listing;
@@ -206,9 +206,4 @@ fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("say KEY=VALUE")?;
     let is_key = !key.is_empty() && !key.contains(char::is_whitespace);
     is_key.then(|| (key.to_owned(), value.to_owned())).ok_or_else(|| format!("{key:?} is no key"))
-}
-
-/// What a path is called in a message.
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

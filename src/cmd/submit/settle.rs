@@ -1,29 +1,38 @@
 //! What became of a request to run a program, also when nobody answered.
 //!
-//! The session is asked, and nothing is sent again from here. In 1.10 a program is one job, whose id
-//! is ours: it is there or it is not. Later versions run `main()` to its end, and may start several
-//! jobs, so what counts is which jobs have appeared. Two looks then show that the request cannot start
-//! anything any more: the jar has been removed, so that nobody can begin with it, and no thread of the
-//! JobManager runs a program. Versions without a dump of their threads leave that open.
+//! The session is asked; nothing is sent from here but the removal of the jar. In 1.10 a program is
+//! one job, whose id is ours: it is there or it is not. Later versions run `main()` to its end, and may
+//! start several jobs, so what counts is which jobs have appeared since. That a request cannot start
+//! anything any more is certain once the jar is gone, so that nobody can begin with it, and no thread
+//! of the JobManager runs a program. Versions that do not show their threads leave that open.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::start::Submission;
-use crate::flink::dialect::Program;
-use crate::flink::{self, JarId, RestError, Started};
+use crate::flink::{self, JarId, RestError, Started, Transport};
 use crate::model::status::Job;
 
+/// A request to run a program.
+pub struct Asked<'a> {
+    pub jar: &'a JarId,
+    /// The id that was chosen for the job, in versions where a program is one job.
+    pub job: Option<&'a str>,
+    /// The jobs that the session had just before.
+    pub before: &'a [String],
+}
+
 /// What is known in the end.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Settled {
     /// Every job of the program, oldest first.
     Started(Vec<Job>),
-    /// The program, or the JobManager, said no; with the jobs that had started before.
-    Failed {
-        error: RestError,
-        jobs: Vec<Job>,
-    },
+    /// Nobody answered, and these jobs have appeared since.
+    Appeared(Vec<Job>),
+    /// The program, or the JobManager, said no.
+    Failed(String),
+    /// Something on the way has failed.
+    Broken(String),
     /// The request has started nothing and never will.
     NotStarted(String),
     Unknown(String),
@@ -31,118 +40,124 @@ pub enum Settled {
 
 /// How long a session is asked that tells nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a program may take that may be ours or another's.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// As many looks in a row must show the same.
+/// So many looks in a row must show the same.
 const LOOKS: u32 = 2;
 
-/// The first word of [`RestError`]'s answers to a second request with the same id.
+/// The same, where the version does not tell whether a program is still at work.
+const BLIND_LOOKS: u32 = 20;
+
+/// How long a program of 1.10 may take until its job is there, in looks.
+const LOOKS_FOR_ID: u32 = 40;
+
+/// What 1.10 says of an id that a job has already.
 const DUPLICATE: &str = "DuplicateJobSubmissionException";
 
-pub async fn settle(
-    submission: &Submission<'_>,
-    jar: &JarId,
-    program: &Program,
-    before: &[String],
-    answer: Result<Started, RestError>,
-) -> Settled {
-    match answer {
-        Ok(Started { job }) => Settled::Started(appeared_with(submission, before, job).await),
-        Err(RestError::Unreachable(why)) => Settled::NotStarted(why),
-        Err(error) if error.leaves_doubt() => match &program.job {
-            Some(id) => settle_by_id(submission, id, &error).await,
-            None => settle_by_list(submission, jar, before, &error).await,
+pub async fn settle(rest: &impl Transport, asked: &Asked<'_>, answer: Result<Started, RestError>) -> Settled {
+    let error = match answer {
+        Ok(Started { job }) => return Settled::Started(with_first(rest, asked, job).await),
+        Err(error) => error,
+    };
+    match &error {
+        RestError::Unreachable(why) => Settled::NotStarted(why.clone()),
+        error if error.is_without_leader() => Settled::NotStarted(error.to_string()),
+        error if error.leaves_doubt() => match asked.job {
+            Some(id) => by_id(rest, id, error).await,
+            None => by_list(rest, asked, error).await,
         },
-        Err(error) => match &program.job {
-            Some(id) if is_duplicate(&error) => {
-                Settled::Started(appeared_with(submission, before, id.clone()).await)
+        RestError::Status { errors, is_flinks: true, .. } => match asked.job {
+            Some(id) if errors.contains(DUPLICATE) => {
+                Settled::Started(with_first(rest, asked, id.to_owned()).await)
             }
-            _ => {
-                let jobs = appeared(submission, before).await.unwrap_or_default();
-                Settled::Failed { error, jobs }
+            // A JobManager that has started anew has lost it.
+            _ if errors.contains("Jar file") && errors.contains("does not exist") => {
+                Settled::NotStarted("the JobManager has started anew meanwhile".to_owned())
             }
+            _ => Settled::Failed(errors.clone()),
         },
+        error => Settled::Broken(error.to_string()),
     }
 }
 
-fn is_duplicate(error: &RestError) -> bool {
-    matches!(error, RestError::Status { errors, .. } if errors.contains(DUPLICATE))
-}
-
-/// The jobs that were not there before, oldest first.
-async fn appeared(submission: &Submission<'_>, before: &[String]) -> Result<Vec<Job>, RestError> {
-    let mut jobs = flink::jobs(&submission.reached.rest).await?;
-    jobs.retain(|job| !before.contains(&job.id));
+/// The jobs that have appeared since, oldest first; of a program that is one job, that alone.
+pub async fn appeared(rest: &impl Transport, asked: &Asked<'_>) -> Result<Vec<Job>, RestError> {
+    let mut jobs = flink::jobs(rest).await?;
+    jobs.retain(|job| match asked.job {
+        Some(id) => job.id == id,
+        None => !asked.before.contains(&job.id),
+    });
     jobs.sort_by_key(|job| job.started_at);
     Ok(jobs)
 }
 
-/// The same, with the job `first` that is certainly among them. Whatever the list says, it was started.
-async fn appeared_with(submission: &Submission<'_>, before: &[String], first: String) -> Vec<Job> {
-    let mut jobs = appeared(submission, before).await.unwrap_or_default();
-    if !jobs.iter().any(|job| job.id == first) {
-        jobs.push(Job {
-            name: first.clone(),
-            id: first,
-            state: "INITIALIZING".to_owned(),
-            tasks_running: 0,
-            tasks_total: 0,
-            started_at: None,
-            duration_milliseconds: 0,
-        });
+/// The same, beginning with the job `first` that the answer has named: what was started before that
+/// is somebody else's. Whatever the list says, that one was started.
+async fn with_first(rest: &impl Transport, asked: &Asked<'_>, first: String) -> Vec<Job> {
+    let mut jobs = appeared(rest, asked).await.unwrap_or_default();
+    match jobs.iter().find(|job| job.id == first).map(|job| job.started_at) {
+        Some(started) => jobs.retain(|job| job.id == first || job.started_at >= started),
+        None => {
+            jobs = vec![Job {
+                name: first.clone(),
+                id: first,
+                state: "INITIALIZING".to_owned(),
+                tasks_running: 0,
+                tasks_total: 0,
+                started_at: None,
+                duration_milliseconds: 0,
+            }];
+        }
     }
     jobs
 }
 
-/// For a job whose id is ours. The JobManager takes each id once, so that sending the request again
-/// does no harm even if the first is still on its way.
-async fn settle_by_id(submission: &Submission<'_>, id: &str, error: &RestError) -> Settled {
+/// For a job whose id is ours. The JobManager takes an id once while its job runs, so that sending the
+/// request again does no harm even if the first is still at work.
+async fn by_id(rest: &impl Transport, id: &str, why: &RestError) -> Settled {
     let end = Instant::now() + PATIENCE;
     let mut misses = 0;
     loop {
-        match flink::job(&submission.reached.rest, id).await {
+        match flink::job(rest, id).await {
             Ok(Some((job, _))) => return Settled::Started(vec![job]),
             Ok(None) => misses += 1,
             Err(error) => tracing::debug!(%error, "the session does not tell"),
         }
-        // A program needs a moment to come to its job.
-        if misses >= 10 {
-            return Settled::NotStarted(error.to_string());
+        if misses >= LOOKS_FOR_ID {
+            return Settled::NotStarted(why.to_string());
         }
         if Instant::now() > end {
-            return Settled::Unknown(error.to_string());
+            return Settled::Unknown(why.to_string());
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn settle_by_list(
-    submission: &Submission<'_>,
-    jar: &JarId,
-    before: &[String],
-    error: &RestError,
-) -> Settled {
-    let rest = &submission.reached.rest;
+async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> Settled {
+    let last = Instant::now() + LONGEST;
     let mut end = Instant::now() + PATIENCE;
     let mut is_removed = false;
     let (mut quiet, mut seen) = (0, Vec::new());
     loop {
-        if !is_removed && !submission.keep_jar {
-            is_removed = flink::remove_jar(rest, jar).await.is_ok();
-        }
+        is_removed = is_removed || flink::remove_jar(rest, asked.jar).await.is_ok();
         // First whether a program runs, then what it has started: one that ends in between is seen.
         let runs = flink::is_running_a_program(rest).await;
-        let jobs = appeared(submission, before).await;
+        let jobs = appeared(rest, asked).await;
         match (runs, jobs) {
-            (Ok(Some(true)), _) => (quiet, end) = (0, Instant::now() + PATIENCE),
+            (Ok(Some(true)), _) => (quiet, end) = (0, last.min(Instant::now() + PATIENCE)),
             (Ok(runs), Ok(jobs)) => {
                 quiet += 1;
                 seen = jobs;
-                if quiet >= LOOKS && !seen.is_empty() {
-                    return Settled::Started(seen);
+                let enough = if runs.is_some() { LOOKS } else { BLIND_LOOKS };
+                if quiet >= enough && !seen.is_empty() {
+                    return Settled::Appeared(seen);
                 }
-                if quiet >= LOOKS && is_removed && runs == Some(false) {
-                    return Settled::NotStarted(error.to_string());
+                if quiet >= enough && is_removed && runs.is_some() {
+                    return Settled::NotStarted(why.to_string());
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -151,12 +166,14 @@ async fn settle_by_list(
             }
         }
         if Instant::now() > end {
-            return if seen.is_empty() {
-                Settled::Unknown(error.to_string())
-            } else {
-                Settled::Started(seen)
+            return match seen.is_empty() {
+                true => Settled::Unknown(why.to_string()),
+                false => Settled::Appeared(seen),
             };
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,16 @@
 //! An upload starts nothing and may be repeated. The request to run is sent again only when it is
 //! certain that it started nothing and never will; `settle` finds that out.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::settle::{self, Settled};
-use super::shown;
+use super::settle::{self, Asked, Settled};
 use crate::app::jar::{self, Jar};
 use crate::app::{App, CommandError, id};
 use crate::cmd::reach::Reached;
+use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink::dialect::Program;
 use crate::flink::{self, JarId, RestError};
@@ -30,64 +30,82 @@ pub struct Submission<'a> {
 /// How often an upload, or a request that did not arrive, is tried.
 const TRIES: u32 = 3;
 
-/// The JobManager itself gives a program ten minutes (`web.timeout`) and then answers.
+/// How long a program's `main()` may take. Flink itself sets it no limit; what takes longer is asked for
+/// as if its answer had been lost.
 const RUN_PATIENCE: Duration = Duration::from_secs(11 * 60);
 
 /// How long a JobManager that has gone is waited for before something is sent again.
 const COME_BACK: Duration = Duration::from_secs(90);
 
 /// How far a submission has come, for whoever interrupts it.
-#[derive(Clone, Copy, PartialEq)]
-enum Phase {
-    Uploading,
-    Running,
+#[derive(Default)]
+struct Progress {
+    /// The jar whose program may be running.
+    running: RefCell<Option<JarId>>,
 }
+
+/// How long an interrupted submission takes to clean up.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 
 /// Uploads the jar, runs its program, and returns every job that it has started, oldest first.
 pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError> {
-    let phase = Cell::new(Phase::Uploading);
+    let progress = Progress::default();
     let Submission { reached, jar, .. } = submission;
     tokio::select! {
         biased;
-        started = start(submission, &phase) => started,
-        Ok(()) = tokio::signal::ctrl_c() => Err(match phase.get() {
-            Phase::Uploading => CommandError::new(Exit::Interrupted, "interrupted: nothing was started"),
-            Phase::Running => {
-                let what = format!("interrupted: the program in {} may have started a job, or may yet", jar.name);
-                CommandError::new(Exit::Interrupted, what)
-                    .hint(format!("kubectl flink jobs {}{}", reached.name, reached.flags))
-            }
-        }),
+        started = start(submission, &progress) => return started,
+        Ok(()) = tokio::signal::ctrl_c() => {}
     }
+    let Some(id) = progress.running.take() else {
+        return Err(CommandError::new(Exit::Interrupted, "interrupted: nothing was started"));
+    };
+    // What has not begun then does not begin.
+    let _ = tokio::time::timeout(LAST_MOMENT, flink::remove_jar(&reached.rest, &id)).await;
+    let what = format!("interrupted: the program in {} may have started a job", jar.name);
+    Err(CommandError::new(Exit::Interrupted, what)
+        .hint(format!("kubectl flink jobs {}{}", reached.name, reached.flags)))
 }
 
-async fn start(submission: &Submission<'_>, phase: &Cell<Phase>) -> Result<Vec<Job>, CommandError> {
+async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<Job>, CommandError> {
     let Submission { reached, jar, app, .. } = submission;
-    let asked =
-        |error| reached.error(&error, format!("cannot submit {} to session {}", jar.name, reached.name));
+    let rest = &reached.rest;
     let mut program = submission.program.clone();
     if reached.dialect().starts_one_job() {
         program.job = Some(id::random()?);
     }
-    let before: Vec<String> =
-        flink::jobs(&reached.rest).await.map_err(asked)?.into_iter().map(|job| job.id).collect();
     let mut tries = 1..=TRIES;
     loop {
-        phase.set(Phase::Uploading);
-        let id = upload(submission).await?;
-        phase.set(Phase::Running);
+        let uploaded = upload(submission).await?;
+        let before = flink::jobs(rest).await.map_err(|error| {
+            reached.error(&error, format!("cannot submit {} to session {}", jar.name, reached.name))
+        })?;
+        let before: Vec<String> = before.into_iter().map(|job| job.id).collect();
+        *progress.running.borrow_mut() = Some(uploaded.clone());
+        let asked = Asked { jar: &uploaded, job: program.job.as_deref(), before: &before };
         let running = async {
-            let answer = flink::run(&reached.rest, &id, reached.dialect(), &program, RUN_PATIENCE).await;
-            settle::settle(submission, &id, &program, &before, answer).await
+            let answer = flink::run(rest, &uploaded, reached.dialect(), &program, RUN_PATIENCE).await;
+            settle::settle(rest, &asked, answer).await
         };
         let settled = app.ui.progress().shown_while("the program to start its jobs", running).await;
-        // What was not started must not start later; what was started needs its jar no more.
-        if !submission.keep_jar || matches!(settled, Settled::NotStarted(_)) {
-            remove(submission, &id).await;
-        }
+        tidy(submission, &uploaded, &settled).await;
+        progress.running.take();
         match settled {
             Settled::Started(jobs) => return Ok(jobs),
-            Settled::Failed { error, jobs } => return Err(failed(submission, &error, &jobs)),
+            Settled::Appeared(jobs) => {
+                app.ui.warn(&format!(
+                    "the answer was lost: what has appeared on session {} since is taken for the program's",
+                    reached.name
+                ));
+                return Ok(jobs);
+            }
+            Settled::Failed(errors) => {
+                let since = settle::appeared(rest, &asked).await.unwrap_or_default();
+                return Err(failed(submission, &errors, &since));
+            }
+            Settled::Broken(why) => {
+                let what = format!("the program in {} was not started", jar.name);
+                return Err(CommandError::new(Exit::Error, what).because(why));
+            }
             Settled::NotStarted(why) => {
                 tries.next();
                 if tries.is_empty() {
@@ -111,23 +129,42 @@ async fn start(submission: &Submission<'_>, phase: &Cell<Phase>) -> Result<Vec<J
     }
 }
 
+/// What was not started must not start later; what was started needs its jar no more.
+async fn tidy(submission: &Submission<'_>, uploaded: &JarId, settled: &Settled) {
+    let Submission { reached, app, keep_jar, .. } = submission;
+    match (settled, keep_jar) {
+        (Settled::Appeared(_) | Settled::Unknown(_), true) => {
+            app.ui.warn(&format!("{} is not kept in session {}", submission.jar.name, reached.name));
+        }
+        (Settled::Started(_), true) => {}
+        _ => {
+            if let Err(error) = flink::remove_jar(&reached.rest, uploaded).await {
+                app.ui.warn(&format!("the uploaded jar {} stays in the session: {error}", uploaded.0));
+            }
+        }
+    }
+}
+
 /// Brings the jar into the session.
 async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
     let Submission { reached, jar, app, .. } = submission;
     let rest = &reached.rest;
-    let before = flink::jars(rest).await.map_err(|error| match error {
-        RestError::Status { status: 404, .. } => {
+    flink::jars(rest).await.map_err(|error| match error {
+        error if error.is_not_found() => {
             let what = format!("session {} takes no jars: web.submit.enable is false", reached.name);
             CommandError::new(Exit::Error, what)
         }
         error => reached.error(&error, format!("cannot upload {}", jar.name)),
     })?;
+    let name = name_there(submission)?;
     let mut tries = 1..=TRIES;
     loop {
-        let file = jar::open(&jar.path).map_err(|error| CommandError::new(Exit::Error, error.to_string()))?;
-        let transfer = app.ui.transfer(&jar.name, jar.bytes);
-        let sending =
-            flink::Jar { file, bytes: jar.bytes, name: jar.name.clone(), sent: transfer.listener() };
+        let unreadable = |error: &dyn std::fmt::Display| CommandError::new(Exit::Error, error.to_string());
+        let file = jar::open(&jar.path).map_err(|error| unreadable(&error))?;
+        // It may have been built anew since it was looked at.
+        let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
+        let transfer = app.ui.transfer(&jar.name, bytes);
+        let sending = flink::Jar { file, bytes, name: name.clone(), sent: transfer.listener() };
         let error = match flink::upload(rest, sending).await {
             Ok(id) => {
                 transfer.done();
@@ -139,17 +176,29 @@ async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
         tries.next();
         let may_try_again = error.leaves_doubt() || matches!(error, RestError::Unreachable(_));
         if !may_try_again || tries.is_empty() {
-            return Err(reached.error(&error, format!("cannot upload {}", shown(&jar.path))));
+            return Err(reached.error(&error, format!("cannot upload {}", jar.path.display())));
         }
         come_back(submission).await?;
         // Only the answer may have been lost: a jar is listed once it is complete.
         let now = flink::jars(rest).await.unwrap_or_default();
-        let mut ours = now.into_iter().filter(|other| other.name == jar.name && !before.contains(other));
-        if let (Some(one), None) = (ours.next(), ours.next()) {
-            return Ok(one.id);
+        if let Some(ours) = now.into_iter().find(|other| other.name == name && !submission.keep_jar) {
+            return Ok(ours.id);
         }
         app.ui.warn(&format!("the upload of {} broke off ({error}); it is sent again", jar.name));
     }
+}
+
+/// What the jar is called in the session: a name that no other has, unless it is to stay there. Flink
+/// takes only names that end in `.jar`.
+fn name_there(submission: &Submission<'_>) -> Result<String, CommandError> {
+    let name = &submission.jar.name;
+    let name = if name.ends_with(".jar") { name.clone() } else { format!("{name}.jar") };
+    let plain = |c: char| if c == '"' || c == '\\' || c.is_control() { '_' } else { c };
+    let name: String = name.chars().map(plain).collect();
+    Ok(match submission.keep_jar {
+        true => name,
+        false => format!("{}-{name}", &id::random()?[..8]),
+    })
 }
 
 /// Waits until REST answers again.
@@ -172,27 +221,22 @@ async fn come_back(submission: &Submission<'_>) -> Result<(), CommandError> {
     }
 }
 
-async fn remove(submission: &Submission<'_>, id: &JarId) {
-    if let Err(error) = flink::remove_jar(&submission.reached.rest, id).await {
-        submission.app.ui.warn(&format!("the uploaded jar {} stays in the session: {error}", id.0));
-    }
-}
-
 /// The program itself has failed, perhaps after it had started something.
-fn failed(submission: &Submission<'_>, error: &RestError, jobs: &[Job]) -> CommandError {
+fn failed(submission: &Submission<'_>, errors: &str, since: &[Job]) -> CommandError {
     let Submission { reached, jar, .. } = submission;
-    let RestError::Status { errors, .. } = error else {
-        return reached.error(error, format!("cannot run the program in {}", jar.name));
-    };
     let nothing = ["No jobs included in application", "The program plan could not be fetched"];
     let told = if nothing.iter().any(|words| errors.contains(words)) {
         CommandError::new(Exit::Error, format!("the program in {} has started no job", jar.name))
             .because("its main method came to its end without execute()")
     } else {
-        reached.error(error, format!("the program in {} failed", jar.name))
+        CommandError::new(Exit::Error, format!("the program in {} failed", jar.name))
+            .because(cause::of_stack(errors))
     };
-    jobs.iter().fold(told, |told, job| {
-        told.because(format!("before that it had started job {} ({}), which goes on", job.id, job.name))
-            .hint(format!("kubectl flink cancel {} {}{}", reached.name, job.id, reached.flags))
-    })
+    let ids: Vec<String> = since.iter().map(|job| format!("{} ({})", job.id, job.name)).collect();
+    match ids.is_empty() {
+        true => told,
+        false => told
+            .because(format!("jobs that have appeared meanwhile, of it or of others: {}", ids.join(", ")))
+            .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)),
+    }
 }
