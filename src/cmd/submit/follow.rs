@@ -14,6 +14,7 @@ use crate::diagnosis::{self, cause};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
+use crate::model::job::JobException;
 use crate::model::status::Job;
 
 /// Between two looks.
@@ -24,6 +25,9 @@ const SLOTS_SECONDS: u64 = 15;
 
 /// Between two looks at why slots do not come.
 const EXPLAIN: Duration = Duration::from_secs(5);
+
+/// What a JobManager tells of one job may be this old (`web.refresh-interval`, 3 s), and a little more.
+const STALE: Duration = Duration::from_secs(5);
 
 /// A JobManager that has just started may not have taken its jobs up again.
 const GONE_LOOKS: u32 = 5;
@@ -117,20 +121,35 @@ async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
             .hint(format!("kubectl flink status {}{}", reached.name, reached.flags)));
     }
     let mut error = CommandError::new(Exit::Unhealthy, format!("job {id} ({name}) ended as {state}"));
-    if state == "FAILED" {
-        let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_default();
-        if let Some(exception) = exceptions.first() {
-            let (outermost, deepest) = cause::both_ends(&exception.stack);
-            let task = exception.task.as_deref().unwrap_or_default();
-            let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
-            error = error.because(match place {
-                Some(task) => format!("{outermost}, in task {task}"),
-                None => outermost,
-            });
-            error = deepest.into_iter().fold(error, CommandError::because);
-        }
+    if state == "FAILED"
+        && let Some(exception) = root_exception(reached, id).await
+    {
+        let (outermost, deepest) = cause::both_ends(&exception.stack);
+        let task = exception.task.as_deref().unwrap_or_default();
+        let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
+        error = error.because(match place {
+            Some(task) => format!("{outermost}, in task {task}"),
+            None => outermost,
+        });
+        error = deepest.into_iter().fold(error, CommandError::because);
     }
     Err(error.hint(look))
+}
+
+/// Why job `id` failed. The list of jobs is of this moment, what is told of one job may be older: from
+/// when it still ran, without an exception.
+async fn root_exception(reached: &Reached, id: &str) -> Option<JobException> {
+    let end = Instant::now() + STALE;
+    loop {
+        let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "REST does not tell why");
+            Vec::new()
+        });
+        match exceptions.into_iter().next() {
+            None if Instant::now() < end => tokio::time::sleep(PAUSE).await,
+            first => return first,
+        }
+    }
 }
 
 /// Says why slots do not come, each reason once.
