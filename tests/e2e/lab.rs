@@ -55,6 +55,14 @@ impl Lab {
         command
     }
 
+    /// Runs a command that the plugin has printed, as it stands: `kubectl flink ...`.
+    pub fn flink_as_printed(&self, printed: &str) -> Ended {
+        let words = printed.trim().strip_prefix("kubectl flink ").expect("a command of the plugin");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
+        command.args(words.split(' '));
+        run(command)
+    }
+
     /// Runs the plugin and expects it to succeed.
     pub fn flink_ok(&self, words: &[&str]) -> String {
         self.flink(words).succeeded(&format!("kubectl flink {}", words.join(" ")))
@@ -153,14 +161,25 @@ impl Lab {
         self.kubectl_ok(&["get", object, "-o", "jsonpath={.metadata.uid}"])
     }
 
-    /// `GET /overview` through the API server's proxy of the Service, asked by kubectl. Flink 1.10
-    /// has REST on the Service without the suffix, unless it is exposed, and another port name.
+    /// `GET /overview`, asked by kubectl.
     pub fn rest_overview(&self, name: &str) -> Ended {
         self.rest(name, "/overview")
     }
 
-    /// The same for any path.
+    /// `GET PATH` of REST through the API server's proxy of the Service, asked by kubectl.
     pub fn rest(&self, name: &str, path: &str) -> Ended {
+        self.kubectl(&["get", "--raw", &self.rest_path("", name, path)])
+    }
+
+    /// The same, as what it tells.
+    pub fn rest_json(&self, name: &str, path: &str) -> serde_json::Value {
+        let told = self.rest(name, path).succeeded(&format!("GET {path} of {name}"));
+        serde_json::from_str(&told).expect(path)
+    }
+
+    /// Where the API server has `path` of REST; `scheme` is `https:` where REST speaks TLS. Flink 1.10
+    /// has REST on the Service without the suffix, unless it is exposed, and another port name.
+    pub fn rest_path(&self, scheme: &str, name: &str, path: &str) -> String {
         let port_of = |service: &str| {
             self.kubectl(&["get", "service", service, "-o", "jsonpath={.spec.ports[?(@.port==8081)].name}"])
                 .stdout
@@ -170,8 +189,7 @@ impl Lab {
             .map(|service| format!("{service}:{}", port_of(&service)))
             .find(|service| !service.ends_with(':'))
             .unwrap_or_default();
-        let path = format!("/api/v1/namespaces/{}/services/{service}/proxy{path}", self.namespace);
-        self.kubectl(&["get", "--raw", &path])
+        format!("/api/v1/namespaces/{}/services/{scheme}{service}/proxy{path}", self.namespace)
     }
 
     /// Polls until `is_so`, and fails after two minutes.
