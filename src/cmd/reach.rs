@@ -60,6 +60,13 @@ impl Reached {
         JobView { namespace, session: self.name.to_string(), job, details: None }
     }
 
+    /// The command that looks at the session. It takes no address and no certificates: at an address, where
+    /// nothing is known of Kubernetes, there is none.
+    pub fn status(&self) -> Option<String> {
+        let cluster = self.cluster.as_ref()?;
+        Some(format!("kubectl flink status {}{}", self.name, cluster.full_scope()))
+    }
+
     /// What REST said instead of doing what was asked.
     pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
         let told = match error {
@@ -71,9 +78,8 @@ impl Reached {
                 CommandError::new(Exit::Error, doing).because(why)
             }
             RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
-                CommandError::new(Exit::Error, doing)
-                    .because(error.to_string())
-                    .hint(format!("kubectl flink status {}{}", self.name, self.flags))
+                let told = CommandError::new(Exit::Error, doing).because(error.to_string());
+                self.status().into_iter().fold(told, CommandError::hint)
             }
             RestError::Forbidden(_) => CommandError::new(Exit::Error, doing)
                 .because(error.to_string())

@@ -349,10 +349,13 @@ impl PodWay {
         })
     }
 
-    /// The fastest way for a large body, where it is open to this user and REST speaks plainly.
+    /// The fastest way for a large body, where it is open to this user. To a REST that speaks TLS it is
+    /// taken only by who has no other: the API server looks at no certificate.
     async fn direct(&self) -> Result<Option<Connection>, RestError> {
         let port = self.port().await?;
-        if self.speaks_tls.get() || self.has_no_direct_way.get() || !port.may_proxy().await {
+        let speaks_tls = self.speaks_tls.get();
+        let has_better = speaks_tls && !self.is_forbidden.get();
+        if has_better || self.has_no_direct_way.get() || !port.may_proxy().await {
             return Ok(None);
         }
         let direct = match port.direct().await {
@@ -366,7 +369,7 @@ impl PodWay {
         };
         let route = Route {
             host: direct.host,
-            prefix: direct.prefix + &port.proxy_path(false),
+            prefix: direct.prefix + &port.proxy_path(speaks_tls),
             headers: direct.headers,
         };
         Connection::open(Box::new(direct.stream), route).await.map(Some)

@@ -116,9 +116,9 @@ async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
     let look = format!("kubectl flink jobs {} {id}{}", reached.name, reached.flags);
     if job.is_alive() {
         let what = format!("job {id} ({name}) is gone: session {} does not know it any more", reached.name);
-        return Err(CommandError::new(Exit::Unhealthy, what)
-            .because("a JobManager that starts anew without high availability has forgotten its jobs")
-            .hint(format!("kubectl flink status {}{}", reached.name, reached.flags)));
+        let told = CommandError::new(Exit::Unhealthy, what)
+            .because("a JobManager that starts anew without high availability has forgotten its jobs");
+        return Err(reached.status().into_iter().fold(told, CommandError::hint));
     }
     let mut error = CommandError::new(Exit::Unhealthy, format!("job {id} ({name}) ended as {state}"));
     if state == "FAILED"
