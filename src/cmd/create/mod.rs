@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use args::Args;
 
-use crate::app::{App, CommandError, rest};
+use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::exit::Exit;
 use crate::model::evidence::Rest;
@@ -258,12 +258,11 @@ async fn present(
         Rest::Up(overview) => format!("Session {} is ready with Flink {}.", spec.name, overview.version),
         _ => format!("The JobManager of session {} runs; its REST could not be asked.", spec.name),
     };
-    let port = evidence.jobmanagers.last().and_then(|pod| pod.rest_port).unwrap_or(rest::DEFAULT_PORT);
     app.ui.status("");
     app.ui.status(&format!(
-        "{ready} Open its web UI at http://127.0.0.1:{port} with: kubectl port-forward{} deployment/{} {port}",
-        app.scope_flags(),
-        spec.name
+        "{ready} Open its web UI with: kubectl flink ui {}{}",
+        spec.name,
+        app.scope_flags()
     ));
     Ok(Exit::Done)
 }
