@@ -4,7 +4,7 @@
 
 # `test` runs its three parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e test demo demo-down bench bench-create bench-lists clean-cache
+.PHONY: help build fmt lint unit e2e test demo demo-down bench bench-create bench-lists bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
@@ -39,7 +39,7 @@ demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 demo-down: ## remove all that the demo made [CONTEXT=name]
 	@dev/demo down
 
-bench: bench-create bench-lists ## both benchmarks
+bench: bench-create bench-lists bench-upload ## all benchmarks
 
 bench-create: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
 	cargo build --release --locked
@@ -48,6 +48,10 @@ bench-create: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [V
 bench-lists: ## time ls and status against kubectl and bare HTTP, on thousands of pods [PODS=10000] [ROUNDS=5]
 	cargo build --release --locked
 	dev/bench-lists
+
+bench-upload: ## time submit with a large jar against curl [CONTEXT=name] [ROUNDS=7] [VERSION=2.3.0]
+	cargo build --release --locked
+	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench-upload
 
 clean-cache: ## remove all that was built for test clusters; running clusters go on
 	$(cluster) clean-cache
