@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that only some modules may name, by the word that stands in front of `::`.
-const KNOWN_TO: [(&str, &[&str]); 20] = [
+const KNOWN_TO: [(&str, &[&str]); 21] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
     ("hyper", &["flink"]),
@@ -32,6 +32,7 @@ const KNOWN_TO: [(&str, &[&str]); 20] = [
     ("rustls", &["flink", "cluster"]),
     ("tokio_rustls", &["flink", "cluster"]),
     ("rustls_platform_verifier", &["flink"]),
+    ("tokio_tungstenite", &["cluster"]),
     ("rawzip", &["app"]),
     ("flate2", &["app"]),
     ("clap", &["cli", "cmd"]),

@@ -6,11 +6,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Cluster, ClusterError, Direct, Result};
+use super::{Cluster, ClusterError, Direct, Result, frames};
 
 /// A port of one pod.
 #[derive(Clone)]
@@ -66,12 +64,13 @@ impl PodPort {
 
     /// Opens one stream. It ends at once when nothing listens on the port.
     pub async fn open(&self) -> Result<Forwarded<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> {
-        let pods = Api::<Pod>::namespaced(self.cluster.client.clone(), &self.namespace);
-        let port = self.port;
-        let mut forwarder = self.cluster.unary(pods.portforward(&self.pod, &[port])).await?;
-        let missing = || ClusterError::Answer(format!("no stream to port {port}"));
-        let refusal = forwarder.take_error(port).ok_or_else(missing)?.boxed();
-        Ok(Forwarded { stream: forwarder.take_stream(port).ok_or_else(missing)?, refusal })
+        let Self { cluster, namespace, pod, port } = self;
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
+        let request = Request::get(path).body(Vec::new());
+        let request = request.map_err(|error| ClusterError::Answer(error.to_string()))?;
+        let socket = cluster.unary(cluster.client.connect(request)).await?.into_stream();
+        let (stream, hears) = frames::stream_of(socket);
+        Ok(Forwarded { stream, refusal: async { hears.await.ok() }.boxed() })
     }
 
     /// The path of the API server's proxy to this port: REST's own paths stand behind it.

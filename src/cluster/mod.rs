@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod follow;
 mod forward;
+mod frames;
 mod kind;
 mod leader;
 mod list;
