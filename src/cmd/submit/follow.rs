@@ -152,6 +152,12 @@ async fn root_exception(reached: &Reached, id: &str) -> Option<JobException> {
     }
 }
 
+/// What makes `finding` the same as another. Each try has a pod of its own, with a number in its name.
+fn reason(finding: &Finding) -> String {
+    let evidence = finding.evidence.as_deref().unwrap_or_default();
+    format!("{}: {}", finding.id, evidence.replace(|c: char| c.is_ascii_digit(), ""))
+}
+
 /// Says why slots do not come, each reason once.
 struct Explainer<'a> {
     reached: &'a Reached,
@@ -181,7 +187,7 @@ impl Explainer<'_> {
     }
 
     fn tell(&mut self, job: &Job, finding: &Finding) {
-        let key = format!("{}: {}", finding.id, finding.evidence.as_deref().unwrap_or_default());
+        let key = reason(finding);
         if self.told.contains(&key) {
             return;
         }
@@ -212,5 +218,20 @@ mod tests {
         assert_eq!(sentence(&job("RUNNING", 0, 2)), "job 11 (orders) is RUNNING, 0 of 2 tasks running");
         assert_eq!(sentence(&job("INITIALIZING", 0, 0)), "job 11 (orders) is INITIALIZING");
         assert_eq!(sentence(&job("FINISHED", 0, 2)), "job 11 (orders) is FINISHED");
+    }
+
+    #[test]
+    fn another_try_with_the_same_end_is_no_other_reason() {
+        let refused = |pod: u32, why: &str| {
+            reason(&Finding {
+                id: "taskmanager-pod-refused",
+                summary: String::new(),
+                evidence: Some(format!("pods \"roc-taskmanager-1-{pod}\" is forbidden: {why}")),
+                fix: String::new(),
+                cannot_heal: false,
+            })
+        };
+        assert_eq!(refused(9, "exceeded quota: team"), refused(13, "exceeded quota: team"));
+        assert_ne!(refused(9, "exceeded quota: team"), refused(9, "exceeded quota: other"));
     }
 }
