@@ -135,7 +135,7 @@ fn restricted_lives_where_nothing_else_may() {
 }
 
 /// High availability on a directory of the node, which all pods of a small cluster share.
-fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 5] {
+pub fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 5] {
     let template = files.path().join("shared.yaml");
     fs::write(
         &template,

@@ -18,7 +18,9 @@ mod refusals;
 #[path = "../cli/running.rs"]
 mod running;
 mod seeing;
+mod submit;
 mod tables;
+mod tls;
 mod ui;
 mod waits;
 mod watch;

@@ -1,0 +1,202 @@
+//! What `submit` can be asked for, and the ways on which it reaches a session.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::create::shared_directory;
+use crate::jobs::{NO_MAIN, PROGRAMS, SMALL_TASKMANAGERS, all_tasks_run, jars, jobs, state, submit, the_id};
+use crate::lab::{FLINK_2_3, Lab, SMALL};
+
+fn session(lab: &Lab, words: &[&str]) {
+    let create = ["create", "roc", "--image", FLINK_2_3.0];
+    lab.flink_ok(&[&create[..], &SMALL, &SMALL_TASKMANAGERS, words].concat());
+}
+
+fn cancel(lab: &Lab, id: &str) {
+    assert_eq!(lab.flink_ok(&["cancel", "roc", id]), format!("job/{id} canceled\n"));
+}
+
+#[test]
+fn a_job_starts_as_it_is_asked_for() {
+    let lab = Lab::new("submit");
+    session(&lab, &["--slots", "2"]);
+    settings_are_of_one_job(&lab);
+    a_class_is_started_by_its_name(&lab);
+    parallelism_takes_as_many_slots(&lab);
+    scripts_read_json(&lab);
+    a_jar_stays_where_it_is_to_stay(&lab);
+    an_address_is_a_way_too(&lab);
+    who_may_not_forward_ports_goes_through_the_proxy(&lab);
+    who_may_neither_is_told_so(&lab);
+}
+
+fn settings_are_of_one_job(lab: &Lab) {
+    let reuses = |id: &str| {
+        lab.rest_json("roc", &format!("/jobs/{id}/config"))["execution-config"]["object-reuse-mode"].clone()
+    };
+    let with = the_id(&submit(lab, &["-D", "pipeline.object-reuse=true"], &["long"]));
+    let without = the_id(&submit(lab, &[], &["long"]));
+    assert_eq!((reuses(&with), reuses(&without)), (true.into(), false.into()));
+    // Their name means both.
+    lab.flink(&["cancel", "roc", "long"]).failed(1, &["\"long\" means 2 jobs of session roc"]);
+    let cancelled = lab.flink_ok(&["cancel", "roc", &with, &without]);
+    assert_eq!(cancelled.lines().count(), 2, "{cancelled}");
+}
+
+fn a_class_is_started_by_its_name(lab: &Lab) {
+    lab.flink(&["submit", "roc", PROGRAMS, "--class", "NoSuch", "--", "long"])
+        .failed(1, &["the program in programs.jar failed", "NoSuch"]);
+    let submitted = lab.flink(&["submit", "roc", NO_MAIN, "--class", "Programs", "--", "long"]);
+    cancel(lab, &the_id(&submitted));
+}
+
+fn parallelism_takes_as_many_slots(lab: &Lab) {
+    let id = the_id(&submit(lab, &["-p", "2"], &["long"]));
+    all_tasks_run(lab, &id);
+    let told = lab.rest_json("roc", &format!("/jobs/{id}"));
+    assert_eq!(told["vertices"][0]["parallelism"], 2, "{told}");
+    cancel(lab, &id);
+}
+
+fn scripts_read_json(lab: &Lab) {
+    let printed = submit(lab, &["-o", "json"], &["long"]);
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    let job: Value = serde_json::from_str(&printed.stdout).expect("JSON");
+    let (id, _) = jobs(lab).into_iter().find(|(_, state)| state != "CANCELED").expect("a job");
+    assert_eq!((&job["kind"], &job["session"]), (&"FlinkJob".into(), &"roc".into()), "{job}");
+    let metadata = &job["metadata"];
+    assert_eq!(
+        (&metadata["name"], &metadata["namespace"]),
+        (&id.clone().into(), &lab.namespace.clone().into())
+    );
+    assert_eq!(job["status"]["name"], "long", "{job}");
+    cancel(lab, &id);
+    let named = submit(lab, &["-o", "name"], &["long"]).stdout;
+    let id = named.trim_end().strip_prefix("job/").expect("job/ID");
+    cancel(lab, id);
+}
+
+fn a_jar_stays_where_it_is_to_stay(lab: &Lab) {
+    let id = the_id(&submit(lab, &["--keep-jar"], &["long"]));
+    assert_eq!(jars(lab), 1);
+    cancel(lab, &id);
+}
+
+/// A port of this machine that leads to REST.
+pub struct Forwarded {
+    kubectl: Child,
+    pub port: String,
+}
+
+impl Forwarded {
+    pub fn to(lab: &Lab, object: &str) -> Self {
+        let mut kubectl = Command::new("kubectl")
+            .args(["--context", lab.context(), "-n", &lab.namespace, "port-forward", object, ":8081"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl port-forward");
+        let mut line = String::new();
+        BufReader::new(kubectl.stdout.as_mut().expect("stdout")).read_line(&mut line).expect("address");
+        let port = line.split_once("127.0.0.1:").and_then(|(_, rest)| rest.split(' ').next());
+        Self { port: port.expect("a port").to_owned(), kubectl }
+    }
+}
+
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        let _ = self.kubectl.kill();
+        let _ = self.kubectl.wait();
+    }
+}
+
+fn an_address_is_a_way_too(lab: &Lab) {
+    let forwarded = Forwarded::to(lab, "service/roc-rest");
+    let address = format!("http://127.0.0.1:{}", forwarded.port);
+    // Nothing is asked of Kubernetes: no context, and a kubeconfig that is not there.
+    let flink = |words: &str| {
+        lab.flink_as_printed(&format!("kubectl flink {words} --kubeconfig /none --address {address}"))
+    };
+    let submitted = lab.flink_as_printed(&format!(
+        "kubectl flink submit roc {PROGRAMS} --kubeconfig /none --address {address} -- long"
+    ));
+    let id = the_id(&submitted);
+    assert!(submitted.stderr.contains(&format!("kubectl flink jobs roc {id} --address {address}")));
+    let cancelled = flink(&format!("cancel roc {id}"));
+    assert_eq!((cancelled.code, cancelled.stdout), (0, format!("job/{id} canceled\n")));
+    drop(forwarded);
+    flink("cancel roc --all").failed(1, &[&format!("REST of {address} does not answer"), "refused"]);
+}
+
+/// Enough to find a session, and to say why it does not answer.
+pub const READS: (&str, &str) =
+    ("get,list,watch", "deployments.apps,services,configmaps,pods,jobs.batch,events");
+
+fn who_may_not_forward_ports_goes_through_the_proxy(lab: &Lab) {
+    let user = lab.user("proxies", &[READS, ("get,create,patch,delete", "pods/proxy")]);
+    let submitted = lab.flink_as(&user, &["submit", "roc", PROGRAMS, "--", "long"]);
+    let id = the_id(&submitted);
+    assert_eq!(jars(lab), 1, "the one that was to stay");
+    let cancelled = lab.flink_as(&user, &["cancel", "roc", &id]);
+    assert_eq!(
+        (cancelled.code, cancelled.stdout),
+        (0, format!("job/{id} canceled\n")),
+        "{}",
+        cancelled.stderr
+    );
+    assert_eq!(state(lab, &id), "CANCELED");
+}
+
+fn who_may_neither_is_told_so(lab: &Lab) {
+    let user = lab.user("reads", &[READS]);
+    for words in [&["submit", "roc", PROGRAMS, "--", "long"][..], &["cancel", "roc", "--all"]] {
+        lab.flink_as(&user, words).failed(
+            1,
+            &[
+                "REST of session roc does not answer",
+                "forbidden",
+                "kubectl auth can-i create pods --subresource=portforward",
+            ],
+        );
+    }
+}
+
+#[test]
+fn of_two_jobmanagers_the_leader_gets_every_program() {
+    let lab = Lab::new("leader");
+    let files = tempfile::tempdir().expect("scratch directory");
+    let ha = shared_directory(&lab, &files);
+    let mut words: Vec<&str> = ha.iter().map(String::as_str).collect();
+    words.extend(["--jobmanager-replicas", "2", "--slots", "5"]);
+    session(&lab, &words);
+    let ready = ["get", "deployment", "roc", "-o", "jsonpath={.status.readyReplicas}"];
+    lab.until("both JobManagers", || lab.kubectl_ok(&ready) == "2");
+    let ids: Vec<String> = (0..5).map(|_| the_id(&submit(&lab, &[], &["long"]))).collect();
+    let on_rest = jobs(&lab);
+    assert!(ids.iter().all(|id| on_rest.iter().any(|(other, _)| other == id)), "{ids:?}: {on_rest:?}");
+    assert_eq!(lab.flink_ok(&["cancel", "roc", "--all"]).matches(" canceled\n").count(), 5);
+}
+
+#[test]
+fn who_waits_for_slots_that_a_quota_forbids_hears_of_it() {
+    let lab = Lab::new("slots");
+    session(&lab, &[]);
+    // The JobManager is there already; the bootstrap pod has ended, and does not count.
+    lab.kubectl_ok(&["create", "quota", "team", "--hard=pods=1"]);
+    lab.until("the quota", || {
+        lab.kubectl_ok(&["get", "quota", "team", "-o", "jsonpath={.status.used.pods}"]) == "1"
+    });
+    let ended = submit(&lab, &["--wait", "--timeout", "40s"], &["long"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let id = ended.stdout.trim_end();
+    for words in [
+        &format!("job {id} waits for slots: the API server refuses the TaskManager pods of session roc"),
+        "exceeded quota: team",
+        "kubectl describe quota",
+        &format!("job {id} has not ended within 40 s, and goes on"),
+    ] {
+        assert!(ended.stderr.contains(words), "{words:?} is not in:\n{}", ended.stderr);
+    }
+    assert_eq!(ended.stderr.matches("waits for slots").count(), 1, "once: {}", ended.stderr);
+}
