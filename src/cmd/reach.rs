@@ -60,39 +60,48 @@ impl Reached {
         JobView { namespace, session: self.name.to_string(), job, details: None }
     }
 
-    /// The command that looks at the session. It takes no address and no certificates: at an address, where
-    /// nothing is known of Kubernetes, there is none.
+    /// The command that looks at the session; see [`status_of`].
     pub fn status(&self) -> Option<String> {
-        let cluster = self.cluster.as_ref()?;
-        Some(format!("kubectl flink status {}{}", self.name, cluster.full_scope()))
+        status_of(&self.name, self.cluster.as_ref())
     }
 
     /// What REST said instead of doing what was asked.
     pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
-        let told = match error {
-            RestError::Status { errors, is_flinks: true, .. } => {
-                CommandError::new(Exit::Error, doing).because(cause::of_stack(errors))
-            }
-            RestError::Status { status, .. } => {
-                let why = format!("HTTP {status}, and the answer is not one of Flink's");
-                CommandError::new(Exit::Error, doing).because(why)
-            }
-            RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
-                let told = CommandError::new(Exit::Error, doing).because(error.to_string());
-                self.status().into_iter().fold(told, CommandError::hint)
-            }
-            RestError::Forbidden(_) => CommandError::new(Exit::Error, doing)
-                .because(error.to_string())
-                .hint("kubectl auth can-i create pods --subresource=portforward"),
-            RestError::Answer(_) | RestError::File(_) | RestError::Unusable(_) => {
-                CommandError::new(Exit::Error, doing).because(error.to_string())
-            }
-        };
-        match error {
-            RestError::Forbidden(_) => told.refusal(),
-            error if error.is_of_the_way() => told.transient(),
-            _ => told,
+        told(&self.name, self.cluster.as_ref(), error, doing)
+    }
+}
+
+/// The command that looks at a session. It takes no address and no certificates: at an address, where
+/// nothing is known of Kubernetes, there is none.
+fn status_of(name: &SessionName, cluster: Option<&Cluster>) -> Option<String> {
+    Some(format!("kubectl flink status {name}{}", cluster?.full_scope()))
+}
+
+/// See [`Reached::error`].
+fn told(
+    name: &SessionName,
+    cluster: Option<&Cluster>,
+    error: &RestError,
+    doing: impl Into<String>,
+) -> CommandError {
+    let told = CommandError::new(Exit::Error, doing);
+    match error {
+        RestError::Status { errors, is_flinks: true, .. } => told.because(cause::of_stack(errors)),
+        RestError::Status { status, .. } => {
+            let told = told.because(format!("HTTP {status}, and the answer is not one of Flink's"));
+            if error.is_of_the_way() { told.transient() } else { told }
         }
+        RestError::Unreachable(_) | RestError::Lost(_) | RestError::TimedOut(_) => {
+            let told = told.because(error.to_string()).transient();
+            status_of(name, cluster).into_iter().fold(told, CommandError::hint)
+        }
+        RestError::Forbidden(_) => {
+            let scope = cluster.map(Cluster::full_scope).unwrap_or_default();
+            told.because(error.to_string())
+                .hint(format!("kubectl auth can-i create pods --subresource=portforward{scope}"))
+                .refusal()
+        }
+        RestError::Answer(_) | RestError::File(_) | RestError::Unusable(_) => told.because(error.to_string()),
     }
 }
 
@@ -111,26 +120,19 @@ pub async fn session(args: &RestArgs, name: &str, app: &App) -> Result<Reached, 
             (SessionRest::of(&found, port, pem), Some(cluster))
         }
     };
-    let reached = Reached {
-        name,
-        rest,
-        version: FlinkVersion { major: 0, minor: 0, patch: None },
-        flags: args.flags(cluster.as_ref(), app),
-        cluster,
-        address: args.address.clone(),
-    };
     let place = match &args.address {
         Some(address) => address.to_string(),
-        None => format!("session {}", reached.name),
+        None => format!("session {name}"),
     };
-    let overview = flink::overview(&reached.rest).await;
-    let overview =
-        overview.map_err(|error| reached.error(&error, format!("REST of {place} does not answer")))?;
+    let overview = flink::overview(&rest)
+        .await
+        .map_err(|error| told(&name, cluster.as_ref(), &error, format!("REST of {place} does not answer")))?;
     let version = version(&overview.version).ok_or_else(|| {
         let what = format!("REST of {place} says that it is Flink {:?}", overview.version);
         CommandError::new(Exit::Error, what).because("that is no version this program knows")
     })?;
-    Ok(Reached { version, ..reached })
+    let flags = args.flags(cluster.as_ref(), app);
+    Ok(Reached { name, rest, version, cluster, address: args.address.clone(), flags })
 }
 
 /// Distributors add to the number, as in `1.20.0-csa1`.
