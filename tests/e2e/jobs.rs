@@ -184,7 +184,11 @@ fn who_waits_hears_how_it_ends(lab: &Lab) {
     assert_eq!(broken.code, 5, "{}", broken.stderr);
     let id = broken.stdout.trim_end();
     assert_eq!(state(lab, id), "FAILED");
-    for words in [&format!("job {id} (breaks) ended as FAILED"), "bad magic", "it was thrown in task"] {
+    for words in [
+        &format!("job {id} (breaks) ended as FAILED"),
+        "record 10 cannot be read, in task Source: Sequence Source",
+        "bad magic",
+    ] {
         assert!(broken.stderr.contains(words), "{words:?} is not in: {}", broken.stderr);
     }
     assert!(!broken.stderr.contains("\tat "), "{}", broken.stderr);

@@ -128,7 +128,7 @@ fn an_address_is_checked(lab: &Lab, own: &Certificate) {
     let cancel = |words: &[&str]| lab.flink(&[&["cancel", "roc", "--all"][..], words].concat());
     let (http, https) = (format!("http://localhost:{port}"), format!("https://localhost:{port}"));
     cancel(&["--address", &http])
-        .failed(1, &[&format!("REST of {http} does not answer"), "redirects to https://"]);
+        .failed(1, &[&format!("REST of {http} does not answer"), "it sends to https://"]);
     cancel(&["--address", &https]).failed(1, &["invalid peer certificate: UnknownIssuer"]);
     let authority = own.path("cert.pem");
     let checked = cancel(&["--address", &https, "--rest-certificate-authority", &authority]);
