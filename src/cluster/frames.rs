@@ -62,19 +62,18 @@ where
                 }
             };
             let Some((channel, bytes)) = message.split_first() else { continue };
-            match is_open.get_mut(usize::from(*channel)) {
-                Some(is_open) if !*is_open => *is_open = true,
-                _ if *channel == DATA => {
-                    if to_us.write_all(bytes).await.is_err() {
-                        break;
-                    }
-                }
-                _ if *channel == ERROR => {
-                    if let Some(says) = says.take() {
-                        // Whoever does not wait for it does not want to know.
-                        let _ = says.send(String::from_utf8_lossy(bytes).into_owned());
-                    }
-                }
+            // The first message of each has the port.
+            if let Some(is_open) = is_open.get_mut(usize::from(*channel)).filter(|is_open| !**is_open) {
+                *is_open = true;
+                continue;
+            }
+            match *channel {
+                DATA => match to_us.write_all(bytes).await {
+                    Ok(()) => {}
+                    Err(_) => break,
+                },
+                // Whoever does not wait for it does not want to know.
+                ERROR => drop(says.take().map(|says| says.send(String::from_utf8_lossy(bytes).into_owned()))),
                 _ => {}
             }
         }

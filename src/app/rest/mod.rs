@@ -239,7 +239,9 @@ impl Transport for SessionRest {
     async fn send(&self, request: Request) -> Result<Answer, RestError> {
         let forgets = ForgetsUnlessDone { rest: self, is_done: Cell::new(false) };
         let Some(question) = request.again() else {
-            let answer = self.send_once(request, false).await;
+            // A jar that is removed twice is removed: that may travel where others have.
+            let may_be_repeated = request.method == Method::DELETE;
+            let answer = self.send_once(request, may_be_repeated).await;
             forgets.is_done.set(answer.is_ok());
             return answer;
         };

@@ -149,13 +149,6 @@ async fn tidy(submission: &Submission<'_>, uploaded: &JarId, settled: &Settled) 
 async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
     let Submission { reached, jar, app, .. } = submission;
     let rest = &reached.rest;
-    flink::jars(rest).await.map_err(|error| match error {
-        error if error.is_not_found() => {
-            let what = format!("session {} takes no jars: web.submit.enable is false", reached.name);
-            CommandError::new(Exit::Error, what)
-        }
-        error => reached.error(&error, format!("cannot upload {}", jar.name)),
-    })?;
     let name = name_there(submission)?;
     let mut tries = 1..=TRIES;
     loop {
@@ -173,6 +166,13 @@ async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
             Err(error) => error,
         };
         drop(transfer);
+        let takes_none = || {
+            let what = format!("session {} takes no jars: web.submit.enable is false", reached.name);
+            Err(CommandError::new(Exit::Error, what))
+        };
+        if error.is_not_found() {
+            return takes_none();
+        }
         tries.next();
         let may_try_again = error.leaves_doubt() || matches!(error, RestError::Unreachable(_));
         if !may_try_again || tries.is_empty() {
@@ -180,7 +180,11 @@ async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
         }
         come_back(submission).await?;
         // Only the answer may have been lost: a jar is listed once it is complete.
-        let now = flink::jars(rest).await.unwrap_or_default();
+        let now = match flink::jars(rest).await {
+            // An answer that came before the end of the jar may have been lost with the connection.
+            Err(error) if error.is_not_found() => return takes_none(),
+            now => now.unwrap_or_default(),
+        };
         if let Some(ours) = now.into_iter().find(|other| other.name == name && !submission.keep_jar) {
             return Ok(ours.id);
         }
