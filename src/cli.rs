@@ -187,7 +187,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         // Waits end by themselves on Ctrl-C, and say what goes on; they come first.
         biased;
         ended = dispatch(cli.command, &app) => ended,
-        Ok(()) = tokio::signal::ctrl_c() => Err(CommandError::new(Exit::Interrupted, "interrupted")
+        () = app.interrupted() => Err(CommandError::new(Exit::Interrupted, "interrupted")
             .hint(format!("kubectl flink ls{} shows what there is", app.scope_flags()))),
     };
     match ended {

@@ -9,7 +9,7 @@ pub mod relay;
 pub mod rest;
 pub mod wait;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use crate::cluster::{self, Cluster, Options};
@@ -23,6 +23,17 @@ pub use error::CommandError;
 pub struct App {
     pub ui: Ui,
     options: RefCell<Options>,
+    /// Somebody who has more to say about it waits for Ctrl-C.
+    is_interrupt_awaited: Cell<bool>,
+}
+
+/// As long as it is there, Ctrl-C is for who has made it.
+pub struct AwaitsInterrupt<'a>(&'a App);
+
+impl Drop for AwaitsInterrupt<'_> {
+    fn drop(&mut self) {
+        self.0.is_interrupt_awaited.set(false);
+    }
 }
 
 /// The user's config file.
@@ -34,7 +45,26 @@ pub struct UserFile {
 
 impl App {
     pub fn new(ui: Ui, options: Options) -> Self {
-        Self { ui, options: RefCell::new(options) }
+        Self { ui, options: RefCell::new(options), is_interrupt_awaited: Cell::new(false) }
+    }
+
+    /// Takes Ctrl-C over, for what has to be tidied up after it.
+    pub fn await_interrupt(&self) -> AwaitsInterrupt<'_> {
+        self.is_interrupt_awaited.set(true);
+        AwaitsInterrupt(self)
+    }
+
+    /// Ends with a Ctrl-C that nobody has taken over.
+    pub async fn interrupted(&self) {
+        loop {
+            // Without a listener there is no Ctrl-C to hear of.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if !self.is_interrupt_awaited.get() {
+                return;
+            }
+        }
     }
 
     /// The cluster that the flags choose. Nothing is asked of it yet.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::job_names::{JobArgs, each};
+use super::job_names::JobArgs;
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
@@ -40,18 +40,13 @@ const PAUSE: Duration = Duration::from_millis(300);
 const TRIES: u32 = 3;
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    args.chosen.check("cancel")?;
+    args.chosen.check("cancel", app)?;
     let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
-    let jobs = args.chosen.choose(&reached).await?;
-    if jobs.is_empty() {
-        app.ui.note(&format!("No running jobs on session {}.", reached.name));
-    }
-    let cancelled = jobs.iter().map(async |job| {
-        let cancelled = cancel(&reached, job, args.wait.then_some(args.timeout)).await?;
-        app.ui.data(&format!("job/{} {}\n", job.id, cancelled))?;
-        Ok(())
-    });
-    each(cancelled, app).await
+    let chosen = args.chosen.choose(&reached, app).await?;
+    let wait = args.wait.then_some(args.timeout);
+    let cancels = async |job: &Job| cancel(&reached, job, wait).await;
+    let tells = |job: &Job, cancelled| Ok(app.ui.data(&format!("job/{} {cancelled}\n", job.id))?);
+    chosen.each(cancels, tells, &reached, app).await
 }
 
 /// Cancels one job; says what became of it.

@@ -1,7 +1,5 @@
 //! Which jobs are meant: by id, by a unique beginning of one, or by name.
 
-use std::future::Future;
-
 use futures::StreamExt;
 
 use super::reach::{Reached, RestArgs};
@@ -28,73 +26,110 @@ pub struct JobArgs {
     pub rest: RestArgs,
 }
 
-impl JobArgs {
-    /// Refuses a command for no job, before anything is asked.
-    pub fn check(&self, verb: &str) -> Result<(), CommandError> {
-        match self.jobs.is_empty() && !self.all {
-            true => {
-                Err(CommandError::new(Exit::Error, format!("{verb} needs a job: name one, or say --all"))
-                    .hint(format!("kubectl flink jobs {}", self.name)))
-            }
-            false => Ok(()),
-        }
-    }
-
-    /// The jobs that are meant. One that has ended already is an error; of `--all`, none is not.
-    pub async fn choose(&self, reached: &Reached) -> Result<Vec<Job>, CommandError> {
-        let (name, flags) = (reached.name.as_str(), reached.flags.as_str());
-        let jobs = flink::jobs(&reached.rest).await;
-        let jobs =
-            jobs.map_err(|error| reached.error(&error, format!("cannot list the jobs of session {name}")))?;
-        if self.all {
-            return Ok(jobs.into_iter().filter(Job::is_alive).collect());
-        }
-        let found = find(&self.jobs, &jobs, name, flags)?;
-        if let Some(ended) = found.iter().find(|job| !job.is_alive()) {
-            let what = format!("job {} ({}) has ended already, as {}", ended.id, ended.name, ended.state);
-            return Err(CommandError::new(Exit::Error, what)
-                .hint(format!("kubectl flink jobs {name} {}{flags}", ended.id)));
-        }
-        Ok(found.into_iter().cloned().collect())
-    }
+/// Which jobs something is to be done to.
+pub struct Chosen {
+    pub jobs: Vec<Job>,
+    /// Words that mean none, or one that has ended. They keep nobody from the others.
+    refused: Vec<CommandError>,
 }
 
 /// Jobs that something is done to at the same time: each takes a connection.
 const AT_ONCE: usize = 8;
 
-/// Does what it takes for each job; the failure of one stops no other. Every error is told but one,
-/// which ends the command.
-pub async fn each<F>(work: impl Iterator<Item = F>, app: &App) -> Result<Exit, CommandError>
-where
-    F: Future<Output = Result<(), CommandError>>,
-{
-    let results: Vec<_> = futures::stream::iter(work).buffered(AT_ONCE).collect().await;
-    let mut errors: Vec<CommandError> = results.into_iter().filter_map(Result::err).collect();
-    let Some(last) = errors.pop() else { return Ok(Exit::Done) };
-    errors.iter().for_each(|error| error.tell(&app.ui));
-    Err(last)
-}
-
-/// Finds the jobs of `words` among `jobs`, each once, in the order of the words.
-///
-/// A word that fits both jobs that have ended and jobs that have not means the latter.
-pub fn find<'j>(
-    words: &[String],
-    jobs: &'j [Job],
-    session: &str,
-    flags: &str,
-) -> Result<Vec<&'j Job>, CommandError> {
-    let mut found: Vec<&Job> = Vec::new();
-    for word in words {
-        let job = find_one(word, jobs, session, flags)?;
-        if !found.iter().any(|earlier| earlier.id == job.id) {
-            found.push(job);
+impl JobArgs {
+    /// Refuses a command for no job, before anything is asked.
+    pub fn check(&self, verb: &str, app: &App) -> Result<(), CommandError> {
+        match self.jobs.is_empty() && !self.all {
+            true => {
+                Err(CommandError::new(Exit::Error, format!("{verb} needs a job: name one, or say --all"))
+                    .hint(format!("kubectl flink jobs {}{}", self.name, app.scope_flags())))
+            }
+            false => Ok(()),
         }
     }
-    Ok(found)
+
+    /// The jobs that are meant, each once; of `--all`, none is no error.
+    pub async fn choose(&self, reached: &Reached, app: &App) -> Result<Chosen, CommandError> {
+        let (name, flags) = (reached.name.as_str(), reached.flags.as_str());
+        let jobs = flink::jobs(&reached.rest).await;
+        let jobs =
+            jobs.map_err(|error| reached.error(&error, format!("cannot list the jobs of session {name}")))?;
+        if self.all {
+            let jobs: Vec<Job> = jobs.into_iter().filter(Job::is_alive).collect();
+            if jobs.is_empty() {
+                app.ui.note(&format!("No running jobs on session {name}."));
+            }
+            return Ok(Chosen { jobs, refused: Vec::new() });
+        }
+        let mut chosen = Chosen { jobs: Vec::new(), refused: Vec::new() };
+        for word in &self.jobs {
+            match find_one(word, &jobs, name, flags).and_then(|job| alive(job, name, flags)) {
+                Ok(job) if chosen.jobs.iter().any(|earlier| earlier.id == job.id) => {}
+                Ok(job) => chosen.jobs.push(job.clone()),
+                Err(error) => chosen.refused.push(error),
+            }
+        }
+        match (chosen.jobs.is_empty(), chosen.refused.pop()) {
+            (true, Some(last)) => {
+                chosen.refused.iter().for_each(|error| error.tell(&app.ui));
+                Err(last)
+            }
+            (_, last) => {
+                chosen.refused.extend(last);
+                Ok(chosen)
+            }
+        }
+    }
 }
 
-/// The one job that `word` means.
+fn alive<'j>(job: &'j Job, session: &str, flags: &str) -> Result<&'j Job, CommandError> {
+    if job.is_alive() {
+        return Ok(job);
+    }
+    let what = format!("job {} ({}) has ended already, as {}", job.id, job.name, job.state);
+    Err(CommandError::new(Exit::Error, what).hint(format!("kubectl flink jobs {session} {}{flags}", job.id)))
+}
+
+impl Chosen {
+    /// Does `work` for each job, some at the same time, and tells what came of it in their order. The
+    /// failure of one stops no other: every error is told but the last, which ends the command.
+    pub async fn each<T>(
+        self,
+        work: impl AsyncFn(&Job) -> Result<T, CommandError>,
+        mut tell: impl FnMut(&Job, T) -> Result<(), CommandError>,
+        reached: &Reached,
+        app: &App,
+    ) -> Result<Exit, CommandError> {
+        let Self { jobs, refused: mut errors } = self;
+        let done = async {
+            let work = &work;
+            let each = async |job| (job, work(job).await);
+            let mut results = futures::stream::iter(&jobs).map(each).buffered(AT_ONCE);
+            while let Some((job, result)) = results.next().await {
+                match result {
+                    Ok(done) => tell(job, done)?,
+                    Err(error) => errors.push(error),
+                }
+            }
+            Ok::<(), CommandError>(())
+        };
+        tokio::select! {
+            // Work that ends by itself on Ctrl-C says more.
+            biased;
+            done = done => done?,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);
+                return Err(CommandError::new(Exit::Interrupted, "interrupted: some of the jobs may go on").hint(look));
+            }
+        }
+        let Some(last) = errors.pop() else { return Ok(Exit::Done) };
+        errors.iter().for_each(|error| error.tell(&app.ui));
+        Err(last)
+    }
+}
+
+/// The one job that `word` means. A word that fits both jobs that have ended and jobs that have not
+/// means the latter.
 pub fn find_one<'j>(
     word: &str,
     jobs: &'j [Job],
@@ -114,7 +149,8 @@ pub fn find_one<'j>(
             ([], _) => {}
             ([job], _) | (_, [job]) => return Ok(job),
             (many, []) | (_, many) => {
-                let ids: Vec<&str> = many.iter().map(|job| job.id.as_str()).collect();
+                let ids: Vec<String> =
+                    many.iter().map(|job| format!("{} ({}, {})", job.id, job.name, job.state)).collect();
                 let message = format!("{word:?} means {} jobs of session {session}", many.len());
                 return Err(CommandError::new(Exit::Error, message)
                     .because(ids.join(", "))
@@ -160,7 +196,11 @@ mod tests {
         assert_eq!(found("orders").as_deref(), Ok("aa11"), "the one that runs");
         assert_eq!(found("aa").as_deref(), Ok("cc55"), "a name goes before a beginning");
         assert_eq!(found("aa2").as_deref(), Ok("aa22"));
-        assert_eq!(found("clicks"), Err("\"clicks\" means 2 jobs of session roc: bb33, bb44".to_owned()));
+        assert_eq!(
+            found("clicks"),
+            Err("\"clicks\" means 2 jobs of session roc: bb33 (clicks, RUNNING), bb44 (clicks, RESTARTING)"
+                .to_owned())
+        );
         assert_eq!(found("zz"), Err("there is no job \"zz\" on session roc".to_owned()));
         assert_eq!(found(""), Err("there is no job \"\" on session roc".to_owned()));
     }

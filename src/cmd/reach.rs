@@ -65,6 +65,15 @@ impl Reached {
         status_of(&self.name, self.cluster.as_ref())
     }
 
+    /// True when all could be looked for, and nothing is there of the session any more.
+    pub async fn is_gone(&self) -> bool {
+        let Some(cluster) = &self.cluster else { return false };
+        rest::find(cluster, &self.name).await.is_ok_and(|found| {
+            let Evidence { deployment, jobmanagers, unreadable, .. } = &found.evidence;
+            deployment.is_none() && jobmanagers.is_empty() && unreadable.is_empty()
+        })
+    }
+
     /// What REST said instead of doing what was asked.
     pub fn error(&self, error: &RestError, doing: impl Into<String>) -> CommandError {
         told(&self.name, self.cluster.as_ref(), error, doing)
@@ -97,12 +106,26 @@ fn told(
         }
         RestError::Forbidden(_) => {
             let scope = cluster.map(Cluster::full_scope).unwrap_or_default();
-            told.because(error.to_string())
-                .hint(format!("kubectl auth can-i create pods --subresource=portforward{scope}"))
-                .refusal()
+            let why = error.to_string();
+            let hint = format!("kubectl auth can-i {}{scope}", refused_right(&why));
+            told.because(why).hint(hint).refusal()
         }
         RestError::Answer(_) | RestError::File(_) | RestError::Unusable(_) => told.because(error.to_string()),
     }
+}
+
+/// The right that an API server's refusal names, in the words of `kubectl auth can-i`.
+fn refused_right(why: &str) -> String {
+    let named = || {
+        let (_, rest) = why.split_once(" cannot ")?;
+        let (verb, rest) = rest.split_once(" resource \"")?;
+        let (resource, _) = rest.split_once('"')?;
+        Some(match resource.split_once('/') {
+            Some((resource, sub)) => format!("{verb} {resource} --subresource={sub}"),
+            None => format!("{verb} {resource}"),
+        })
+    };
+    named().unwrap_or_else(|| "create pods --subresource=portforward".to_owned())
 }
 
 /// Finds session `name` and asks its REST who it is.
@@ -143,7 +166,11 @@ fn version(text: &str) -> Option<FlinkVersion> {
 
 /// Why a session that is there, or is not, takes no requests.
 fn nobody(name: &SessionName, evidence: &Evidence, cluster: &Cluster) -> CommandError {
-    let hidden = evidence.why_pods_are_unknown();
+    if let Some(hidden) = evidence.why_pods_are_unknown() {
+        let what = format!("the JobManager of session {name} cannot be looked for");
+        let hint = format!("kubectl auth can-i {}{}", refused_right(hidden), cluster.full_scope());
+        return CommandError::new(Exit::Error, what).because(hidden).hint(hint);
+    }
     if evidence.deployment.is_none() && evidence.jobmanagers.is_empty() {
         return match &evidence.unreadable[..] {
             [] if evidence.bootstrap.is_none() => not_found(name, cluster.namespace()),
@@ -157,7 +184,7 @@ fn nobody(name: &SessionName, evidence: &Evidence, cluster: &Cluster) -> Command
         return CommandError::from_finding(Exit::Error, what, finding);
     }
     CommandError::new(Exit::Error, what)
-        .because(hidden.unwrap_or("no JobManager pod is ready").to_owned())
+        .because("no JobManager pod is ready")
         .hint(format!("kubectl flink status {name}{} --wait", cluster.full_scope()))
 }
 
@@ -195,6 +222,14 @@ impl RestArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_the_right_that_is_missing() {
+        let why = "Error from server (Forbidden): pods \"roc-1\" is forbidden: User \"me\" cannot get resource \"pods/portforward\" in API group \"\"";
+        assert_eq!(refused_right(why), "get pods --subresource=portforward");
+        assert_eq!(refused_right("User \"me\" cannot list resource \"pods\" in"), "list pods");
+        assert_eq!(refused_right("no"), "create pods --subresource=portforward");
+    }
 
     #[test]
     fn a_distributors_version_is_that_of_flink() {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::job_names::{JobArgs, each};
+use super::job_names::JobArgs;
 use super::reach;
 use super::savepoint::directory::{self, DirectoryArgs};
 use super::savepoint::take::{Kind, Taking};
 use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
+use crate::model::status::Job;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -37,22 +38,30 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    args.chosen.check("stop")?;
+    args.chosen.check("stop", app)?;
     let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
-    let jobs = args.chosen.choose(&reached).await?;
-    if jobs.is_empty() {
-        app.ui.note(&format!("No running jobs on session {}.", reached.name));
+    let chosen = args.chosen.choose(&reached, app).await?;
+    if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
     let directory = directory::check(&args.directory, &reached).await?;
     let kind = Kind::Stop { drain: args.drain };
     let taking = Taking { reached: &reached, kind, directory, timeout: args.timeout, app };
-    let stopped = jobs.iter().map(async |job| {
-        let path = taking.take(job).await?;
+    let takes = async |job: &Job| taking.take(job).await;
+    let tells = |job: &Job, path: String| {
         app.ui.data(&format!("{path}\n"))?;
-        app.ui.status(&format!("job {} ({}) has stopped; to go on from there:", job.id, job.name));
-        app.ui.status(&format!("  {}", taking.restore(&path)));
+        let Job { id, name, .. } = job;
+        if args.drain {
+            let is = "its windows and timers have fired, and nothing is to go on from there";
+            app.ui.status(&format!("job {id} ({name}) is drained and has stopped: {is}"));
+        } else {
+            app.ui.status(&format!(
+                "job {id} ({name}) has stopped; to go on from there, with its jar and arguments:"
+            ));
+            app.ui.status(&format!("  {}", taking.restore(&path)));
+        }
         Ok(())
-    });
-    app.ui.progress().shown_while("the savepoints", each(stopped, app)).await
+    };
+    let stops = chosen.each(takes, tells, &reached, app);
+    app.ui.progress().shown_while("the savepoints", stops).await
 }

@@ -124,6 +124,6 @@ fn who_may_not_forward_ports_is_told_so() {
     --- stderr
     error: no port can be forwarded to session roc
       because: Error from server (Forbidden): pods "roc-1" is forbidden: User "me" cannot get pods/portforward
-    hint: kubectl auth can-i create pods --subresource=portforward
+    hint: kubectl auth can-i create pods --subresource=portforward -n team-a
     "#);
 }

@@ -2,6 +2,9 @@
 //!
 //! Whatever is cut, one job or one savepoint is there afterwards, or none and the exit code says so.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
@@ -50,6 +53,8 @@ fn survive(test: &str, (image, version): (&str, &str)) {
     // A program that has not come to its job when the connection goes.
     submits_once(&lab, &proxy, Cut { of: "/run HTTP", at: Moment::Sent }, &["slow", "3000"], &[]);
 
+    interrupted_it_tidies_up(&lab);
+
     let job = lab.flink_ok(&["submit", "roc", PROGRAMS, "--", "long"]).trim().to_owned();
     lab.until("the task to run", || running_tasks(&lab, &job) == 1);
     for at in MOMENTS {
@@ -69,6 +74,28 @@ fn submits_once(lab: &Lab, proxy: &Proxy, cut: Cut, program: &[&str], flags: &[&
     let jars: Value = serde_json::from_str(&jars).expect("jars");
     assert_eq!(jars["files"], serde_json::json!([]), "{cut:?}: {}", run.stderr);
     lab.flink_ok(&["cancel", "roc", "--all"]);
+}
+
+/// Ctrl-C while the program is at work: what it may have done is told, its jar goes, and no job comes.
+fn interrupted_it_tidies_up(lab: &Lab) {
+    let mut command = lab.command(&["submit", "roc", PROGRAMS, "--", "slow", "4000"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("program");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr"));
+    let mut told = String::new();
+    while !told.contains("waiting for the program") {
+        assert!(stderr.read_line(&mut told).expect("stderr") > 0, "{told}");
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill").success());
+    stderr.read_to_string(&mut told).expect("stderr");
+    assert_eq!(child.wait().expect("end").code(), Some(130), "{told}");
+    assert!(told.contains("may have started a job") && told.contains("kubectl flink jobs roc -a"), "{told}");
+    assert_eq!(rest(lab, "/jars")["files"], serde_json::json!([]), "{told}");
+    // Without its jar, the program does not come to its job.
+    lab.until("the program to end", || {
+        !lab.rest("roc", "/jobmanager/thread-dump").stdout.contains("JarRunHandler")
+    });
+    assert_eq!(rest(lab, "/overview")["jobs-running"], 0);
 }
 
 /// Exactly one savepoint more; where the version cannot tell one request from another, none and an error.

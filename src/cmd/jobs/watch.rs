@@ -10,15 +10,15 @@ use super::followed::{Followed, of_row};
 use super::rows::Columns;
 use super::{Args, cannot_list, cannot_look, gather, is_gone, names, nothing, print_one, text};
 use crate::app::wait::{Look, Waited, until};
-use crate::app::{App, CommandError, rest};
+use crate::app::{App, CommandError};
 use crate::cmd::listing;
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink::{self, RestError};
+use crate::model::JobView;
 use crate::model::job::{JOB_LIST_KIND, JobDetails};
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
-use crate::model::{Evidence, JobView};
 use crate::output::format::Format;
 use crate::output::table::Layout;
 use crate::output::{Screen, printable};
@@ -81,17 +81,11 @@ impl<'a> Window<'a> {
 
     /// After a question without an answer: the end, where there is no such session any more.
     async fn look_again<T>(&self, gone: T) -> Look<T> {
-        let Some(cluster) = &self.reached.cluster else { return Look::Again(TICK) };
-        match rest::find(cluster, &self.reached.name).await {
-            Ok(found) if is_none(&found.evidence) => Look::Done(gone),
-            _ => Look::Again(TICK),
+        match self.reached.is_gone().await {
+            true => Look::Done(gone),
+            false => Look::Again(TICK),
         }
     }
-}
-
-/// True when all could be looked for, and nothing is there.
-fn is_none(evidence: &Evidence) -> bool {
-    evidence.deployment.is_none() && evidence.jobmanagers.is_empty() && evidence.unreadable.is_empty()
 }
 
 /// A JobManager that restarts is away, and one that has just started refuses questions for a moment.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use crate::app::CommandError;
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
@@ -10,7 +12,7 @@ use crate::flink;
 #[derive(clap::Args)]
 pub struct DirectoryArgs {
     /// Directory for savepoints [default: the one that the session is configured with]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
     savepoint_dir: Option<String>,
 
     /// Take a directory inside the pods: right only where a shared volume is mounted there

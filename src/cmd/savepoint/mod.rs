@@ -5,16 +5,18 @@ pub mod take;
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use tokio::time::Instant;
 
 use self::directory::DirectoryArgs;
 use self::take::{Kind, Taking};
-use super::job_names::{JobArgs, each};
+use super::job_names::JobArgs;
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink::{self, Progress, RequestId};
+use crate::model::status::Job;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -39,7 +41,8 @@ pub struct Args {
     request_id: Option<String>,
 
     /// Remove this savepoint for good
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["jobs", "all", "savepoint_dir", "request_id"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["jobs", "all", "savepoint_dir", "request_id"],
+          value_parser = NonEmptyStringValueParser::new())]
     dispose: Option<String>,
 
     /// Longest wait
@@ -49,7 +52,7 @@ pub struct Args {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if args.dispose.is_none() {
-        args.chosen.check("savepoint")?;
+        args.chosen.check("savepoint", app)?;
     }
     if args.request_id.is_some() && args.chosen.jobs.len() != 1 {
         return Err(CommandError::new(Exit::Error, "--request-id is for one job")
@@ -71,20 +74,23 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         app.ui.data(&format!("{path}\n"))?;
         return Ok(Exit::Done);
     }
-    let jobs = args.chosen.choose(&reached).await?;
-    if jobs.is_empty() {
-        app.ui.note(&format!("No running jobs on session {}.", reached.name));
+    let chosen = args.chosen.choose(&reached, app).await?;
+    if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
     taking.directory = directory::check(&args.directory, &reached).await?;
-    let taken = jobs.iter().map(async |job| {
-        let path = taking.take(job).await?;
+    let takes = async |job: &Job| taking.take(job).await;
+    let tells = |job: &Job, path: String| {
         app.ui.data(&format!("{path}\n"))?;
-        app.ui.status(&format!("job {} ({}) goes on; to start from its savepoint:", job.id, job.name));
+        let Job { id, name, .. } = job;
+        app.ui.status(&format!(
+            "job {id} ({name}) goes on; to start from its savepoint, with its jar and arguments:"
+        ));
         app.ui.status(&format!("  {}", taking.restore(&path)));
         Ok(())
-    });
-    app.ui.progress().shown_while("the savepoints", each(taken, app)).await
+    };
+    let taken = chosen.each(takes, tells, &reached, app);
+    app.ui.progress().shown_while("the savepoints", taken).await
 }
 
 /// Removes the savepoint at `path`.

@@ -319,7 +319,15 @@ impl Taking<'_> {
 
     /// A stop may fail after its savepoint was complete, and then names it (`StopWithSavepointStoppingException`).
     fn has_failed(&self, job: &Job, stack: &str) -> CommandError {
-        let told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
+        let mut told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
+        let Job { id, tasks_running, tasks_total, .. } = job;
+        if tasks_running < tasks_total {
+            let Reached { name, flags, .. } = self.reached;
+            told = told
+                .because(format!("{tasks_running} of its {tasks_total} tasks run: all must, for a savepoint"))
+                .hint(self.look(job))
+                .hint(format!("to end it without a savepoint: kubectl flink cancel {name} {id}{flags}"));
+        }
         match completed_path(stack) {
             Some(path) => told.because(format!("its savepoint {path} is complete")).hint(self.restore(path)),
             None => told,

@@ -54,7 +54,7 @@ pub async fn to_the_end(
     let mut told: BTreeMap<String, String> = jobs.iter().map(|job| (job.id.clone(), sentence(job))).collect();
     let mut last = jobs;
     let mut explainer = Explainer { reached, app, next: Instant::now(), told: Vec::new() };
-    let (mut missing, mut is_lost) = (0, false);
+    let (mut missing, mut is_lost, mut is_gone) = (0, false, false);
     let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
         let now = match flink::jobs(&reached.rest).await {
             Ok(now) => now,
@@ -68,7 +68,9 @@ pub async fn to_the_end(
                         reached.name
                     ));
                 }
-                return Ok(Look::Again(PAUSE));
+                // What has gone with its session does not come back.
+                is_gone = reached.is_gone().await;
+                return Ok(if is_gone { Look::Done(()) } else { Look::Again(PAUSE) });
             }
         };
         is_lost = false;
@@ -94,18 +96,37 @@ pub async fn to_the_end(
     .await?;
     let ids: Vec<&str> = last.iter().filter(|job| job.is_alive()).map(|job| job.id.as_str()).collect();
     match waited {
+        Waited::Done(()) if is_gone => {
+            let what = format!(
+                "job {} is gone with its session: session {} is deleted",
+                ids.join(", "),
+                reached.name
+            );
+            Err(CommandError::new(Exit::Unhealthy, what).hint(format!("kubectl flink ls{}", reached.flags)))
+        }
         Waited::Done(()) => ended(reached, &last).await,
         Waited::TimedOut => {
             let seconds = timeout.unwrap_or(FOR_EVER).as_secs();
             let what = format!("job {} has not ended within {seconds} s, and goes on", ids.join(", "));
-            let look = format!("kubectl flink jobs {}{}", reached.name, reached.flags);
+            let look = format!("kubectl flink jobs {} {}{}", reached.name, one_of(&ids), reached.flags);
             Err(CommandError::new(Exit::TimedOut, what).hint(look))
         }
         Waited::Interrupted => {
             let what = format!("interrupted: job {} goes on", ids.join(", "));
-            let look = format!("kubectl flink cancel {} {}{}", reached.name, ids.join(" "), reached.flags);
-            Err(CommandError::new(Exit::Interrupted, what).hint(look))
+            let look = format!("kubectl flink jobs {} {}{}", reached.name, one_of(&ids), reached.flags);
+            let end = format!("kubectl flink cancel {} {}{}", reached.name, ids.join(" "), reached.flags);
+            Err(CommandError::new(Exit::Interrupted, what)
+                .hint(look)
+                .hint(format!("to end it without its state: {end}")))
         }
+    }
+}
+
+/// The one that is looked at; of several, the list.
+fn one_of<'a>(ids: &[&'a str]) -> &'a str {
+    match ids {
+        [one] => one,
+        _ => "-a",
     }
 }
 

@@ -7,6 +7,8 @@ mod start;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::listing;
 use super::reach::{self, Reached, RestArgs};
 use crate::app::jar::Jar;
@@ -57,7 +59,7 @@ pub struct Args {
     parallelism: Option<u32>,
 
     /// Start with the state of this savepoint, or of a checkpoint that was kept
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = NonEmptyStringValueParser::new())]
     from_savepoint: Option<String>,
 
     /// State of the savepoint that the program has no use for may be left out
@@ -90,9 +92,9 @@ pub struct Args {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let format = listing::format(&args.output, app)?;
-    refuse_scripts(&args)?;
+    refuse_scripts(&args, app)?;
     let jar = Jar::look(&args.jar).map_err(|error| CommandError::new(Exit::Error, error.to_string()))?;
-    check_class(&args, &jar)?;
+    check_class(&args, &jar, app)?;
     let reached = reach::session(&args.rest, &args.name, app).await?;
     check_version(&args, &jar, &reached, app)?;
     let program = Program {
@@ -107,10 +109,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let submission =
         start::Submission { reached: &reached, jar: &jar, program, keep_jar: args.keep_jar, app };
     let jobs = start::once(&submission).await?;
-    print(&jobs, &format, &reached, app)?;
+    let printed = print(&jobs, &format, &reached, app);
     for job in &jobs {
         app.ui.status(&follow::sentence(job));
     }
+    printed?;
     if args.wait {
         return follow::to_the_end(&reached, jobs, args.timeout, app).await;
     }
@@ -124,7 +127,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
 }
 
 /// Other programs of Flink's have commands of their own.
-fn refuse_scripts(args: &Args) -> Result<(), CommandError> {
+fn refuse_scripts(args: &Args, app: &App) -> Result<(), CommandError> {
     let extension = args.jar.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let file = args.jar.display();
     match extension.as_deref() {
@@ -136,22 +139,29 @@ fn refuse_scripts(args: &Args) -> Result<(), CommandError> {
             ))),
         Some("sql") => Err(CommandError::new(Exit::Error, format!("{file} is an SQL script, and submit takes jars"))
             .hint(format!(
-                "Flink's SQL client runs it in the session: kubectl exec -i deployment/{} -- bin/sql-client.sh \
+                "Flink's SQL client runs it in the session: kubectl exec{} -i deployment/{} -- bin/sql-client.sh \
                  -Dexecution.target=remote -Drest.address=localhost < {file}",
+                app.scope_flags(),
                 args.name
             ))),
         _ => Ok(()),
     }
 }
 
-fn check_class(args: &Args, jar: &Jar) -> Result<(), CommandError> {
+fn check_class(args: &Args, jar: &Jar, app: &App) -> Result<(), CommandError> {
     if args.class.is_some() || jar.main_class.is_some() {
         return Ok(());
     }
     let error =
         CommandError::new(Exit::Error, format!("the manifest of {} names no main class", args.jar.display()));
-    let command =
-        |class: &str| format!("kubectl flink submit {} {} --class {class}", args.name, args.jar.display());
+    let command = |class: &str| {
+        format!(
+            "kubectl flink submit {} {} --class {class}{}",
+            args.name,
+            args.jar.display(),
+            app.scope_flags()
+        )
+    };
     Err(match &jar.candidates[..] {
         [] => error.hint(command("CLASS")),
         [one] => error.hint(command(one)),

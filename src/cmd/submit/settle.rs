@@ -3,8 +3,8 @@
 //! The session is asked; nothing is sent from here but the removal of the jar. In 1.10 a program is
 //! one job, whose id is ours: it is there or it is not. Later versions run `main()` to its end, and may
 //! start several jobs, so what counts is which jobs have appeared since. That a request cannot start
-//! anything any more is certain once the jar is gone, so that nobody can begin with it, and no thread
-//! of the JobManager runs a program. Versions that do not show their threads leave that open.
+//! anything any more is certain once no thread of the JobManager runs a program, and the jar is gone,
+//! without which no program begins and none that has begun gets its job. Versions that do not show their threads leave that open.
 
 use std::time::Duration;
 
@@ -143,7 +143,6 @@ async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> S
     let mut is_removed = false;
     let (mut quiet, mut seen) = (0, Vec::new());
     loop {
-        is_removed = is_removed || flink::remove_jar(rest, asked.jar).await.is_ok();
         // First whether a program runs, then what it has started: one that ends in between is seen.
         let runs = flink::is_running_a_program(rest).await;
         let jobs = appeared(rest, asked).await;
@@ -152,6 +151,11 @@ async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> S
             (Ok(runs), Ok(jobs)) => {
                 quiet += 1;
                 seen = jobs;
+                // Not before: a program at work needs its jar for its job. The looks after it count.
+                if !is_removed && runs.is_some() {
+                    is_removed = flink::remove_jar(rest, asked.jar).await.is_ok();
+                    quiet = 0;
+                }
                 let enough = if runs.is_some() { LOOKS } else { BLIND_LOOKS };
                 if quiet >= enough && !seen.is_empty() {
                     return Settled::Appeared(seen);

@@ -50,7 +50,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(3);
 /// Uploads the jar, runs its program, and returns every job that it has started, oldest first.
 pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError> {
     let progress = Progress::default();
-    let Submission { reached, jar, .. } = submission;
+    let Submission { reached, jar, app, .. } = submission;
+    let _tidies_up = app.await_interrupt();
     tokio::select! {
         biased;
         started = start(submission, &progress) => return started,
@@ -63,7 +64,7 @@ pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError>
     let _ = tokio::time::timeout(LAST_MOMENT, flink::remove_jar(&reached.rest, &id)).await;
     let what = format!("interrupted: the program in {} may have started a job", jar.name);
     Err(CommandError::new(Exit::Interrupted, what)
-        .hint(format!("kubectl flink jobs {}{}", reached.name, reached.flags)))
+        .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)))
 }
 
 async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<Job>, CommandError> {
@@ -113,7 +114,7 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
                     return Err(CommandError::new(Exit::Error, what).because(why).hint("submit it again"));
                 }
                 app.ui.warn(&format!(
-                    "the request to run {} did not arrive ({why}); it is sent again",
+                    "the request to run {} has started no job ({why}); it is sent again",
                     jar.name
                 ));
                 come_back(submission).await?;
@@ -229,14 +230,20 @@ async fn come_back(submission: &Submission<'_>) -> Result<(), CommandError> {
 fn failed(submission: &Submission<'_>, errors: &str, since: &[Job]) -> CommandError {
     let Submission { reached, jar, .. } = submission;
     let nothing = ["No jobs included in application", "The program plan could not be fetched"];
-    let told = if nothing.iter().any(|words| errors.contains(words)) {
+    let savepoint = submission.program.savepoint.as_deref();
+    let unread = savepoint.filter(|path| errors.contains("FileNotFoundException") && errors.contains(*path));
+    let told = if let Some(path) = unread {
+        CommandError::new(Exit::Error, format!("{} was not started: there is no savepoint {path}", jar.name))
+            .because(cause::of_stack(errors))
+    } else if nothing.iter().any(|words| errors.contains(words)) {
         CommandError::new(Exit::Error, format!("the program in {} has started no job", jar.name))
             .because("its main method came to its end without execute()")
     } else {
         CommandError::new(Exit::Error, format!("the program in {} failed", jar.name))
             .because(cause::of_stack(errors))
     };
-    let ids: Vec<String> = since.iter().map(|job| format!("{} ({})", job.id, job.name)).collect();
+    let ids: Vec<String> =
+        since.iter().map(|job| format!("{} ({}, {})", job.id, job.name, job.state)).collect();
     match ids.is_empty() {
         true => told,
         false => told

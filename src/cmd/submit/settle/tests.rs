@@ -84,7 +84,7 @@ async fn a_lost_answer_is_found_among_the_jobs_that_have_appeared() {
         (Some(false), &["old", "first", "second"]),
     ]);
     assert_eq!(ids(&settled(&session, lost()).await), ["first", "second"]);
-    assert_eq!(*session.removed.borrow(), 1, "so that it cannot start later");
+    assert_eq!(*session.removed.borrow(), 1, "once it was at work no more");
 }
 
 #[tokio::test(start_paused = true)]
