@@ -84,6 +84,7 @@ pub async fn until<T>(
                     tokio::select! {
                         biased;
                         () = &mut settled => break,
+                        Ok(()) = &mut interrupt => return Ok(Waited::Interrupted),
                         Some(()) = changes.next() => {}
                     }
                 }

@@ -57,7 +57,7 @@ async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<
         tries.next();
         match flink::cancel(&reached.rest, &job.id).await {
             Ok(asked) => break asked,
-            Err(error) if tries.is_empty() || !error.is_of_the_way() => {
+            Err(error) if tries.is_empty() || !error.may_pass() => {
                 return Err(reached.error(&error, doing()));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
@@ -74,7 +74,7 @@ async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<
         // The list is of this moment; what is told of one job may be some seconds old.
         let now = match flink::jobs(&reached.rest).await {
             Ok(jobs) => jobs.into_iter().find(|other| other.id == job.id),
-            Err(error) if !error.is_of_the_way() => return Err(reached.error(&error, doing())),
+            Err(error) if !error.may_pass() => return Err(reached.error(&error, doing())),
             Err(_) => Some(job.clone()),
         };
         match now {

@@ -1,5 +1,7 @@
 //! Which jobs are meant: by id, by a unique beginning of one, or by name.
 
+use std::cell::{Cell, RefCell};
+
 use futures::StreamExt;
 
 use super::reach::{Reached, RestArgs};
@@ -100,29 +102,51 @@ impl Chosen {
         reached: &Reached,
         app: &App,
     ) -> Result<Exit, CommandError> {
-        let Self { jobs, refused: mut errors } = self;
+        let Self { jobs, refused } = self;
+        let (errors, unheard) = (RefCell::new(refused), RefCell::new(None));
+        let is_interrupted = Cell::new(false);
         let done = async {
             let work = &work;
-            let each = async |job| (job, work(job).await);
-            let mut results = futures::stream::iter(&jobs).map(each).buffered(AT_ONCE);
+            // Nothing is begun any more once somebody has said stop.
+            let begun =
+                futures::stream::iter(&jobs).take_while(|_| std::future::ready(!is_interrupted.get()));
+            let mut results = begun.map(async |job| (job, work(job).await)).buffered(AT_ONCE);
             while let Some((job, result)) = results.next().await {
                 match result {
-                    Ok(done) => tell(job, done)?,
-                    Err(error) => errors.push(error),
+                    // What is done is done, whether anybody hears of it or not.
+                    Ok(done) => {
+                        if let Err(error) = tell(job, done) {
+                            unheard.borrow_mut().get_or_insert(error);
+                        }
+                    }
+                    Err(error) => {
+                        is_interrupted.set(is_interrupted.get() || error.exit() == Exit::Interrupted);
+                        errors.borrow_mut().push(error);
+                    }
                 }
             }
-            Ok::<(), CommandError>(())
         };
         tokio::select! {
             // Work that ends by itself on Ctrl-C says more.
             biased;
-            done = done => done?,
+            () = done => {}
             Ok(()) = tokio::signal::ctrl_c() => {
                 let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);
-                return Err(CommandError::new(Exit::Interrupted, "interrupted: some of the jobs may go on").hint(look));
+                let told = CommandError::new(Exit::Interrupted, "interrupted: some of the jobs may go on");
+                errors.borrow_mut().push(told.hint(look));
             }
         }
-        let Some(last) = errors.pop() else { return Ok(Exit::Done) };
+        // The worst ends the command: Ctrl-C, then an error, then a wait that was too short.
+        let rank = |error: &CommandError| match error.exit() {
+            Exit::Interrupted => 2,
+            Exit::TimedOut => 0,
+            _ => 1,
+        };
+        let mut errors = errors.into_inner();
+        errors.sort_by_key(rank);
+        let Some(last) = errors.pop() else {
+            return unheard.into_inner().map_or(Ok(Exit::Done), Err);
+        };
         errors.iter().for_each(|error| error.tell(&app.ui));
         Err(last)
     }

@@ -145,6 +145,11 @@ impl RestError {
         }
     }
 
+    /// True for what may be otherwise in a moment: also a JobManager that has just started refuses questions.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Status { status: 500.., .. }) || self.is_of_the_way()
+    }
+
     /// True while no JobManager leads: it takes no requests then.
     pub fn is_without_leader(&self) -> bool {
         matches!(self, Self::Status { status: 503, is_flinks: true, .. })

@@ -66,7 +66,7 @@ impl<'a> Window<'a> {
                 self.is_lost = false;
                 return Ok(Some(value));
             }
-            Err(error) if may_pass(&error) => error,
+            Err(error) if error.may_pass() => error,
             Err(error) => return Err(self.reached.error(&error, doing())),
         };
         let lost = format!("lost REST of session {}, and ask it again: {error}", self.reached.name);
@@ -85,14 +85,6 @@ impl<'a> Window<'a> {
             true => Look::Done(gone),
             false => Look::Again(TICK),
         }
-    }
-}
-
-/// A JobManager that restarts is away, and one that has just started refuses questions for a moment.
-fn may_pass(error: &RestError) -> bool {
-    match error {
-        RestError::Status { status, .. } => *status >= 500,
-        error => error.is_of_the_way(),
     }
 }
 

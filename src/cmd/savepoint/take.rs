@@ -85,7 +85,14 @@ impl Taking<'_> {
 
     /// Asks after a savepoint that was triggered before.
     pub async fn ask_after(&self, job: &Job, request: &RequestId) -> Result<String, CommandError> {
-        self.follow(job, request, Instant::now() + self.timeout).await
+        tokio::select! {
+            biased;
+            path = self.follow(job, request, Instant::now() + self.timeout) => path,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                let what = format!("interrupted: the savepoint of job {} ({}) goes on", job.id, job.name);
+                Err(CommandError::new(Exit::Interrupted, what).hint(self.ask_again(job, &request.0)))
+            }
+        }
     }
 
     /// The command that goes on from a savepoint.
@@ -249,8 +256,12 @@ impl Taking<'_> {
                         .hint(format!("the job's own history tells: {}", self.look(job))));
                 }
                 Ok(Progress::InProgress) => {}
-                Err(error) if error.is_of_the_way() => tracing::debug!(%error, "REST does not answer"),
-                Err(error) => return Err(self.reached.error(&error, self.failed(job))),
+                Err(error) if error.may_pass() => tracing::debug!(%error, "REST does not answer"),
+                Err(error) => {
+                    let what =
+                        format!("what became of the savepoint of job {} ({}) is not known", job.id, job.name);
+                    return Err(self.reached.error(&error, what).hint(self.ask_again(job, &request.0)));
+                }
             }
             if Instant::now() > end {
                 return Err(self.late(job).hint(self.ask_again(job, &request.0)));
@@ -264,8 +275,12 @@ impl Taking<'_> {
             let recorded = flink::recorded_savepoints(&self.reached.rest, &job.id).await;
             let found = match recorded {
                 Ok(recorded) => recorded.into_iter().find(|savepoint| savepoint.id == id),
-                Err(error) if error.is_of_the_way() => None,
-                Err(error) => return Err(self.reached.error(&error, self.failed(job))),
+                Err(error) if error.may_pass() => None,
+                Err(error) => {
+                    let what =
+                        format!("what became of the savepoint of job {} ({}) is not known", job.id, job.name);
+                    return Err(self.reached.error(&error, what).hint(self.look(job)));
+                }
             };
             match found.map(|Recorded { state, .. }| state) {
                 Some(RecordedState::Completed(path)) => return Ok(path),
@@ -289,7 +304,7 @@ impl Taking<'_> {
         loop {
             let now = match flink::jobs(&self.reached.rest).await {
                 Ok(now) => now,
-                Err(error) if error.is_of_the_way() => vec![job.clone()],
+                Err(error) if error.may_pass() => vec![job.clone()],
                 Err(error) => {
                     let told = self.reached.error(&error, format!("cannot see the end of job {}", job.id));
                     return Err(told.because(is_complete()).hint(self.restore(path)));
@@ -321,7 +336,8 @@ impl Taking<'_> {
     fn has_failed(&self, job: &Job, stack: &str) -> CommandError {
         let mut told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
         let Job { id, tasks_running, tasks_total, .. } = job;
-        if tasks_running < tasks_total {
+        let waits = stack.contains("not being executed at the moment") || stack.contains("currently running");
+        if tasks_running < tasks_total && waits {
             let Reached { name, flags, .. } = self.reached;
             told = told
                 .because(format!("{tasks_running} of its {tasks_total} tasks run: all must, for a savepoint"))

@@ -10,7 +10,7 @@ use crate::app::rest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
 use crate::cmd::reach::Reached;
-use crate::diagnosis::{self, cause};
+use crate::diagnosis::{cause, taskmanagers};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
@@ -58,7 +58,7 @@ pub async fn to_the_end(
     let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
         let now = match flink::jobs(&reached.rest).await {
             Ok(now) => now,
-            Err(error) if !error.is_of_the_way() => {
+            Err(error) if !error.may_pass() => {
                 return Err(reached.error(&error, "cannot follow the job"));
             }
             Err(error) => {
@@ -78,7 +78,8 @@ pub async fn to_the_end(
         for job in &mut last {
             match now.iter().find(|other| other.id == job.id) {
                 Some(found) => *job = found.clone(),
-                None => is_missing = true,
+                // One that has ended may be forgotten after a while.
+                None => is_missing |= job.is_alive(),
             }
             let words = sentence(job);
             if told.get(&job.id) != Some(&words) {
@@ -202,8 +203,11 @@ impl Explainer<'_> {
         if cluster.observe_waiting_taskmanagers(&mut evidence).await.is_err() {
             return;
         }
-        for finding in diagnosis::findings(&evidence) {
-            self.tell(job, &finding);
+        // It has just answered: what else there is to say of it is not why slots are missing.
+        for rule in [taskmanagers::pod_stuck, taskmanagers::pod_refused] {
+            if let Some(finding) = rule(&evidence) {
+                self.tell(job, &finding);
+            }
         }
     }
 

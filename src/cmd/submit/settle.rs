@@ -46,6 +46,9 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a job that was started may be missing in the list, or the list itself.
+const LISTING: Duration = Duration::from_secs(10);
+
 /// So many looks in a row must show the same.
 const LOOKS: u32 = 2;
 
@@ -75,7 +78,7 @@ pub async fn settle(rest: &impl Transport, asked: &Asked<'_>, answer: Result<Sta
                 Settled::Started(with_first(rest, asked, id.to_owned()).await)
             }
             // A JobManager that has started anew has lost it.
-            _ if errors.contains("Jar file") && errors.contains("does not exist") => {
+            _ if errors.contains(&format!("{} does not exist", asked.jar.0)) => {
                 Settled::NotStarted("the JobManager has started anew meanwhile".to_owned())
             }
             _ => Settled::Failed(errors.clone()),
@@ -98,7 +101,14 @@ pub async fn appeared(rest: &impl Transport, asked: &Asked<'_>) -> Result<Vec<Jo
 /// The same, beginning with the job `first` that the answer has named: what was started before that
 /// is somebody else's. Whatever the list says, that one was started.
 async fn with_first(rest: &impl Transport, asked: &Asked<'_>, first: String) -> Vec<Job> {
-    let mut jobs = appeared(rest, asked).await.unwrap_or_default();
+    let end = Instant::now() + LISTING;
+    let mut jobs = loop {
+        match appeared(rest, asked).await {
+            Ok(jobs) if jobs.iter().any(|job| job.id == first) => break jobs,
+            _ if Instant::now() > end => break Vec::new(),
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    };
     match jobs.iter().find(|job| job.id == first).map(|job| job.started_at) {
         Some(started) => jobs.retain(|job| job.id == first || job.started_at >= started),
         None => {

@@ -3,7 +3,7 @@
 //! An upload starts nothing and may be repeated. The request to run is sent again only when it is
 //! certain that it started nothing and never will; `settle` finds that out.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,8 +40,10 @@ const COME_BACK: Duration = Duration::from_secs(90);
 /// How far a submission has come, for whoever interrupts it.
 #[derive(Default)]
 struct Progress {
-    /// The jar whose program may be running.
-    running: RefCell<Option<JarId>>,
+    /// The jar that lies in the session.
+    uploaded: RefCell<Option<JarId>>,
+    /// Its program may be at work, or may have been.
+    has_run: Cell<bool>,
 }
 
 /// How long an interrupted submission takes to clean up.
@@ -57,11 +59,13 @@ pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError>
         started = start(submission, &progress) => return started,
         Ok(()) = tokio::signal::ctrl_c() => {}
     }
-    let Some(id) = progress.running.take() else {
-        return Err(CommandError::new(Exit::Interrupted, "interrupted: nothing was started"));
-    };
     // What has not begun then does not begin.
-    let _ = tokio::time::timeout(LAST_MOMENT, flink::remove_jar(&reached.rest, &id)).await;
+    if let Some(id) = progress.uploaded.take() {
+        let _ = tokio::time::timeout(LAST_MOMENT, flink::remove_jar(&reached.rest, &id)).await;
+    }
+    if !progress.has_run.get() {
+        return Err(CommandError::new(Exit::Interrupted, "interrupted: nothing was started"));
+    }
     let what = format!("interrupted: the program in {} may have started a job", jar.name);
     Err(CommandError::new(Exit::Interrupted, what)
         .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)))
@@ -77,11 +81,17 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
     let mut tries = 1..=TRIES;
     loop {
         let uploaded = upload(submission).await?;
-        let before = flink::jobs(rest).await.map_err(|error| {
-            reached.error(&error, format!("cannot submit {} to session {}", jar.name, reached.name))
-        })?;
+        *progress.uploaded.borrow_mut() = Some(uploaded.clone());
+        let before = match flink::jobs(rest).await {
+            Ok(before) => before,
+            Err(error) => {
+                let _ = flink::remove_jar(rest, &uploaded).await;
+                let what = format!("cannot submit {} to session {}", jar.name, reached.name);
+                return Err(reached.error(&error, what));
+            }
+        };
         let before: Vec<String> = before.into_iter().map(|job| job.id).collect();
-        *progress.running.borrow_mut() = Some(uploaded.clone());
+        progress.has_run.set(true);
         let asked = Asked { jar: &uploaded, job: program.job.as_deref(), before: &before };
         let running = async {
             let answer = flink::run(rest, &uploaded, reached.dialect(), &program, RUN_PATIENCE).await;
@@ -89,7 +99,7 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
         };
         let settled = app.ui.progress().shown_while("the program to start its jobs", running).await;
         tidy(submission, &uploaded, &settled).await;
-        progress.running.take();
+        progress.uploaded.take();
         match settled {
             Settled::Started(jobs) => return Ok(jobs),
             Settled::Appeared(jobs) => {
@@ -108,6 +118,7 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
                 return Err(CommandError::new(Exit::Error, what).because(why));
             }
             Settled::NotStarted(why) => {
+                progress.has_run.set(false);
                 tries.next();
                 if tries.is_empty() {
                     let what = format!("the program in {} was not started", jar.name);

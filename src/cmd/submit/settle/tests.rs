@@ -117,6 +117,8 @@ async fn an_error_of_the_way_is_not_one_of_the_program() {
     };
     let failed = settled(&session(), status(400, "x\nCaused by: y", true)).await;
     assert_eq!(failed, Settled::Failed("x\nCaused by: y".to_owned()));
+    let another = settled(&session(), status(400, "x: Jar file /opt/udf.jar does not exist", true)).await;
+    assert!(matches!(another, Settled::Failed(_)), "it is the program's own: {another:?}");
     let restarted = settled(&session(), status(400, "Jar file /tmp/u_app.jar does not exist", true)).await;
     assert!(matches!(restarted, Settled::NotStarted(_)), "{restarted:?}");
     let gateway = settled(&session(), status(504, "<html>", false)).await;
