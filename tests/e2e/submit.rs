@@ -153,7 +153,11 @@ fn who_may_neither_is_told_so(lab: &Lab) {
     for words in [&["submit", "roc", PROGRAMS, "--", "long"][..], &["cancel", "roc", "--all"]] {
         lab.flink_as(&user, words).failed(
             1,
-            &["REST of session roc does not answer", "forbidden", " pods --subresource=portforward -n "],
+            &[
+                "REST of session roc does not answer",
+                "forbidden",
+                "kubectl auth can-i get pods --subresource=portforward",
+            ],
         );
     }
 }
