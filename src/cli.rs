@@ -63,7 +63,7 @@ enum Command {
     Stop(cmd::stop::Args),
     /// Take savepoints of jobs that go on, or dispose of one
     Savepoint(cmd::savepoint::Args),
-    /// Delete a session and everything that belongs to it
+    /// Delete sessions and everything that belongs to them, unless jobs run there
     Delete(cmd::delete::Args),
     /// Lead a port of this machine to a session's web UI
     #[command(visible_alias = "dashboard")]

@@ -70,6 +70,12 @@ impl CommandError {
         self
     }
 
+    /// The same error, for a script to tell apart by another exit code.
+    pub fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     pub fn exit(&self) -> Exit {
         self.exit
     }

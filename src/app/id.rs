@@ -11,3 +11,24 @@ pub fn random() -> Result<String, CommandError> {
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+/// The id number `number` that belongs to `id`: the same each time, and nobody else's by chance.
+pub fn derived(id: &str, number: u32) -> String {
+    const OURS: u128 = u128::from_be_bytes(*b"kubectl-flink 1.");
+    let id = u128::from_str_radix(id, 16).unwrap_or_default();
+    format!("{:032x}", id ^ OURS ^ u128::from(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_derived_id_is_the_same_each_time_and_another_for_each_number() {
+        let of = |number| derived("cb37be232ba71fe15975d155cd4fa7f2", number);
+        assert_eq!(of(0), of(0));
+        assert_eq!(of(0).len(), 32);
+        assert_ne!(of(0), of(1));
+        assert_ne!(of(0), derived("0037be232ba71fe15975d155cd4fa7f2", 0));
+    }
+}

@@ -77,8 +77,9 @@ impl ClusterError {
         matches!(self, Self::Unauthorized(_)) || self.is_forbidden()
     }
 
+    /// Also the answer for a kind that the server does not know; that one is not in JSON.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Api(status) if status.is_not_found())
+        matches!(self, Self::Api(status) if status.code == 404 || status.is_not_found())
     }
 
     pub fn is_forbidden(&self) -> bool {

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use super::small::Metadata;
+
 /// A namespaced kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Deployment,
+    ReplicaSet,
     Job,
     Service,
     ConfigMap,
@@ -17,6 +20,7 @@ impl Kind {
     pub fn resource(self) -> &'static str {
         match self {
             Self::Deployment => "deployment.apps",
+            Self::ReplicaSet => "replicaset.apps",
             Self::Job => "job.batch",
             Self::Service => "service",
             Self::ConfigMap => "configmap",
@@ -27,6 +31,7 @@ impl Kind {
     fn group_and_plural(self) -> (&'static str, &'static str) {
         match self {
             Self::Deployment => ("/apis/apps/v1", "deployments"),
+            Self::ReplicaSet => ("/apis/apps/v1", "replicasets"),
             Self::Job => ("/apis/batch/v1", "jobs"),
             Self::Service => ("/api/v1", "services"),
             Self::ConfigMap => ("/api/v1", "configmaps"),
@@ -50,6 +55,17 @@ pub struct ObjectRef {
     pub kind: Kind,
     pub name: String,
     pub uid: String,
+}
+
+impl ObjectRef {
+    pub(super) fn of(kind: Kind, metadata: &Metadata) -> Self {
+        Self { kind, name: metadata.name.clone(), uid: metadata.uid.clone() }
+    }
+
+    /// What kubectl (1.34) says of an object that it has deleted.
+    pub fn deleted_from(&self, namespace: &str) -> String {
+        format!("{} {:?} deleted from {namespace} namespace", self.kind.resource(), self.name)
+    }
 }
 
 impl fmt::Display for ObjectRef {

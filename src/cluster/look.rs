@@ -73,7 +73,8 @@ impl Cluster {
         Ok(Look { evidence, session, pods, services, config: part(config)?, events })
     }
 
-    async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<SessionConfig> {
+    /// Reads the ConfigMaps of the session `name`.
+    pub async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<SessionConfig> {
         let selector = format!("labelSelector={}", escape(&labels::selector_of(name)));
         let maps: Vec<ConfigMap> = self.list_of(Kind::ConfigMap, Some(namespace), &selector).await?;
         let (state, others): (Vec<ConfigMap>, Vec<ConfigMap>) =

@@ -18,6 +18,7 @@ mod live;
 mod logs;
 mod look;
 mod objects;
+mod operator;
 mod preflight;
 mod session_objects;
 mod sessions;

@@ -108,9 +108,28 @@ impl Cluster {
                 Propagation::Foreground => PropagationPolicy::Foreground,
                 Propagation::Background => PropagationPolicy::Background,
             }),
+            ..DeleteParams::default()
+        };
+        self.delete_with(namespace, object, parameters).await
+    }
+
+    /// The same for a pod, which has `seconds` to end. A pod that is ending already gets less time, if
+    /// that is less.
+    pub async fn delete_within(&self, namespace: &str, pod: &ObjectRef, seconds: u32) -> Result<bool> {
+        let parameters = DeleteParams { grace_period_seconds: Some(seconds), ..DeleteParams::default() };
+        self.delete_with(namespace, pod, parameters).await
+    }
+
+    async fn delete_with(
+        &self,
+        namespace: &str,
+        object: &ObjectRef,
+        parameters: DeleteParams,
+    ) -> Result<bool> {
+        let parameters = DeleteParams {
             preconditions: Some(Preconditions { uid: Some(object.uid.clone()), resource_version: None }),
             dry_run: self.dry_run,
-            ..DeleteParams::default()
+            ..parameters
         };
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
             .delete(&object.name, &parameters)

@@ -2,7 +2,7 @@
 
 use super::preflight::{kind_of, makes_session};
 use super::sessions::{Deployment, Job};
-use super::small::{Bare, is_high_availability, owner};
+use super::small::{Bare, Metadata, is_high_availability, owner};
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
 use crate::session::preflight::ExistingKind;
@@ -12,22 +12,32 @@ use crate::session::{SessionName, labels};
 #[derive(Clone, Debug, Default)]
 pub struct SessionObjects {
     pub deployment: Option<ObjectRef>,
-    /// What Flink made, found by its labels, and what a 1.10 session leaves behind.
+    /// No JobManager is to run any more: the Deployment is scaled to zero, or on its way out.
+    pub is_ending: bool,
+    /// What Flink made, and what a 1.10 session leaves behind.
     pub services: Vec<ObjectRef>,
     pub config_maps: Vec<ObjectRef>,
     pub taskmanagers: Vec<ObjectRef>,
-    /// Pods that go with the Deployment or the Job that owns them.
-    pub owned_pods: Vec<ObjectRef>,
+    pub jobmanagers: Vec<ObjectRef>,
+    /// What would make the JobManagers anew where no Deployment is left to take it along.
+    pub replica_sets: Vec<ObjectRef>,
     /// The plugin's own bootstrap Job, or one that a person made the documented way.
     pub jobs: Vec<ObjectRef>,
-    /// State of high availability: kept.
+    pub bootstrap_pods: Vec<ObjectRef>,
+    /// State of high availability, which outlives the session.
     pub high_availability: Vec<ObjectRef>,
+    /// What carries the session's labels and is not Flink's.
+    pub strangers: Vec<ObjectRef>,
     /// Who looks after the session.
     pub owner: Option<Owner>,
+    /// What the Deployment belongs to, and who would make it anew: its kind and name.
+    pub controller: Option<(String, String)>,
     /// The Deployment is an application cluster.
     pub is_application: bool,
     /// A Deployment of this name that is no Flink cluster.
     pub foreign: Option<ObjectRef>,
+    /// Objects that something holds back while they are being deleted, and what (their finalizers).
+    pub held: Vec<(ObjectRef, String)>,
 }
 
 impl SessionObjects {
@@ -38,13 +48,16 @@ impl SessionObjects {
             .chain(&self.jobs)
             .chain(&self.services)
             .chain(&self.config_maps)
-            .chain(&self.taskmanagers)
-            .chain(&self.owned_pods)
+            .chain(self.pods())
     }
 
     /// What the Deployment owns, or should: Services, ConfigMaps and TaskManagers.
     pub fn parts(&self) -> impl Iterator<Item = &ObjectRef> {
         self.services.iter().chain(&self.config_maps).chain(&self.taskmanagers)
+    }
+
+    pub fn pods(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.taskmanagers.iter().chain(&self.jobmanagers).chain(&self.bootstrap_pods)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -66,39 +79,33 @@ impl Cluster {
             self.metadata_of(Kind::Job, Some(namespace), &by_app),
             self.hand_made_bootstrap(namespace, name),
         )?;
-        let mut objects =
-            SessionObjects { services: refs(Kind::Service, services), ..SessionObjects::default() };
-        let (state, config): (Vec<Bare>, Vec<Bare>) =
-            config_maps.into_iter().partition(|config_map| is_high_availability(name, &config_map.metadata));
-        objects.high_availability = refs(Kind::ConfigMap, state);
-        objects.config_maps = refs(Kind::ConfigMap, config);
-        let is =
-            |pod: &Bare, key: &str, value: &str| pod.metadata.labels.get(key).is_some_and(|v| v == value);
-        let (native, others): (Vec<Bare>, Vec<Bare>) =
-            pods.into_iter().partition(|pod| is(pod, labels::TYPE, labels::TYPE_NATIVE));
-        let (taskmanagers, mut owned): (Vec<Bare>, Vec<Bare>) =
-            native.into_iter().partition(|pod| is(pod, labels::COMPONENT, labels::TASKMANAGER));
-        // A pod that only happens to be called `app=NAME` is nobody's business here.
-        owned.extend(others.into_iter().filter(|pod| is(pod, labels::MANAGED_BY, labels::PLUGIN)));
-        objects.taskmanagers = refs(Kind::Pod, taskmanagers);
-        objects.owned_pods = refs(Kind::Pod, owned);
-        objects.jobs = refs(Kind::Job, jobs);
+        let mut objects = SessionObjects::default();
+        for Bare { metadata } in services {
+            let is_flinks = is_flinks(name, &metadata) || is_service_name(name, &metadata.name);
+            let service = objects.sorted(Kind::Service, &metadata, is_flinks);
+            objects.services.extend(service);
+        }
+        for Bare { metadata } in config_maps {
+            if is_high_availability(name, &metadata) {
+                objects.high_availability.push(ObjectRef::of(Kind::ConfigMap, &metadata));
+                continue;
+            }
+            let is_flinks = is_flinks(name, &metadata) || is_config_map_name(name, &metadata.name);
+            let config_map = objects.sorted(Kind::ConfigMap, &metadata, is_flinks);
+            objects.config_maps.extend(config_map);
+        }
+        for Bare { metadata } in pods {
+            objects.add_pod(name, &metadata);
+        }
+        for Bare { metadata } in jobs {
+            let job = objects.sorted(Kind::Job, &metadata, true);
+            objects.jobs.extend(job);
+        }
         if let Some(job) = hand_made.filter(|job| !objects.jobs.contains(job)) {
             objects.jobs.push(job);
         }
         if let Some(deployment) = deployment {
-            let reference = ObjectRef {
-                kind: Kind::Deployment,
-                name: name.to_string(),
-                uid: deployment.metadata.uid.clone(),
-            };
-            if kind_of(name, &deployment.metadata) == ExistingKind::OfSession {
-                objects.owner = Some(owner(&deployment.metadata));
-                objects.is_application = deployment.spec.template.is_application();
-                objects.deployment = Some(reference);
-            } else {
-                objects.foreign = Some(reference);
-            }
+            objects.add_deployment(name, &deployment);
         }
         Ok(objects)
     }
@@ -116,17 +123,131 @@ impl Cluster {
     /// The Job that the Flink documentation's manual way makes; it has no label of the session.
     async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<ObjectRef>> {
         let job = self.object::<Job>(Kind::Job, namespace, &name.bootstrap_job()).await?;
-        Ok(job.filter(|job| makes_session(job, name)).map(|job| ObjectRef {
-            kind: Kind::Job,
-            name: job.metadata.name,
-            uid: job.metadata.uid,
-        }))
+        Ok(job.filter(|job| makes_session(job, name)).map(|job| ObjectRef::of(Kind::Job, &job.metadata)))
     }
 }
 
-fn refs(kind: Kind, objects: Vec<Bare>) -> Vec<ObjectRef> {
-    objects
-        .into_iter()
-        .map(|object| ObjectRef { kind, name: object.metadata.name, uid: object.metadata.uid })
-        .collect()
+impl SessionObjects {
+    /// The object, if it is the session's. What only carries the session's labels is noted as a stranger.
+    fn sorted(&mut self, kind: Kind, metadata: &Metadata, is_flinks: bool) -> Option<ObjectRef> {
+        let object = ObjectRef::of(kind, metadata);
+        if !is_flinks {
+            self.strangers.push(object);
+            return None;
+        }
+        let finalizers = metadata.finalizers.iter().map(String::as_str);
+        // This one is of an owner that waits for what it owns.
+        let holders: Vec<&str> = finalizers.filter(|finalizer| *finalizer != "foregroundDeletion").collect();
+        if metadata.deletion_timestamp.is_some() && !holders.is_empty() {
+            self.held.push((object.clone(), holders.join(", ")));
+        }
+        Some(object)
+    }
+
+    fn add_pod(&mut self, name: &SessionName, metadata: &Metadata) {
+        let is = |key: &str, value: &str| metadata.labels.get(key).is_some_and(|label| label == value);
+        if !is(labels::TYPE, labels::TYPE_NATIVE) {
+            // A pod that only happens to be called `app=NAME` is nobody's business here.
+            if is(labels::MANAGED_BY, labels::PLUGIN) && is(labels::ROLE, labels::BOOTSTRAP) {
+                let pod = self.sorted(Kind::Pod, metadata, true);
+                self.bootstrap_pods.extend(pod);
+            }
+            return;
+        }
+        if is(labels::COMPONENT, labels::TASKMANAGER) {
+            let is_named_so = metadata.name.starts_with(&format!("{name}-taskmanager-"));
+            let pod = self.sorted(Kind::Pod, metadata, is_named_so || is_flinks(name, metadata));
+            return self.taskmanagers.extend(pod);
+        }
+        let owners = &metadata.owner_references;
+        let pod = self.sorted(Kind::Pod, metadata, !owners.is_empty());
+        self.jobmanagers.extend(pod);
+        for owner in owners.iter().filter(|owner| owner.kind == "ReplicaSet") {
+            let set = ObjectRef { kind: Kind::ReplicaSet, name: owner.name.clone(), uid: owner.uid.clone() };
+            if !self.replica_sets.contains(&set) {
+                self.replica_sets.push(set);
+            }
+        }
+    }
+
+    fn add_deployment(&mut self, name: &SessionName, deployment: &Deployment) {
+        let metadata = &deployment.metadata;
+        let template = &deployment.spec.template;
+        let is_labelled = kind_of(name, metadata) == ExistingKind::OfSession;
+        if !is_labelled || !(template.is_session() || template.is_application()) {
+            self.foreign = Some(ObjectRef::of(Kind::Deployment, metadata));
+            return;
+        }
+        self.owner = Some(owner(metadata));
+        // Flink 1.10 names its Service as owner, as a kind that does not exist (`apps/v1 service`).
+        let mut owners =
+            metadata.owner_references.iter().filter(|owner| !owner.kind.eq_ignore_ascii_case("service"));
+        self.controller = owners.next().map(|owner| (owner.kind.clone(), owner.name.clone()));
+        self.is_application = template.is_application();
+        self.is_ending = metadata.deletion_timestamp.is_some() || deployment.spec.replicas == Some(0);
+        self.deployment = self.sorted(Kind::Deployment, metadata, true);
+    }
+}
+
+/// What Flink makes belongs to the session's Deployment; in 1.10 to its Service. Both have the session's
+/// name.
+pub(super) fn is_flinks(name: &SessionName, metadata: &Metadata) -> bool {
+    metadata.owner_references.iter().any(|owner| owner.name == name.as_str())
+}
+
+pub(super) fn is_service_name(name: &SessionName, word: &str) -> bool {
+    word == name.as_str() || word == name.rest_service()
+}
+
+pub(super) fn is_config_map_name(name: &SessionName, word: &str) -> bool {
+    word == name.config_map() || name.further_config_maps().iter().any(|further| further == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(json: serde_json::Value) -> Metadata {
+        serde_json::from_value(json).expect("metadata")
+    }
+
+    #[test]
+    fn what_only_carries_the_labels_is_a_stranger() {
+        let name: SessionName = "roc".parse().expect("name");
+        let labels =
+            serde_json::json!({"app": "roc", "type": "flink-native-kubernetes", "component": "taskmanager"});
+        let mut objects = SessionObjects::default();
+        for (pod, owner) in [("roc-taskmanager-1-1", ""), ("x", "roc"), ("debug", "")] {
+            let owners = match owner {
+                "" => serde_json::json!([]),
+                owner => serde_json::json!([{"kind": "Deployment", "name": owner, "uid": "d1"}]),
+            };
+            objects.add_pod(
+                &name,
+                &metadata(
+                    serde_json::json!({"name": pod, "uid": pod, "labels": labels, "ownerReferences": owners}),
+                ),
+            );
+        }
+        let names = |objects: &[ObjectRef]| objects.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&objects.taskmanagers), ["roc-taskmanager-1-1", "x"]);
+        assert_eq!(names(&objects.strangers), ["debug"]);
+    }
+
+    #[test]
+    fn what_holds_an_object_back_is_known() {
+        let mut objects = SessionObjects::default();
+        let of = |finalizers: &[&str], deleting: bool| {
+            let mut of = serde_json::json!({"name": "roc", "uid": "s", "finalizers": finalizers});
+            if deleting {
+                of["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+            }
+            metadata(of)
+        };
+        objects.sorted(Kind::Service, &of(&["a/b"], false), true);
+        objects.sorted(Kind::Service, &of(&["foregroundDeletion"], true), true);
+        assert_eq!(objects.held, []);
+        objects.sorted(Kind::Service, &of(&["a/b", "foregroundDeletion"], true), true);
+        assert_eq!(objects.held[0].1, "a/b");
+    }
 }

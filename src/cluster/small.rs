@@ -22,6 +22,8 @@ pub struct Metadata {
     pub deletion_timestamp: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
     pub owner_references: Vec<OwnerReference>,
+    /// What must let go of the object before it is gone.
+    pub finalizers: Vec<String>,
 }
 
 /// An object with what its session was made from. That is long, and lists do without.
@@ -83,6 +85,13 @@ impl Template {
         let ports = self.spec.containers.iter().flat_map(|container| &container.ports);
         let mut rest = ports.filter(|port| port.name.starts_with("rest"));
         rest.next().and_then(|port| u16::try_from(port.container_port).ok())
+    }
+
+    /// What the JobManager's container of a session runs: a class up to 1.12, a script's word later.
+    pub fn is_session(&self) -> bool {
+        self.spec.containers.iter().flat_map(Container::words).any(|word| {
+            word.contains("kubernetes-session") || word.contains("KubernetesSessionClusterEntrypoint")
+        })
     }
 
     /// Application clusters have the labels of sessions; what the JobManager's container runs tells

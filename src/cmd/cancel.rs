@@ -49,8 +49,12 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     chosen.each(cancels, tells, &reached, app).await
 }
 
-/// Cancels one job; says what became of it.
-async fn cancel(reached: &Reached, job: &Job, wait: Option<Duration>) -> Result<&'static str, CommandError> {
+/// Cancels one job, and waits for its end for as long as `wait` says; says what became of it.
+pub async fn cancel(
+    reached: &Reached,
+    job: &Job,
+    wait: Option<Duration>,
+) -> Result<&'static str, CommandError> {
     let doing = || format!("cannot cancel job {} ({})", job.id, job.name);
     let mut tries = 1..=TRIES;
     let asked = loop {

@@ -61,9 +61,9 @@ impl JobArgs {
             if jobs.is_empty() {
                 app.ui.note(&format!("No running jobs on session {name}."));
             }
-            return Ok(Chosen { jobs, refused: Vec::new() });
+            return Ok(Chosen::of(jobs));
         }
-        let mut chosen = Chosen { jobs: Vec::new(), refused: Vec::new() };
+        let mut chosen = Chosen::of(Vec::new());
         for word in &self.jobs {
             match find_one(word, &jobs, name, flags).and_then(|job| alive(job, name, flags)) {
                 Ok(job) if chosen.jobs.iter().any(|earlier| earlier.id == job.id) => {}
@@ -93,6 +93,10 @@ fn alive<'j>(job: &'j Job, session: &str, flags: &str) -> Result<&'j Job, Comman
 }
 
 impl Chosen {
+    pub fn of(jobs: Vec<Job>) -> Self {
+        Self { jobs, refused: Vec::new() }
+    }
+
     /// Does `work` for each job, some at the same time, and tells what came of it in their order. The
     /// failure of one stops no other: every error is told but the last, which ends the command.
     pub async fn each<T>(
@@ -150,6 +154,16 @@ impl Chosen {
         errors.iter().for_each(|error| error.tell(&app.ui));
         Err(last)
     }
+}
+
+/// How a job is, in one sentence. A job is RUNNING for Flink also while its tasks wait for slots.
+pub fn sentence(job: &Job) -> String {
+    let Job { id, name, state, tasks_running, tasks_total, .. } = job;
+    let of_tasks = match (job.is_alive(), *tasks_total) {
+        (false, _) | (_, 0) => String::new(),
+        (true, total) => format!(", {tasks_running} of {total} tasks running"),
+    };
+    format!("job {id} ({name}) is {state}{of_tasks}")
 }
 
 /// The one job that `word` means. A word that fits both jobs that have ended and jobs that have not

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ls::{not_found, not_found_among};
-use crate::app::rest::{self, SessionRest};
+use crate::app::rest::{self, Found, SessionRest};
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
 use crate::diagnosis::{self, cause};
@@ -21,7 +21,7 @@ use crate::session::{FlinkVersion, SessionName};
 pub struct RestArgs {
     /// Address of the session's REST, such as that of an ingress [default: a port forwarded to its JobManager]
     #[arg(long, value_name = "URL")]
-    address: Option<Address>,
+    pub address: Option<Address>,
 
     /// File with the certificate authority of a REST that speaks TLS
     #[arg(long, value_name = "FILE", hide_short_help = true)]
@@ -131,18 +131,42 @@ fn refused_right(why: &str) -> String {
 /// Finds session `name` and asks its REST who it is.
 pub async fn session(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
     let name = SessionName::existing(name)?;
-    let pem = args.pem(app)?;
-    let (rest, cluster) = match &args.address {
-        Some(address) => (SessionRest::at_address(address.clone(), pem), None),
+    match &args.address {
+        Some(address) => {
+            let rest = SessionRest::at_address(address.clone(), args.pem(app)?);
+            who_answers(args, name, rest, None, app).await
+        }
         None => {
             let cluster = app.cluster().await?;
             let found = rest::find(&cluster, &name).await?;
-            let Some(port) = found.port.clone() else {
-                return Err(nobody(&name, &found.evidence, &cluster));
-            };
-            (SessionRest::of(&found, port, pem), Some(cluster))
+            through(args, &found, &name, &cluster, app).await
         }
+    }
+}
+
+/// Asks the REST of a session that was found who it is.
+pub async fn through(
+    args: &RestArgs,
+    found: &Found,
+    name: &SessionName,
+    cluster: &Cluster,
+    app: &App,
+) -> Result<Reached, CommandError> {
+    let pem = args.pem(app)?;
+    let Some(port) = found.port.clone() else {
+        return Err(nobody(name, &found.evidence, cluster));
     };
+    let rest = SessionRest::of(found, port, pem);
+    who_answers(args, name.clone(), rest, Some(cluster.clone()), app).await
+}
+
+async fn who_answers(
+    args: &RestArgs,
+    name: SessionName,
+    rest: SessionRest,
+    cluster: Option<Cluster>,
+    app: &App,
+) -> Result<Reached, CommandError> {
     let place = match &args.address {
         Some(address) => address.to_string(),
         None => format!("session {name}"),

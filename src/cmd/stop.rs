@@ -44,7 +44,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
-    let directory = directory::check(&args.directory, &reached).await?;
+    let directory = directory::check(args.directory.wanted(), &reached).await?;
     let kind = Kind::Stop { drain: args.drain };
     let taking = Taking { reached: &reached, kind, directory, timeout: args.timeout, app };
     let takes = async |job: &Job| taking.take(job).await;

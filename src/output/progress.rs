@@ -41,6 +41,16 @@ impl<'a> Progress<'a> {
         *awaited = Some(Awaited { what: what.to_owned(), since: Instant::now(), bar });
     }
 
+    /// Prints something beside the live line.
+    pub fn beside<T>(&self, prints: impl FnOnce() -> T) -> T {
+        // What is printed may change what is awaited.
+        let bar = self.awaited.borrow().as_ref().and_then(|awaited| awaited.bar.clone());
+        match bar {
+            Some(bar) => bar.suspend(prints),
+            None => prints(),
+        }
+    }
+
     /// Waits for `awaited`, and says that it is waited for unless that is done in a moment.
     pub async fn shown_while<T>(self, what: &str, awaited: impl Future<Output = T>) -> T {
         const MOMENT: Duration = Duration::from_secs(1);

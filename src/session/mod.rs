@@ -10,6 +10,7 @@ pub mod config_file;
 pub mod dialect;
 pub mod flink_text;
 pub mod flinkdeployment;
+pub mod high_availability;
 pub mod invalid;
 pub mod keys;
 pub mod labels;

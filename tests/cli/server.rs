@@ -152,7 +152,8 @@ fn deployment(labels: &Value, owner: Option<&str>) -> Answer {
         .collect();
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": labels, "ownerReferences": owners},
-        "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "flink:2.3.0"}]}}}});
+        "spec": {"selector": {}, "template": {"spec": {"containers": [
+            {"name": "c", "image": "flink:2.3.0", "args": ["bash", "-c", "kubernetes-jobmanager.sh kubernetes-session "]}]}}}});
     (200, deployment)
 }
 

@@ -64,8 +64,11 @@ fn is_listed_shown_and_deleted_like_the_plugins_own() {
     assert_eq!(lab.fingerprint(), before);
 
     let deleted = lab.flink_ok(&["delete", "roc", "--yes"]);
-    for object in ["deployment.apps/roc", "service/roc", "service/roc-rest", "job.batch/boot-roc"] {
-        assert!(deleted.contains(&format!("{object} deleted\n")), "{deleted}");
+    for object in
+        ["deployment.apps \"roc\"", "service \"roc\"", "service \"roc-rest\"", "job.batch \"boot-roc\""]
+    {
+        let line = format!("{object} deleted from {} namespace\n", lab.namespace);
+        assert!(deleted.contains(&line), "{deleted}");
     }
     assert_eq!(lab.left_of("roc"), "");
 }

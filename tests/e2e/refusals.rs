@@ -99,5 +99,6 @@ spec: {ports: [{port: 8081}]}
     assert_eq!(lab.fingerprint(), before);
     // What is left of a session is found and removed.
     lab.flink(&["create", "roc"]).failed(4, &["service/roc-rest", "is what is left of a session"]);
-    assert_eq!(lab.flink_ok(&["delete", "roc", "-y"]), "service/roc-rest deleted\n");
+    let deleted = lab.flink_ok(&["delete", "roc", "-y"]);
+    assert_eq!(deleted, format!("service \"roc-rest\" deleted from {} namespace\n", lab.namespace));
 }

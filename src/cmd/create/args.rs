@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 use super::groups::{Access, Availability, Pods, Rbac, ServiceType, Sizes};
 use crate::app::{App, CommandError, duration};
+use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
 use crate::output::format::ObjectFormat;
 use crate::session::flinkdeployment::{self, InvalidManifest};
@@ -105,13 +104,6 @@ pub struct Args {
 
     #[command(flatten)]
     access: Access,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    None,
-    Client,
-    Server,
 }
 
 /// What was asked for, wherever it was said.

@@ -1,9 +1,10 @@
 //! `create --dry-run`: what would be written, and nothing written.
 
-use super::args::{Args, DryRun, Request};
+use super::args::{Args, Request};
 use super::permissions::{self, Plan};
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
+use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
 use crate::output::format::ObjectFormat;
 use crate::output::objects;

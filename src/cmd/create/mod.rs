@@ -15,6 +15,7 @@ pub use args::Args;
 
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
+use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
 use crate::model::evidence::Rest;
 use crate::model::status::Part;
@@ -23,7 +24,7 @@ use crate::session::manifest::Manifest;
 use crate::session::preflight::Clear;
 use crate::session::settings::Expose;
 use crate::session::{FlinkVersion, SessionSpec, bootstrap, labels, rbac, version};
-use args::{DryRun, Request};
+use args::Request;
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let request = args.request(app)?;

@@ -20,6 +20,27 @@ pub struct DirectoryArgs {
     allow_local_dir: bool,
 }
 
+impl DirectoryArgs {
+    /// What is asked for, by the flag that says it here.
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            directory: self.savepoint_dir.as_deref(),
+            flag: "--savepoint-dir ",
+            allows_local: self.allow_local_dir,
+        }
+    }
+}
+
+/// The directory that somebody asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// None for the session's own.
+    pub directory: Option<&'a str>,
+    /// The flag that names one, up to its value.
+    pub flag: &'static str,
+    pub allows_local: bool,
+}
+
 /// Its name since 1.20, and before.
 const KEYS: [&str; 2] = ["execution.checkpointing.savepoint-dir", "state.savepoints.dir"];
 
@@ -27,25 +48,26 @@ const KEYS: [&str; 2] = ["execution.checkpointing.savepoint-dir", "state.savepoi
 const DEFAULT_SCHEME: &str = "fs.default-scheme";
 
 /// The directory to send with each request; none where the session's own is used.
-pub async fn check(args: &DirectoryArgs, reached: &Reached) -> Result<Option<String>, CommandError> {
+pub async fn check(wanted: Wanted<'_>, reached: &Reached) -> Result<Option<String>, CommandError> {
     let settings = flink::configuration(&reached.rest).await;
     let settings = settings.map_err(|error| {
         reached.error(&error, format!("cannot read the settings of session {}", reached.name))
     })?;
-    let directory = resolve(args.savepoint_dir.as_deref(), &settings).ok_or_else(|| {
+    let flag = wanted.flag;
+    let directory = resolve(wanted.directory, &settings).ok_or_else(|| {
         CommandError::new(Exit::Error, format!("session {} has no directory for savepoints", reached.name))
             .because(format!("{} is not set", key_of(reached)))
-            .hint("name one: --savepoint-dir s3://BUCKET/DIR; or give it to create for the whole session")
+            .hint(format!("name one: {flag}s3://BUCKET/DIR; or give it to create for the whole session"))
     })?;
-    if is_local(directory, &settings) && !args.allow_local_dir {
+    if is_local(directory, &settings) && !wanted.allows_local {
         let what = format!(
             "the directory {directory} is inside the session's pods: a savepoint there goes with them"
         );
         return Err(CommandError::new(Exit::Refused, what)
-            .hint("name one outside: --savepoint-dir s3://BUCKET/DIR")
+            .hint(format!("name one outside: {flag}s3://BUCKET/DIR"))
             .hint("where a shared volume is mounted at it in every pod: --allow-local-dir"));
     }
-    Ok(args.savepoint_dir.clone())
+    Ok(wanted.directory.map(str::to_owned))
 }
 
 fn key_of(reached: &Reached) -> &'static str {

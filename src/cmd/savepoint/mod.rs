@@ -78,7 +78,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
-    taking.directory = directory::check(&args.directory, &reached).await?;
+    taking.directory = directory::check(args.directory.wanted(), &reached).await?;
     let takes = async |job: &Job| taking.take(job).await;
     let tells = |job: &Job, path: String| {
         app.ui.data(&format!("{path}\n"))?;

@@ -22,6 +22,12 @@ pub const PAUSE: Duration = Duration::from_millis(300);
 /// What a JobManager tells of one job may be this old (`web.refresh-interval`), and a little more.
 const HISTORY: Duration = Duration::from_secs(10);
 
+/// The same where nothing else is set.
+const REFRESH: Duration = Duration::from_millis(3500);
+
+/// After its savepoint is complete, a job that is stopped ends within this time.
+const MOMENTS: Duration = Duration::from_secs(5);
+
 /// Where that interval is set, it may be long.
 const LONG_HISTORY: Duration = Duration::from_secs(90);
 
@@ -73,6 +79,11 @@ impl Taking<'_> {
         known: &RefCell<Option<String>>,
     ) -> Result<String, CommandError> {
         let end = Instant::now() + self.timeout;
+        if let Kind::Stop { .. } = self.kind
+            && let Some(path) = self.let_others_end(job, end).await?
+        {
+            return Ok(path);
+        }
         let path = match self.trigger(job, known).await? {
             Triggered::Asked(request) => self.follow(job, &request, end).await?,
             Triggered::Recorded(id) => self.follow_history(job, id, end).await?,
@@ -110,14 +121,18 @@ impl Taking<'_> {
 
     async fn trigger(&self, job: &Job, known: &RefCell<Option<String>>) -> Result<Triggered, CommandError> {
         let dialect = self.reached.dialect();
-        let own = match dialect.takes_request_ids() {
-            true => Some(id::random()?),
-            false => None,
+        let own = match (dialect.takes_request_ids(), self.kind) {
+            (false, _) => None,
+            (true, Kind::Savepoint) => Some(id::random()?),
+            (true, Kind::Stop { .. }) => match self.earlier_stop(job).await? {
+                Earlier::GoesOn(request) => return Ok(Triggered::Asked(request)),
+                Earlier::Next(own) => Some(own),
+            },
         };
         known.borrow_mut().clone_from(&own);
         let before = match own {
             Some(_) => Vec::new(),
-            None => self.recorded(job).await.map_err(|error| self.reached.error(&error, self.failed(job)))?,
+            None => self.recorded_ids(job).await.map_err(|error| self.not_done(job, &error))?,
         };
         let mut tries = 1..=TRIES;
         let mut is_in_doubt = false;
@@ -183,9 +198,85 @@ impl Taking<'_> {
         }
     }
 
-    async fn recorded(&self, job: &Job) -> Result<Vec<u64>, RestError> {
-        let recorded = flink::recorded_savepoints(&self.reached.rest, &job.id).await?;
-        Ok(recorded.into_iter().map(|savepoint| savepoint.id).collect())
+    /// The savepoints in the history of a job; none where it takes no checkpoints.
+    async fn recorded(&self, job: &Job) -> Result<Vec<Recorded>, RestError> {
+        match flink::recorded_savepoints(&self.reached.rest, &job.id).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            recorded => recorded,
+        }
+    }
+
+    async fn recorded_ids(&self, job: &Job) -> Result<Vec<u64>, RestError> {
+        Ok(self.recorded(job).await?.into_iter().map(|savepoint| savepoint.id).collect())
+    }
+
+    /// Waits while another savepoint of the job is under way: a stop beside another stop makes both fail,
+    /// and the job with them (seen with 2.3.0). Its path, if it has ended the job.
+    async fn let_others_end(&self, job: &Job, end: Instant) -> Result<Option<String>, CommandError> {
+        let mut awaited = None;
+        // What is told may be from before that savepoint began. An id of our own makes up for that.
+        let mut is_fresh = self.reached.dialect().takes_request_ids();
+        loop {
+            let recorded = self.recorded(job).await.map_err(|error| self.not_done(job, &error))?;
+            let goes_on = recorded.iter().find(|savepoint| savepoint.state == RecordedState::InProgress);
+            match (goes_on, awaited) {
+                (Some(savepoint), _) => awaited = Some(savepoint.id),
+                (None, Some(id)) => {
+                    let ended = recorded.into_iter().find(|savepoint| savepoint.id == id);
+                    return match ended.map(|savepoint| savepoint.state) {
+                        Some(RecordedState::Completed(path)) if self.ends_soon(job).await? => Ok(Some(path)),
+                        _ => Ok(None),
+                    };
+                }
+                (None, None) if is_fresh => return Ok(None),
+                (None, None) => {
+                    is_fresh = true;
+                    tokio::time::sleep(self.refresh().await).await;
+                }
+            }
+            if Instant::now() > end {
+                let told = self.late(job).because("another savepoint of it was under way before");
+                return Err(told.hint(self.look(job)));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether the job ends in the moments after a savepoint of it was complete.
+    async fn ends_soon(&self, job: &Job) -> Result<bool, CommandError> {
+        let end = Instant::now() + MOMENTS;
+        loop {
+            let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
+            match jobs.into_iter().find(|other| other.id == job.id) {
+                Some(job) if job.is_alive() && Instant::now() < end => tokio::time::sleep(PAUSE).await,
+                job => return Ok(job.is_some_and(|job| job.state == "FINISHED")),
+            }
+        }
+    }
+
+    /// How old what a JobManager tells of one job may be, and a little more.
+    async fn refresh(&self) -> Duration {
+        let settings = flink::configuration(&self.reached.rest).await.unwrap_or_default();
+        if settings.contains_key("web.refresh-interval") { HISTORY } else { REFRESH }
+    }
+
+    /// What became of a stop of this job that was asked for before, maybe by a command that was killed.
+    /// The ids of stops follow from the job's: a job ends once.
+    async fn earlier_stop(&self, job: &Job) -> Result<Earlier, CommandError> {
+        for number in 0.. {
+            let request = RequestId(id::derived(&job.id, number));
+            let progress = flink::trigger_progress(&self.reached.rest, &job.id, &request).await;
+            match progress.map_err(|error| self.not_done(job, &error))? {
+                Progress::Unknown => return Ok(Earlier::Next(request.0)),
+                Progress::InProgress | Progress::Done(_) => return Ok(Earlier::GoesOn(request)),
+                Progress::Failed(_) => {}
+            }
+        }
+        Ok(Earlier::Next(id::random()?))
+    }
+
+    fn not_done(&self, job: &Job, error: &RestError) -> CommandError {
+        self.reached.error(error, self.failed(job))
     }
 
     /// For versions that give out the ids of requests: one whose answer was lost can be found only in
@@ -201,7 +292,7 @@ impl Taking<'_> {
         let mut end = Instant::now() + patience;
         let last = Instant::now() + COME_BACK;
         loop {
-            match self.recorded(job).await {
+            match self.recorded_ids(job).await {
                 Ok(now) => {
                     if let Some(new) = now.into_iter().find(|id| !before.contains(id)) {
                         return Ok(Triggered::Recorded(new));
@@ -386,6 +477,13 @@ impl Taking<'_> {
 fn completed_path(stack: &str) -> Option<&str> {
     let (_, rest) = stack.split_once("A savepoint has been created at: ")?;
     rest.split([',', '\n']).next().filter(|path| !path.is_empty())
+}
+
+/// A stop that may have been asked for before.
+enum Earlier {
+    GoesOn(RequestId),
+    /// There is none, or it has failed: the id of the next.
+    Next(String),
 }
 
 /// How a savepoint that was triggered is known.

@@ -10,7 +10,7 @@ use crate::diagnosis;
 use crate::model::evidence::{Evidence, Pod, Rest};
 use crate::model::status::{Event, HighAvailability, JobManager, Part, SessionStatus, Setting};
 use crate::model::{Finding, SessionView};
-use crate::session::{FlinkVersion, SessionName, changed};
+use crate::session::{FlinkVersion, SessionName, changed, high_availability};
 
 /// Looks at session `name` from all sides; none when there is no such session.
 pub async fn status(
@@ -35,8 +35,11 @@ pub async fn status(
         Part::Unknown(why) => Part::Unknown(why),
     };
     let configuration = config.clone().map(|(settings, _)| differing(&settings, version));
-    let high_availability = config
-        .map(|(settings, config_maps)| HighAvailability { config_maps, ..high_availability(&settings) });
+    let high_availability = config.map(|(settings, config_maps)| {
+        let high_availability::HighAvailability { service, storage_directory } =
+            high_availability::of(&settings);
+        HighAvailability { service, storage_directory, config_maps }
+    });
     Ok(Some(SessionStatus {
         verdict: verdict::of(&session, &evidence, &findings),
         is_healthy: verdict::is_healthy(&session, &evidence, &findings),
@@ -137,22 +140,6 @@ fn jobmanager(evidence: &Evidence, details: &Details) -> Option<JobManager> {
     })
 }
 
-/// What the settings say of high availability. `high-availability` is the name up to 1.16, and an
-/// alias since (facts as in `session/keys.tsv`); the class of Kubernetes' is its name before 1.16.
-fn high_availability(settings: &BTreeMap<String, String>) -> HighAvailability {
-    let get = |keys: [&str; 2]| keys.iter().find_map(|key| settings.get(*key)).cloned();
-    let service = get(["high-availability.type", "high-availability"]);
-    let service = service.filter(|service| !service.is_empty() && !service.eq_ignore_ascii_case("none"));
-    HighAvailability {
-        service: service.map(|service| match service.ends_with(".KubernetesHaServicesFactory") {
-            true => "kubernetes".to_owned(),
-            false => service.to_lowercase(),
-        }),
-        storage_directory: get(["high-availability.storageDir", "high-availability.zookeeper.storageDir"]),
-        config_maps: Vec::new(),
-    }
-}
-
 fn differing(settings: &BTreeMap<String, String>, version: Option<FlinkVersion>) -> Vec<Setting> {
     let setting = |changed: changed::Changed| Setting {
         key: changed.key,
@@ -160,32 +147,4 @@ fn differing(settings: &BTreeMap<String, String>, version: Option<FlinkVersion>)
         default: changed.default,
     };
     changed::changed(settings, version).into_iter().map(setting).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn high_availability_is_read_from_every_spelling() {
-        let read = |pairs: &[(&str, &str)]| {
-            let settings =
-                pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-            let read = high_availability(&settings);
-            (read.service, read.storage_directory)
-        };
-        assert_eq!(read(&[]), (None, None));
-        assert_eq!(read(&[("high-availability", "NONE")]), (None, None));
-        let class = "org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory";
-        let there = (Some("kubernetes".to_owned()), Some("s3://b/ha".to_owned()));
-        assert_eq!(
-            read(&[("high-availability", class), ("high-availability.storageDir", "s3://b/ha")]),
-            there
-        );
-        assert_eq!(
-            read(&[("high-availability.type", "kubernetes"), ("high-availability.storageDir", "s3://b/ha")]),
-            there
-        );
-        assert_eq!(read(&[("high-availability.type", "ZooKeeper")]).0.as_deref(), Some("zookeeper"));
-    }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::app::rest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
+use crate::cmd::job_names::sentence;
 use crate::cmd::reach::Reached;
 use crate::diagnosis::{cause, taskmanagers};
 use crate::exit::Exit;
@@ -33,16 +34,6 @@ const STALE: Duration = Duration::from_secs(5);
 const GONE_LOOKS: u32 = 5;
 
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// How a job is, in one sentence. A job is RUNNING for Flink also while its tasks wait for slots.
-pub fn sentence(job: &Job) -> String {
-    let Job { id, name, state, tasks_running, tasks_total, .. } = job;
-    let of_tasks = match (job.is_alive(), *tasks_total) {
-        (false, _) | (_, 0) => String::new(),
-        (true, total) => format!(", {tasks_running} of {total} tasks running"),
-    };
-    format!("job {id} ({name}) is {state}{of_tasks}")
-}
 
 /// Waits until every one of `jobs` has ended, and tells each change.
 pub async fn to_the_end(

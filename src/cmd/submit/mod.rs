@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 
+use super::job_names::sentence;
 use super::listing;
 use super::reach::{self, Reached, RestArgs};
 use crate::app::jar::Jar;
@@ -111,7 +112,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let jobs = start::once(&submission).await?;
     let printed = print(&jobs, &format, &reached, app);
     for job in &jobs {
-        app.ui.status(&follow::sentence(job));
+        app.ui.status(&sentence(job));
     }
     printed?;
     if args.wait {

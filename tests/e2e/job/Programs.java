@@ -25,21 +25,27 @@ public class Programs {
   public static void main(String[] arguments) throws Exception {
     switch (arguments[0]) {
       case "long": // runs until it is cancelled or stopped
-        start("long", FOREVER, false);
+        start("long", FOREVER, new Nap());
+        break;
+      case "stubborn": // the same, and there is no savepoint of it
+        start("stubborn", FOREVER, new Nap().thatFailsToSave());
+        break;
+      case "sleepy": // sleepy MILLISECONDS: the same, and its savepoints take that long
+        start("sleepy", FOREVER, new Nap().thatSavesFor(Long.parseLong(arguments[1])));
         break;
       case "short": // finishes by itself
-        start("short", 20, false);
+        start("short", 20, new Nap());
         break;
       case "two": // Flink 1.10 starts only the first
-        start("first of two", FOREVER, false);
-        start("second of two", FOREVER, false);
+        start("first of two", FOREVER, new Nap());
+        start("second of two", FOREVER, new Nap());
         break;
       case "breaks": // its job runs for two seconds, then fails
-        start("breaks", FOREVER, true);
+        start("breaks", FOREVER, new Nap().thatBreaks());
         break;
       case "slow": // slow MILLISECONDS: takes that long before it starts its job
         Thread.sleep(Long.parseLong(arguments[1]));
-        start("slow", FOREVER, false);
+        start("slow", FOREVER, new Nap());
         break;
       case "fails": // fails itself, before any job
         throw new RuntimeException(
@@ -51,9 +57,9 @@ public class Programs {
     }
   }
 
-  private static void start(String name, long to, boolean breaks) throws Exception {
+  private static void start(String name, long to, Nap nap) throws Exception {
     StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment();
-    numbers(environment, to).uid("numbers").map(new Nap(breaks)).uid("nap").print();
+    numbers(environment, to).uid("numbers").map(nap).uid("nap").print();
     environment.executeAsync(name);
   }
 
@@ -65,11 +71,24 @@ public class Programs {
     }
   }
 
-  public static class Nap implements MapFunction<Long, Long> {
-    private final boolean breaks;
+  public static class Nap implements MapFunction<Long, Long>, CheckpointedFunction {
+    private boolean breaks;
+    private boolean failsToSave;
+    private long savingMilliseconds;
 
-    Nap(boolean breaks) {
-      this.breaks = breaks;
+    Nap thatBreaks() {
+      breaks = true;
+      return this;
+    }
+
+    Nap thatFailsToSave() {
+      failsToSave = true;
+      return this;
+    }
+
+    Nap thatSavesFor(long milliseconds) {
+      savingMilliseconds = milliseconds;
+      return this;
     }
 
     @Override
@@ -79,6 +98,17 @@ public class Programs {
       }
       Thread.sleep(200);
       return number;
+    }
+
+    @Override
+    public void initializeState(FunctionInitializationContext context) {}
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+      if (failsToSave) {
+        throw new IOException("the state cannot be written");
+      }
+      Thread.sleep(savingMilliseconds);
     }
   }
 

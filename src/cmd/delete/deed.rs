@@ -1,0 +1,336 @@
+//! One session on its way out: what goes first, and the wait until nothing is left.
+//!
+//! What was asked for is kept nowhere but in the cluster. A deletion that was killed goes on when the
+//! command is typed again.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Run;
+use super::plan::Plan;
+use crate::app::CommandError;
+use crate::app::wait::{Look, Waited, until};
+use crate::cluster::{Kind, ObjectRef, Propagation, SessionObjects};
+use crate::exit::Exit;
+use crate::model::session::Owner;
+
+/// Between looks while pods end; changes of pods wake the wait earlier.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A deletion under way.
+pub struct Deletion<'a> {
+    plan: &'a Plan,
+    run: &'a Run<'a>,
+    state: RefCell<State>,
+}
+
+/// What has been seen and done so far.
+struct State {
+    /// What was there at the last look.
+    last: SessionObjects,
+    /// Everything that was ever seen of the session, in the order of the first look.
+    seen: Vec<ObjectRef>,
+    told: BTreeSet<ObjectRef>,
+    asked: BTreeSet<ObjectRef>,
+    /// Pods that were told how long they have.
+    hurried: BTreeSet<ObjectRef>,
+    stopped: bool,
+    looked_empty: bool,
+}
+
+/// How a session ended.
+enum Gone {
+    ForGood,
+    /// Somebody has created it anew meanwhile.
+    AndMadeAnew,
+    /// All that was to be asked for has been asked for.
+    Asked,
+}
+
+impl<'a> Deletion<'a> {
+    pub fn new(plan: &'a Plan, run: &'a Run<'a>) -> Self {
+        let state = State {
+            seen: plan.objects.all().cloned().collect(),
+            last: plan.objects.clone(),
+            told: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            hurried: BTreeSet::new(),
+            stopped: false,
+            looked_empty: false,
+        };
+        Self { plan, run, state: RefCell::new(state) }
+    }
+
+    /// Says what would go; the API server tries it where it is to.
+    pub async fn rehearse(self) -> Result<(), CommandError> {
+        let objects = &self.plan.objects;
+        let purged = objects.high_availability.iter().filter(|_| self.plan.purges);
+        for object in objects.all().chain(purged) {
+            if self.run.args.removal.dry_run == super::DryRun::Server {
+                self.delete_once(object, Propagation::Background).await?;
+            }
+            (self.run.removed)(object)?;
+        }
+        self.plan.tell_what_stays(self.run.cluster, self.run.app).await;
+        Ok(())
+    }
+
+    /// Deletes until nothing is left. What has gone is told as it goes, and what stays at the end.
+    pub async fn run(self) -> Result<(), CommandError> {
+        let Run { args, cluster, app, .. } = *self.run;
+        let name = &self.plan.name;
+        let changes = cluster.changes(cluster.namespace(), name);
+        let waited = until(args.timeout, changes, async || self.look().await).await?;
+        let last = self.state.borrow().last.clone();
+        match waited {
+            Waited::Done(Gone::ForGood | Gone::Asked) => {
+                self.plan.tell_kept(&last, cluster, app).await;
+                Ok(())
+            }
+            Waited::Done(Gone::AndMadeAnew) => {
+                app.ui.warn(&format!("somebody has created session {name} anew: that one is left alone"));
+                Ok(())
+            }
+            Waited::TimedOut => {
+                let after = format!("after {} s", args.timeout.as_secs());
+                Err(self.unfinished(Exit::TimedOut, &after, &last))
+            }
+            Waited::Interrupted => Err(self.unfinished(Exit::Interrupted, "interrupted", &last)),
+        }
+    }
+
+    fn unfinished(&self, exit: Exit, how: &str, last: &SessionObjects) -> CommandError {
+        let Plan { name, purges, .. } = self.plan;
+        let purged = last.high_availability.iter().filter(|_| *purges);
+        let left: Vec<String> = last.all().chain(purged).map(ToString::to_string).collect();
+        let mut told = CommandError::new(exit, format!("{how}: session {name} is not gone yet"));
+        if !left.is_empty() {
+            told = told.because(format!("still there: {}", left.join(", ")));
+        }
+        for (object, holders) in &last.held {
+            told = told.because(format!("{object} is held back by {holders}"));
+        }
+        let Run { app, args, .. } = self.run;
+        told.hint(format!("kubectl flink delete {name}{}{} goes on", app.scope_flags(), args.typed()))
+    }
+
+    /// Looks anew each time: a dying JobManager asks for TaskManagers.
+    async fn look(&self) -> Result<Look<Gone>, CommandError> {
+        let Run { cluster, args, .. } = *self.run;
+        let last = cluster.session_objects(cluster.namespace(), &self.plan.name).await?;
+        self.state.borrow_mut().last = last.clone();
+        self.tell_gone(&last)?;
+        if is_another(&self.plan.objects, &last) {
+            return Ok(Look::Done(Gone::AndMadeAnew));
+        }
+        self.note_seen(&last);
+        if !last.is_empty() {
+            self.state.borrow_mut().looked_empty = false;
+            let is_all_asked = self.step(&last).await?;
+            if args.wait || !is_all_asked {
+                return Ok(Look::Again(TICK));
+            }
+            // As kubectl, which says so of what it has asked for.
+            self.tell_gone(&SessionObjects::default())?;
+            return Ok(Look::Done(Gone::Asked));
+        }
+        // The reads of one look are not of one moment: a client that was stopped in between may have
+        // made something in the last one.
+        if !std::mem::replace(&mut self.state.borrow_mut().looked_empty, true) {
+            return Ok(Look::Again(Duration::ZERO));
+        }
+        match self.plan.purges && !last.high_availability.is_empty() {
+            true => {
+                self.delete_all(last.high_availability.iter()).await?;
+                Ok(Look::Again(Duration::ZERO))
+            }
+            false => Ok(Look::Done(Gone::ForGood)),
+        }
+    }
+
+    /// Tells what was there before and is not any more.
+    fn tell_gone(&self, last: &SessionObjects) -> Result<(), CommandError> {
+        let purged = last.high_availability.iter().filter(|_| self.plan.purges);
+        let there: BTreeSet<&ObjectRef> = last.all().chain(purged).collect();
+        let gone: Vec<ObjectRef> = {
+            let State { seen, told, .. } = &mut *self.state.borrow_mut();
+            seen.iter()
+                .filter(|object| !there.contains(object) && told.insert((*object).clone()))
+                .cloned()
+                .collect()
+        };
+        gone.iter().try_for_each(|object| (self.run.removed)(object))
+    }
+
+    /// Remembers what came since the first look: what a dying session has made.
+    fn note_seen(&self, last: &SessionObjects) {
+        let purged = last.high_availability.iter().filter(|_| self.plan.purges);
+        let State { seen, .. } = &mut *self.state.borrow_mut();
+        for object in last.all().chain(purged) {
+            if !seen.contains(object) {
+                seen.push(object.clone());
+            }
+        }
+    }
+
+    /// Asks for the deletion of what has not been asked yet. True when nothing more is to be asked for.
+    ///
+    /// With high availability the JobManager goes first: one that sees its TaskManagers vanish marks
+    /// its jobs as failed for good and drops the state that is to be kept. Without it all goes at
+    /// once, and explicitly: what a 1.10 session made has an owner that the garbage collector cannot
+    /// resolve.
+    async fn step(&self, last: &SessionObjects) -> Result<bool, CommandError> {
+        for job in &last.jobs {
+            self.delete_once(job, Propagation::Foreground).await?;
+        }
+        let Some(deployment) = &last.deployment else {
+            // Nobody is left to take them along.
+            self.delete_all(last.replica_sets.iter().chain(last.parts())).await?;
+            let pods =
+                last.jobmanagers.iter().chain(last.bootstrap_pods.iter().filter(|_| last.jobs.is_empty()));
+            self.delete_all(pods).await?;
+            self.hurry(last).await?;
+            return Ok(true);
+        };
+        if self.plan.is_highly_available() && !last.jobmanagers.is_empty() {
+            self.stop(deployment).await?;
+            self.hurry_each(&last.jobmanagers).await?;
+            return Ok(false);
+        }
+        self.delete_once(deployment, Propagation::Foreground).await?;
+        self.delete_all(last.parts()).await?;
+        self.hurry(last).await?;
+        Ok(true)
+    }
+
+    /// Lets the JobManager end, and no other come.
+    async fn stop(&self, deployment: &ObjectRef) -> Result<(), CommandError> {
+        if !self.state.borrow().stopped {
+            let cluster = self.run.cluster;
+            let stopped = cluster.scale_to_zero(cluster.namespace(), deployment).await;
+            stopped.map_err(|error| {
+                CommandError::from(error)
+                    .while_doing(format!("cannot stop {deployment} before it is deleted"))
+            })?;
+            self.state.borrow_mut().stopped = true;
+        }
+        Ok(())
+    }
+
+    /// Pods have the time that they were made with, unless the user has said otherwise.
+    async fn hurry(&self, last: &SessionObjects) -> Result<(), CommandError> {
+        self.hurry_each(last.pods()).await
+    }
+
+    async fn hurry_each<'o>(
+        &self,
+        pods: impl IntoIterator<Item = &'o ObjectRef>,
+    ) -> Result<(), CommandError> {
+        let Ok(seconds) = u32::try_from(self.run.args.grace_period) else { return Ok(()) };
+        for pod in pods {
+            if self.state.borrow_mut().hurried.insert(pod.clone()) {
+                let cluster = self.run.cluster;
+                let deleted = cluster.delete_within(cluster.namespace(), pod, seconds.max(1)).await;
+                self.check(pod, deleted.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_all<'o>(&self, objects: impl Iterator<Item = &'o ObjectRef>) -> Result<(), CommandError> {
+        for object in objects {
+            self.delete_once(object, Propagation::Background).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_once(&self, object: &ObjectRef, propagation: Propagation) -> Result<(), CommandError> {
+        if self.state.borrow().asked.contains(object) {
+            return Ok(());
+        }
+        let cluster = self.run.cluster;
+        let deleted = cluster.delete(cluster.namespace(), object, propagation).await;
+        self.check(object, deleted.map(drop))?;
+        self.state.borrow_mut().asked.insert(object.clone());
+        Ok(())
+    }
+
+    fn check(
+        &self,
+        object: &ObjectRef,
+        deleted: Result<(), crate::cluster::ClusterError>,
+    ) -> Result<(), CommandError> {
+        deleted.or_else(|error| {
+            // What the Deployment owns goes with it, whoever may delete it.
+            let goes_along = self.state.borrow().asked.iter().any(|o| o.kind == Kind::Deployment);
+            if error.is_forbidden() && goes_along {
+                return Ok(());
+            }
+            let what = format!("cannot delete {object} in namespace {}", self.run.cluster.namespace());
+            Err(CommandError::from(error).while_doing(what))
+        })
+    }
+}
+
+/// True when `now` shows something under the session's name that was not there when the user agreed
+/// to the deletion of `first`, and that neither a dying JobManager (TaskManagers) nor a bootstrap
+/// that was just being stopped has made.
+fn is_another(first: &SessionObjects, now: &SessionObjects) -> bool {
+    let appeared = |object: &ObjectRef| !first.all().any(|known| known == object);
+    let client_was_at_work = !first.jobs.is_empty();
+    let replaced = now
+        .deployment
+        .iter()
+        .any(|deployment| appeared(deployment) && (first.deployment.is_some() || !client_was_at_work));
+    let parts = now.services.iter().chain(&now.config_maps);
+    replaced
+        || now.jobs.iter().any(appeared)
+        || now.foreign.is_some()
+        || now.owner == Some(Owner::FlinkOperator)
+        || (!client_was_at_work && parts.into_iter().any(appeared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: Kind, uid: &str) -> ObjectRef {
+        ObjectRef { kind, name: "roc".to_owned(), uid: uid.to_owned() }
+    }
+
+    fn with(deployment: Option<&str>, job: Option<&str>, service: Option<&str>) -> SessionObjects {
+        SessionObjects {
+            deployment: deployment.map(|uid| object(Kind::Deployment, uid)),
+            jobs: job.map(|uid| object(Kind::Job, uid)).into_iter().collect(),
+            services: service.map(|uid| object(Kind::Service, uid)).into_iter().collect(),
+            ..SessionObjects::default()
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_made_anew_is_another_one() {
+        let first = with(Some("d1"), None, Some("s1"));
+        assert!(!is_another(&first, &first));
+        assert!(!is_another(&first, &with(None, None, None)));
+        assert!(is_another(&first, &with(Some("d2"), None, None)));
+        assert!(is_another(&first, &with(None, Some("j2"), None)));
+        assert!(is_another(&first, &with(None, None, Some("s2"))));
+        // What was left of a session, and a new one that somebody made by hand.
+        let left = with(None, None, Some("s1"));
+        assert!(is_another(&left, &with(Some("d1"), None, Some("s1"))));
+        let operators = SessionObjects { owner: Some(Owner::FlinkOperator), ..left.clone() };
+        assert!(is_another(&left, &operators));
+    }
+
+    #[test]
+    fn what_a_dying_session_still_makes_is_its_own() {
+        let first = with(Some("d1"), None, None);
+        let more = SessionObjects { taskmanagers: vec![object(Kind::Pod, "t2")], ..first.clone() };
+        assert!(!is_another(&first, &more));
+        // A client that was stopped in the middle.
+        let starting = with(None, Some("j1"), None);
+        assert!(!is_another(&starting, &with(Some("d1"), Some("j1"), Some("s1"))));
+        assert!(is_another(&starting, &with(Some("d1"), Some("j2"), None)));
+    }
+}

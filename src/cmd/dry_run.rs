@@ -1,0 +1,10 @@
+//! Where a command is tried that is not to do anything.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DryRun {
+    None,
+    /// Nothing is sent.
+    Client,
+    /// The API server checks what is sent, and keeps nothing of it.
+    Server,
+}
