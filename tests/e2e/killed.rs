@@ -1,7 +1,9 @@
-//! `create` that is killed, cut off, or not alone.
+//! The plugin that is killed, and `create` that is cut off, or not alone.
 
 use crate::lab::{Lab, SMALL};
-use crate::proxy::{Kill, Proxy};
+use crate::proxy::{At, Kill, Proxy};
+
+const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
 
 /// One session, made to its end, and nothing beside it.
 fn is_one_healthy_session(lab: &Lab) {
@@ -31,8 +33,8 @@ fn killed_at_any_of_its_writes_and_run_again_it_ends_with_one_healthy_session() 
         for write in 1.. {
             let lab = Lab::new(&format!("killed-{write}-{done}"));
             let proxy = Proxy::new(lab.context(), &lab.namespace);
-            let kill = Kill { write, done };
-            let run = proxy.flink(&create, Some(kill));
+            let kill = Kill { at: At::Write(write), done };
+            let run = proxy.flink(&create, Some(kill.clone()));
             if !run.killed {
                 // One write more than there are.
                 assert_eq!(run.code, 0, "{}", run.stderr);
@@ -43,6 +45,66 @@ fn killed_at_any_of_its_writes_and_run_again_it_ends_with_one_healthy_session() 
             let explained = again.code == 1 && again.stderr.contains("session roc exists already");
             assert!(again.code == 0 || explained, "{kill:?}: {}", again.stderr);
             is_one_healthy_session(&lab);
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_of_its_requests_a_look_changes_nothing() {
+    let lab = Lab::new("killed-look");
+    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    let proxy = Proxy::new(lab.context(), &lab.namespace);
+    let whole = proxy.flink(&["jobs", "roc"], None);
+    assert!(whole.code == 0 && whole.hit.is_none(), "{}", whole.stderr);
+    let before = lab.fingerprint();
+    for done in [false, true] {
+        for number in 1..=whole.requests.len() {
+            let run = proxy.flink(&["jobs", "roc"], Some(Kill { at: At::Request(number), done }));
+            assert!(run.killed && run.requests.len() >= number, "{number} of {:?}", whole.requests);
+            let hit = run.hit.expect("the request that it was killed at");
+            assert_eq!(hit.line, run.requests[number - 1]);
+            assert_eq!(
+                hit.answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 ")),
+                done,
+                "{}",
+                hit.line
+            );
+            assert_eq!(run.stdout, "");
+        }
+        for of in ["/portforward?", "GET /jobs/overview HTTP"] {
+            let at = At::Nth { of: of.to_owned(), n: 1 };
+            let run = proxy.flink(&["jobs", "roc"], Some(Kill { at, done }));
+            assert!(run.killed && run.hit.is_some_and(|hit| hit.line.contains(of)), "{:?}", whole.requests);
+        }
+    }
+    let never = Kill { at: At::Nth { of: "/portforward?".to_owned(), n: 100 }, done: true };
+    let run = proxy.flink(&["jobs", "roc"], Some(never));
+    assert!(!run.killed && run.code == 0 && run.hit.is_none(), "{}", run.stderr);
+    assert_eq!(run.stdout, whole.stdout);
+    assert_eq!(lab.fingerprint(), before);
+}
+
+#[test]
+fn killed_at_an_upload_it_leaves_the_jar_or_nothing() {
+    let lab = Lab::new("killed-upload");
+    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    let proxy = Proxy::new(lab.context(), &lab.namespace);
+    let rights = [("get,list", "pods,deployments.apps,jobs.batch"), ("create,get", "pods/portforward")];
+    drop(lab.user("forwarder", &rights));
+    let forwarder = format!("system:serviceaccount:{}:forwarder", lab.namespace);
+    let mut jars = 0;
+    // Through the API server's proxy, and through a forwarded port.
+    for who in [&[][..], &["--as", &forwarder]] {
+        for done in [false, true] {
+            let at = At::Nth { of: "/jars/upload HTTP".to_owned(), n: 1 };
+            let submit = [who, &["submit", "roc", PROGRAMS, "--", "nothing"]].concat();
+            let run = proxy.flink(&submit, Some(Kill { at, done }));
+            assert!(run.killed, "{}", run.stderr);
+            let line = run.hit.expect("the upload").line;
+            assert_eq!(line.starts_with("POST /jars/"), !who.is_empty(), "{line}");
+            jars += usize::from(done);
+            let told = lab.rest_json("roc", "/jars");
+            assert_eq!(told["files"].as_array().map(Vec::len), Some(jars), "{told}");
         }
     }
 }

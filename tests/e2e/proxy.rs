@@ -1,18 +1,36 @@
-//! Stands between the plugin and the API server, counts writes, and lets things go wrong.
+//! Stands between the plugin and the API server, counts requests, and lets things go wrong.
+
+mod read;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
-/// When the plugin is killed: as it sends its write number `write`, counted from 1.
-#[derive(Clone, Copy, Debug)]
+use read::{Head, Requests, first_line, read_frame, read_head, read_request};
+
+/// When the plugin is killed.
+#[derive(Clone, Debug)]
 pub struct Kill {
-    pub write: usize,
-    /// The server has done it, and the plugin does not hear of it. Otherwise the server never sees it.
+    pub at: At,
+    /// The server has done it, and the plugin does not hear of it: its answer has begun, or the connection
+    /// has ended without one. Otherwise the server never sees the request.
     pub done: bool,
+}
+
+/// Which of the requests of a run; they are counted from 1. A request is one to the API server, with the
+/// one that asks for a forwarded port, or one to REST in a forwarded port, unless REST speaks TLS.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// Of what changes something in Kubernetes.
+    Write(usize),
+    /// Of all.
+    Request(usize),
+    /// Of those whose line, such as `POST /jobs/ID/stop HTTP/1.1`, has `of`.
+    Nth { of: String, n: usize },
 }
 
 /// Where a connection is cut, once: at the request to the JobManager whose first line has `of`.
@@ -43,21 +61,65 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    kill: Mutex<Option<Kill>>,
+    log: Mutex<Log>,
     victim: Mutex<Option<Child>>,
-    killed: AtomicBool,
-    writes: AtomicUsize,
     cut: Mutex<Option<Cut>>,
     /// No connection is served.
     down: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
+/// What a run has asked for so far.
+#[derive(Default)]
+struct Log {
+    kill: Option<Kill>,
+    lines: Vec<String>,
+    writes: usize,
+    hit: Option<Hit>,
+    /// Of a plugin that was killed nothing is passed on any more.
+    killed: bool,
+}
+
 /// How a run through the proxy ended.
 pub struct Run {
     pub killed: bool,
     pub code: i32,
+    pub stdout: String,
     pub stderr: String,
+    /// The lines of all its requests that came before it was killed, in their order.
+    pub requests: Vec<String>,
+    /// Where it was killed.
+    pub hit: Option<Hit>,
+}
+
+/// The request that a kill has met.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    pub line: String,
+    /// The first line of the answer that has begun.
+    pub answer: Option<String>,
+}
+
+/// What becomes of a request.
+enum Fate {
+    Passed,
+    PassedAndKilledAtTheAnswer,
+    Lost,
+}
+
+/// What is done to a connection when an answer comes, or its end.
+#[derive(Clone, Copy)]
+enum AtAnswer {
+    Kill,
+    Cut,
+}
+
+/// What the two directions of a connection tell each other.
+#[derive(Default)]
+struct Connection {
+    at_answer: Mutex<Option<AtAnswer>>,
+    /// The next answer tells whether the rest is frames.
+    upgrades: AtomicBool,
 }
 
 impl Proxy {
@@ -95,25 +157,41 @@ impl Proxy {
 
     /// Runs the plugin through the proxy, and kills it as told.
     pub fn flink(&self, words: &[&str], kill: Option<Kill>) -> Run {
-        self.shared.writes.store(0, Ordering::SeqCst);
-        self.shared.killed.store(false, Ordering::SeqCst);
-        *self.shared.kill.lock().expect("lock") = kill;
+        *self.shared.log.lock().expect("lock") = Log { kill, ..Log::default() };
         let file: PathBuf = self.kubeconfig.path().join("config");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"))
-            .arg("--kubeconfig")
-            .arg(file)
-            .args(words)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("program");
-        let mut pipe = child.stderr.take().expect("stderr");
-        *self.shared.victim.lock().expect("lock") = Some(child);
-        let mut stderr = String::new();
-        pipe.read_to_string(&mut stderr).expect("stderr");
+        let (mut stdout, mut stderr) = {
+            // Whoever kills it waits until it is there.
+            let mut victim = self.shared.victim.lock().expect("lock");
+            let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"))
+                .arg("--kubeconfig")
+                .arg(file)
+                .args(words)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("program");
+            let pipes = (child.stdout.take().expect("stdout"), child.stderr.take().expect("stderr"));
+            *victim = Some(child);
+            pipes
+        };
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).map(|_| text)
+        });
+        let mut told = String::new();
+        stderr.read_to_string(&mut told).expect("stderr");
+        let stdout = stdout.join().expect("thread").expect("stdout");
         let mut child = self.shared.victim.lock().expect("lock").take().expect("child");
         let status = child.wait().expect("status");
-        Run { killed: self.shared.killed.load(Ordering::SeqCst), code: status.code().unwrap_or(-1), stderr }
+        let log = std::mem::take(&mut *self.shared.log.lock().expect("lock"));
+        Run {
+            killed: status.signal().is_some(),
+            code: status.code().unwrap_or(-1),
+            stdout,
+            stderr: told,
+            requests: log.lines,
+            hit: log.hit,
+        }
     }
 
     /// Runs the plugin through the proxy, and cuts its connection as told. It must be cut.
@@ -149,11 +227,69 @@ impl Shared {
         if is_met { cut.take().map(|cut| cut.at) } else { None }
     }
 
-    fn kill_now(&self) {
+    /// What becomes of the request with this head.
+    fn fate_of(&self, head: &Head, is_write: bool) -> Fate {
+        let mut log = self.log.lock().expect("lock");
+        if log.killed {
+            return Fate::Lost;
+        }
+        log.lines.push(head.line.clone());
+        log.writes += usize::from(is_write);
+        let is_met = log.hit.is_none() && log.kill.as_ref().is_some_and(|kill| log.meets(&kill.at, is_write));
+        let done = log.kill.as_ref().is_some_and(|kill| kill.done);
+        if !is_met {
+            return Fate::Passed;
+        }
+        log.hit = Some(Hit { line: head.line.clone(), answer: None });
+        if done {
+            return Fate::PassedAndKilledAtTheAnswer;
+        }
+        drop(log);
+        self.kill_now(None);
+        Fate::Lost
+    }
+
+    fn kill_now(&self, answer: Option<String>) {
+        {
+            let mut log = self.log.lock().expect("lock");
+            // The end of a connection may come after that of its run.
+            let Some(hit) = &mut log.hit else { return };
+            hit.answer = answer;
+            log.killed = true;
+        }
         if let Some(child) = self.victim.lock().expect("lock").as_mut() {
             child.kill().expect("SIGKILL");
-            self.killed.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// To be called when an answer begins: true when the plugin is not to hear it.
+    fn is_the_end(&self, connection: &Connection, answer: &[u8]) -> bool {
+        let at_answer = connection.at_answer.lock().expect("lock").take();
+        if matches!(at_answer, Some(AtAnswer::Kill)) {
+            self.kill_now(Some(first_line(answer)));
+        }
+        at_answer.is_some()
+    }
+}
+
+impl Log {
+    /// Whether the last request is the one.
+    fn meets(&self, at: &At, is_write: bool) -> bool {
+        match at {
+            At::Write(number) => is_write && self.writes == *number,
+            At::Request(number) => self.lines.len() == *number,
+            At::Nth { of, n } => {
+                let is_one = |line: &&String| line.contains(of);
+                self.lines.last().as_ref().is_some_and(is_one)
+                    && self.lines.iter().filter(is_one).count() == *n
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn at_answer(&self, what: AtAnswer) {
+        *self.at_answer.lock().expect("lock") = Some(what);
     }
 }
 
@@ -166,25 +302,26 @@ fn serve(client: TcpStream, address: &str, shared: &Arc<Shared>) {
     let clones = || Some((client.try_clone().ok()?, upstream.try_clone().ok()?));
     let (Some((answers_to, answers)), Some((a, b))) = (clones(), clones()) else { return };
     shared.open.lock().expect("lock").extend([a, b]);
-    let (dies_at_answer, is_cut) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let connection: Arc<Connection> = Arc::default();
+    let (tells, is_upgraded) = mpsc::channel();
     {
-        let (shared, dies, cut) = (Arc::clone(shared), Arc::clone(&dies_at_answer), Arc::clone(&is_cut));
-        std::thread::spawn(move || pass_answers(answers, answers_to, &shared, &dies, &cut));
+        let (shared, connection) = (Arc::clone(shared), Arc::clone(&connection));
+        std::thread::spawn(move || {
+            let _ = pass_answers(answers, &answers_to, &shared, &connection, &tells);
+            let _ = answers_to.shutdown(Shutdown::Both);
+            if matches!(*connection.at_answer.lock().expect("lock"), Some(AtAnswer::Kill)) {
+                shared.kill_now(None);
+            }
+        });
     }
     let mut requests = BufReader::new(client);
-    while let Some(request) = read_request(&mut requests) {
-        if request.is_write() {
-            let number = shared.writes.fetch_add(1, Ordering::SeqCst) + 1;
-            match *shared.kill.lock().expect("lock") {
-                Some(kill) if kill.write == number && !kill.done => {
-                    shared.kill_now();
-                    break;
-                }
-                Some(kill) if kill.write == number => dies_at_answer.store(true, Ordering::SeqCst),
-                _ => {}
-            }
+    while let Ok(request) = read_request(&mut requests) {
+        match shared.fate_of(&request.head, request.head.is_write()) {
+            Fate::Passed => {}
+            Fate::PassedAndKilledAtTheAnswer => connection.at_answer(AtAnswer::Kill),
+            Fate::Lost => break,
         }
-        match shared.cut_at(&request.line) {
+        match shared.cut_at(&request.head.line) {
             Some(Moment::Request) => break,
             Some(Moment::Middle) => {
                 let _ = upstream.write_all(&request.bytes[..request.bytes.len() / 2]);
@@ -194,14 +331,19 @@ fn serve(client: TcpStream, address: &str, shared: &Arc<Shared>) {
                 let _ = upstream.write_all(&request.bytes);
                 break;
             }
-            Some(Moment::Answer) => is_cut.store(true, Ordering::SeqCst),
+            Some(Moment::Answer) => connection.at_answer(AtAnswer::Cut),
             None => {}
         }
+        connection.upgrades.store(request.head.upgrades, Ordering::SeqCst);
         if upstream.write_all(&request.bytes).is_err() {
             break;
         }
-        if request.upgrades {
-            let _ = pass_frames(&mut requests, &mut upstream, shared, &is_cut);
+        if request.head.upgrades {
+            match is_upgraded.recv() {
+                Ok(true) => drop(pass_frames(&mut requests, &mut upstream, shared, &connection)),
+                Ok(false) => continue,
+                Err(_) => {}
+            }
             break;
         }
     }
@@ -209,122 +351,83 @@ fn serve(client: TcpStream, address: &str, shared: &Arc<Shared>) {
     let _ = upstream.shutdown(Shutdown::Both);
 }
 
-/// Passes on what the plugin sends through a forwarded port, frame by frame (RFC 6455), and cuts where
-/// it was told to. The first byte of a frame's payload is the number of the channel.
+/// Passes on what the plugin sends through a forwarded port, and kills and cuts where it was told to.
 fn pass_frames(
     from: &mut impl Read,
     to: &mut TcpStream,
     shared: &Shared,
-    is_cut: &AtomicBool,
+    connection: &Connection,
 ) -> std::io::Result<()> {
+    let mut requests = Requests::default();
+    // The beginning of a head, until it is known whose.
+    let mut held = Vec::new();
     loop {
-        let mut head = [0; 2];
-        from.read_exact(&mut head)?;
-        let extended = match head[1] & 0x7f {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        let mut length = vec![0; extended];
-        from.read_exact(&mut length)?;
-        let size = match extended {
-            0 => u64::from(head[1] & 0x7f),
-            _ => length.iter().fold(0, |size, byte| size << 8 | u64::from(*byte)),
-        };
-        let mut mask = [0; 4];
-        from.read_exact(&mut mask)?;
-        let mut payload = vec![0; usize::try_from(size).expect("a frame that fits")];
-        from.read_exact(&mut payload)?;
-        let plain: Vec<u8> =
-            payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
-        let whole = [&head[..], &length, &mask, &payload].concat();
-        match shared.cut_at(&String::from_utf8_lossy(&plain)) {
-            Some(Moment::Request) => return Ok(()),
-            Some(Moment::Middle) => {
-                let half = (payload.len() / 2).min(125);
-                to.write_all(&[head[0], 0x80 | u8::try_from(half).expect("at most 125")])?;
-                to.write_all(&mask)?;
-                return to.write_all(&payload[..half]);
+        let frame = read_frame(from)?;
+        held.extend(frame.whole());
+        for head in frame.data().map(|data| requests.heads_in(&data)).unwrap_or_default() {
+            match shared.fate_of(&head, false) {
+                Fate::Passed => {}
+                Fate::PassedAndKilledAtTheAnswer => connection.at_answer(AtAnswer::Kill),
+                Fate::Lost => return Ok(()),
             }
-            Some(Moment::Sent) => {
-                to.write_all(&whole)?;
-                // Long enough for the bytes to be passed on behind it.
-                std::thread::sleep(std::time::Duration::from_millis(300));
-                return Ok(());
+            match shared.cut_at(&head.line) {
+                Some(Moment::Request) => return Ok(()),
+                Some(Moment::Middle) => return to.write_all(&frame.half()),
+                Some(Moment::Sent) => {
+                    to.write_all(&held)?;
+                    // Long enough for the bytes to be passed on behind it.
+                    std::thread::sleep(std::time::Duration::from_millis(300));
+                    return Ok(());
+                }
+                Some(Moment::Answer) => connection.at_answer(AtAnswer::Cut),
+                None => {}
             }
-            Some(Moment::Answer) => is_cut.store(true, Ordering::SeqCst),
-            None => {}
         }
-        to.write_all(&whole)?;
+        if !requests.is_in_a_head() {
+            to.write_all(&held)?;
+            held.clear();
+        }
     }
 }
 
+/// Passes on what comes back. It ends with the connection, or when the plugin is to hear no more.
 fn pass_answers(
-    mut from: TcpStream,
-    mut to: TcpStream,
+    from: TcpStream,
+    mut to: &TcpStream,
     shared: &Shared,
-    dies: &AtomicBool,
-    is_cut: &AtomicBool,
-) {
-    let mut buffer = [0; 16 * 1024];
+    connection: &Connection,
+    tells: &mpsc::Sender<bool>,
+) -> std::io::Result<()> {
+    let mut from = BufReader::new(from);
     loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => count,
-        };
-        if dies.load(Ordering::SeqCst) {
-            shared.kill_now();
-            break;
+        // No request is sent before the last one is answered: what comes first after it is its answer.
+        let bytes = from.fill_buf()?;
+        if bytes.is_empty() || shared.is_the_end(connection, bytes) {
+            return Ok(());
         }
-        if is_cut.load(Ordering::SeqCst) {
-            break;
+        if connection.upgrades.swap(false, Ordering::SeqCst) {
+            let head = read_head(&mut from)?;
+            let is_upgraded = head.starts_with(b"HTTP/1.1 101 ");
+            to.write_all(&head)?;
+            let _ = tells.send(is_upgraded);
+            if is_upgraded {
+                break;
+            }
+            continue;
         }
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
+        to.write_all(bytes)?;
+        let count = bytes.len();
+        from.consume(count);
     }
-    let _ = to.shutdown(Shutdown::Both);
-}
-
-struct Request {
-    bytes: Vec<u8>,
-    line: String,
-    upgrades: bool,
-}
-
-impl Request {
-    /// A question about rights and a trial write nothing.
-    fn is_write(&self) -> bool {
-        !self.line.starts_with("GET ")
-            && !self.line.contains("accessreviews")
-            && !self.line.contains("dryRun=All")
-    }
-}
-
-fn read_request(from: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut head = String::new();
-    let mut request = Request { bytes: Vec::new(), line: String::new(), upgrades: false };
-    let mut length = 0;
+    // The first message has the number of the port.
+    let mut is_open = false;
     loop {
-        let mut line = String::new();
-        if from.read_line(&mut line).ok()? == 0 {
-            return None;
+        let frame = read_frame(&mut from)?;
+        let data = frame.data();
+        if is_open && data.as_ref().is_some_and(|data| shared.is_the_end(connection, data)) {
+            return Ok(());
         }
-        head += &line;
-        if request.line.is_empty() {
-            request.line = line.trim().to_owned();
-        }
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        request.upgrades |= lower.starts_with("upgrade:");
-        if line.trim().is_empty() {
-            break;
-        }
+        is_open |= data.is_some();
+        to.write_all(&frame.whole())?;
     }
-    let mut body = vec![0; length];
-    from.read_exact(&mut body).ok()?;
-    request.bytes = [head.into_bytes(), body].concat();
-    Some(request)
 }
