@@ -65,6 +65,8 @@ enum Command {
     Savepoint(cmd::savepoint::Args),
     /// Delete sessions and everything that belongs to them, unless jobs run there
     Delete(cmd::delete::Args),
+    /// Restart a session's JobManager, or its TaskManagers one by one, unless jobs run there
+    Restart(cmd::restart::Args),
     /// Lead a port of this machine to a session's web UI
     #[command(visible_alias = "dashboard")]
     Ui(cmd::ui::Args),
@@ -210,6 +212,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Stop(args) => cmd::stop::run(args, app).await,
         Command::Savepoint(args) => cmd::savepoint::run(args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
+        Command::Restart(args) => cmd::restart::run(args, app).await,
         Command::Ui(args) => cmd::ui::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,

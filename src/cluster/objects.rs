@@ -1,5 +1,6 @@
 //! Writes: create, adopt, delete. None of them is ever sent twice.
 
+use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -83,6 +84,14 @@ impl Cluster {
     /// Scales a Deployment to zero pods.
     pub async fn scale_to_zero(&self, namespace: &str, deployment: &ObjectRef) -> Result<()> {
         self.merge(namespace, deployment, json!({"spec": {"replicas": 0}})).await
+    }
+
+    /// Has a Deployment make its pods anew, one after the other, as `kubectl rollout restart` does: by an
+    /// annotation of their template.
+    pub async fn restart(&self, namespace: &str, deployment: &ObjectRef, at: Timestamp) -> Result<()> {
+        let annotations = json!({"kubectl.kubernetes.io/restartedAt": at.to_string()});
+        let template = json!({"metadata": {"annotations": annotations}});
+        self.merge(namespace, deployment, json!({"spec": {"template": template}})).await
     }
 
     /// Merges `patch` into exactly `object`: a uid that differs is a conflict.

@@ -13,6 +13,7 @@ pub mod ls;
 mod reach;
 mod readiness;
 mod removal;
+pub mod restart;
 pub mod savepoint;
 mod sections;
 mod session_tables;

@@ -28,6 +28,8 @@ pub struct Awaited<'a> {
     pub job: Option<&'a ObjectRef>,
     /// How far the server's clock is ahead of this machine's. Ages are judged by the server's.
     pub server_ahead: SignedDuration,
+    /// JobManager pods (their uids) that must have gone first: others take their place.
+    pub replaced: &'a [String],
     pub timeout: Duration,
 }
 
@@ -45,7 +47,7 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
     let namespace = cluster.namespace();
     let progress = app.ui.progress();
     let (adopted, warned) = (Cell::new(awaited.job.is_none()), Cell::new(false));
-    let last = Cell::new(Phase::StartingBootstrap);
+    let last = Cell::new(Phase::StartingBootstrap.awaited());
     let waited = until(awaited.timeout, cluster.changes(namespace, awaited.name), async || {
         let mut evidence = cluster.observe(namespace, awaited.name).await?;
         evidence.at += awaited.server_ahead;
@@ -53,12 +55,15 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
             evidence.unreadable.iter().for_each(|part| app.ui.warn(&format!("not all can be read: {part}")));
         }
         let phase = diagnosis::phase::of(&evidence);
-        last.set(phase);
-        progress.waiting_for(phase.awaited());
+        let is_replaced = !evidence.jobmanagers.iter().any(|pod| awaited.replaced.contains(&pod.uid));
+        let what = if is_replaced { phase.awaited() } else { "the new JobManager to take over" };
+        last.set(what);
+        progress.waiting_for(what);
         if let Some(finding) = gone(&evidence, awaited.job).or_else(|| diagnosis::hopeless(&evidence)) {
             return Ok(Look::Done((evidence, Some(finding))));
         }
         evidence.rest = match (phase, unseen_pods(&evidence)) {
+            _ if !is_replaced => Rest::NotAsked,
             (_, Some(why)) => Rest::Forbidden(why),
             (Phase::WaitingForRest | Phase::Ready, None) => {
                 rest::ask(cluster, &evidence, REST_PATIENCE).await
@@ -73,7 +78,7 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
         }
         Ok(match (ready, phase) {
             (true, _) => Look::Done((evidence, None)),
-            (false, Phase::WaitingForRest) => Look::Again(Duration::ZERO),
+            (false, Phase::WaitingForRest) if is_replaced => Look::Again(Duration::ZERO),
             (false, _) => Look::Again(TICK),
         })
     })
@@ -81,7 +86,7 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
     Ok(match waited {
         Waited::Done((evidence, None)) => Ended::Ready(evidence),
         Waited::Done((evidence, Some(finding))) => Ended::Hopeless(evidence, finding),
-        Waited::TimedOut => Ended::TimedOut(last.get().awaited()),
+        Waited::TimedOut => Ended::TimedOut(last.get()),
         Waited::Interrupted => Ended::Interrupted,
     })
 }

@@ -1,8 +1,11 @@
-//! The tables that `create` and `status` show: what `kubectl get pod,svc -l app=NAME` prints.
+//! The tables that `create`, `restart` and `status` show: what `kubectl get pod,svc -l app=NAME` prints.
 
+use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ClusterError, Kind};
-use crate::model::TableView;
+use crate::exit::Exit;
+use crate::model::evidence::Rest;
 use crate::model::status::Part;
+use crate::model::{Evidence, TableView};
 use crate::output::printable;
 use crate::output::table::Layout;
 use crate::session::{SessionName, labels};
@@ -41,6 +44,34 @@ pub fn render(pods: &Part<TableView>, services: &Part<TableView>, colour: bool) 
         Part::Unknown(why) => format!("{}: unknown: {}\n", kind.resource(), printable(why)),
     });
     rendered.filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints the tables, then says that the session is ready and how to open it.
+pub async fn present(
+    cluster: &Cluster,
+    name: &SessionName,
+    evidence: &Evidence,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    match read(cluster, cluster.namespace(), name).await {
+        Ok((pods, services)) => {
+            for hidden in [pods.why_unknown(), services.why_unknown()].into_iter().flatten() {
+                app.ui.warn(&format!("not all could be read: {hidden}"));
+            }
+            let known = |part: Part<TableView>| Part::Known(part.known().cloned().unwrap_or_default());
+            let tables = render(&known(pods), &known(services), app.ui.colours_data());
+            app.ui.rendered(&tables)?;
+        }
+        // The session is there, whatever happened to its tables.
+        Err(error) => app.ui.warn(&format!("the tables could not be read: {error}")),
+    }
+    let ready = match &evidence.rest {
+        Rest::Up(overview) => format!("Session {name} is ready with Flink {}.", overview.version),
+        _ => format!("The JobManager of session {name} runs; its REST could not be asked."),
+    };
+    app.ui.status("");
+    app.ui.status(&format!("{ready} Open its web UI with: kubectl flink ui {name}{}", app.scope_flags()));
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

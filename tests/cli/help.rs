@@ -16,6 +16,7 @@ fn help_pages() {
         "savepoint",
         "ui",
         "delete",
+        "restart",
         "config",
         "version",
     ] {

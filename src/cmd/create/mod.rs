@@ -17,9 +17,8 @@ use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
+use crate::model::Evidence;
 use crate::model::evidence::Rest;
-use crate::model::status::Part;
-use crate::model::{Evidence, TableView};
 use crate::session::manifest::Manifest;
 use crate::session::preflight::Clear;
 use crate::session::settings::Expose;
@@ -78,7 +77,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     }
     let evidence = wait::until_ready(&cluster, spec, &started, args.timeout, app).await?;
     finish(&cluster, &request, &evidence, app).await?;
-    present(&cluster, spec, &evidence, app).await
+    super::session_tables::present(&cluster, &spec.name, &evidence, app).await
 }
 
 fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
@@ -234,36 +233,4 @@ async fn expose(cluster: &Cluster, spec: &SessionSpec) -> Result<(), ClusterErro
         return Err(ClusterError::Answer(format!("there is no service/{name}")));
     };
     cluster.set_service_type(cluster.namespace(), &service, spec.expose.as_str()).await
-}
-
-/// Prints the tables, then says that the session is ready and how to open it.
-async fn present(
-    cluster: &Cluster,
-    spec: &SessionSpec,
-    evidence: &Evidence,
-    app: &App,
-) -> Result<Exit, CommandError> {
-    match super::session_tables::read(cluster, cluster.namespace(), &spec.name).await {
-        Ok((pods, services)) => {
-            for hidden in [pods.why_unknown(), services.why_unknown()].into_iter().flatten() {
-                app.ui.warn(&format!("not all could be read: {hidden}"));
-            }
-            let known = |part: Part<TableView>| Part::Known(part.known().cloned().unwrap_or_default());
-            let tables = super::session_tables::render(&known(pods), &known(services), app.ui.colours_data());
-            app.ui.rendered(&tables)?;
-        }
-        // The session is there, whatever happened to its tables.
-        Err(error) => app.ui.warn(&format!("the tables could not be read: {error}")),
-    }
-    let ready = match &evidence.rest {
-        Rest::Up(overview) => format!("Session {} is ready with Flink {}.", spec.name, overview.version),
-        _ => format!("The JobManager of session {} runs; its REST could not be asked.", spec.name),
-    };
-    app.ui.status("");
-    app.ui.status(&format!(
-        "{ready} Open its web UI with: kubectl flink ui {}{}",
-        spec.name,
-        app.scope_flags()
-    ));
-    Ok(Exit::Done)
 }

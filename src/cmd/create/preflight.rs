@@ -53,12 +53,10 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
             Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } | Refusal::ForeignJob { .. } => {
                 refused(Exit::Refused).hint("choose another name")
             }
-            Refusal::OldJobs { objects, .. } => refused(Exit::Refused)
+            Refusal::OldJobs { .. } => refused(Exit::Refused)
                 .hint("--ha DIR --reuse-ha brings those jobs back, with the DIR that they had")
                 .hint(format!(
-                    "choose another name, or, if those jobs are not needed: kubectl delete{} {}",
-                    cluster.full_scope(),
-                    objects.join(" ")
+                    "choose another name, or, if those jobs are not needed: kubectl flink delete {name}{flags} --purge-ha"
                 )),
         }
     })

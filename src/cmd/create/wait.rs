@@ -21,8 +21,13 @@ pub async fn until_ready(
     timeout: Duration,
     app: &App,
 ) -> Result<Evidence, CommandError> {
-    let awaited =
-        Awaited { name: &spec.name, job: Some(&started.job), server_ahead: started.server_ahead, timeout };
+    let awaited = Awaited {
+        name: &spec.name,
+        job: Some(&started.job),
+        server_ahead: started.server_ahead,
+        replaced: &[],
+        timeout,
+    };
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(evidence) => {
             if let Rest::Forbidden(why) = &evidence.rest {

@@ -12,6 +12,7 @@ use super::plan::Plan;
 use crate::app::CommandError;
 use crate::app::wait::{Look, Waited, until};
 use crate::cluster::{Kind, ObjectRef, Propagation, SessionObjects};
+use crate::cmd::ending::Session;
 use crate::exit::Exit;
 use crate::model::session::Owner;
 
@@ -51,8 +52,8 @@ enum Gone {
 impl<'a> Deletion<'a> {
     pub fn new(plan: &'a Plan, run: &'a Run<'a>) -> Self {
         let state = State {
-            seen: plan.objects.all().cloned().collect(),
-            last: plan.objects.clone(),
+            seen: plan.session.objects.all().cloned().collect(),
+            last: plan.session.objects.clone(),
             told: BTreeSet::new(),
             asked: BTreeSet::new(),
             hurried: BTreeSet::new(),
@@ -64,7 +65,7 @@ impl<'a> Deletion<'a> {
 
     /// Says what would go; the API server tries it where it is to.
     pub async fn rehearse(self) -> Result<(), CommandError> {
-        let objects = &self.plan.objects;
+        let objects = &self.plan.session.objects;
         let purged = objects.high_availability.iter().filter(|_| self.plan.purges);
         for object in objects.all().chain(purged) {
             if self.run.args.removal.dry_run == super::DryRun::Server {
@@ -79,7 +80,7 @@ impl<'a> Deletion<'a> {
     /// Deletes until nothing is left. What has gone is told as it goes, and what stays at the end.
     pub async fn run(self) -> Result<(), CommandError> {
         let Run { args, cluster, app, .. } = *self.run;
-        let name = &self.plan.name;
+        let name = self.plan.name();
         let changes = cluster.changes(cluster.namespace(), name);
         let waited = until(args.timeout, changes, async || self.look().await).await?;
         let last = self.state.borrow().last.clone();
@@ -101,7 +102,7 @@ impl<'a> Deletion<'a> {
     }
 
     fn unfinished(&self, exit: Exit, how: &str, last: &SessionObjects) -> CommandError {
-        let Plan { name, purges, .. } = self.plan;
+        let Plan { session: Session { name, .. }, purges, .. } = self.plan;
         let purged = last.high_availability.iter().filter(|_| *purges);
         let left: Vec<String> = last.all().chain(purged).map(ToString::to_string).collect();
         let mut told = CommandError::new(exit, format!("{how}: session {name} is not gone yet"));
@@ -118,10 +119,10 @@ impl<'a> Deletion<'a> {
     /// Looks anew each time: a dying JobManager asks for TaskManagers.
     async fn look(&self) -> Result<Look<Gone>, CommandError> {
         let Run { cluster, args, .. } = *self.run;
-        let last = cluster.session_objects(cluster.namespace(), &self.plan.name).await?;
+        let last = cluster.session_objects(cluster.namespace(), self.plan.name()).await?;
         self.state.borrow_mut().last = last.clone();
         self.tell_gone(&last)?;
-        if is_another(&self.plan.objects, &last) {
+        if is_another(&self.plan.session.objects, &last) {
             return Ok(Look::Done(Gone::AndMadeAnew));
         }
         self.note_seen(&last);
@@ -193,7 +194,7 @@ impl<'a> Deletion<'a> {
             self.hurry(last).await?;
             return Ok(true);
         };
-        if self.plan.is_highly_available() && !last.jobmanagers.is_empty() {
+        if self.plan.session.is_highly_available() && !last.jobmanagers.is_empty() {
             self.stop(deployment).await?;
             self.hurry_each(&last.jobmanagers).await?;
             return Ok(false);

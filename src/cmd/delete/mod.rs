@@ -90,7 +90,12 @@ impl Args {
 /// Sessions that are looked at, and deleted, at the same time.
 const AT_ONCE: usize = 8;
 
-const DELETE: Deed = Deed { verb: "delete", participle: "deleted" };
+const DELETE: Deed = Deed {
+    verb: "delete",
+    participle: "deleted",
+    forced: ["to delete it all the same", "to keep them, for a session that is created with --reuse-ha"],
+    by_operator: |flags, name| format!("kubectl delete{flags} flinkdeployment {name}"),
+};
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let names = targets::typed(&args, app)?;
@@ -133,7 +138,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         |object: &ObjectRef| progress.beside(|| args.removal.removed(object, cluster.namespace(), app));
     let run = Run { args: &args, cluster: &cluster, app, was_asked, told, removed: &removed };
     let deletions = futures::stream::iter(plans).map(async |plan| {
-        let name = plan.name.clone();
+        let name = plan.name().clone();
         (name, delete(plan, &run).await)
     });
     let mut deletions = std::pin::pin!(deletions.buffer_unordered(AT_ONCE));
@@ -170,15 +175,15 @@ async fn look(
             false => Err(super::ls::not_found(name, cluster.namespace())),
         };
     };
-    if plan.has_jobmanager() {
+    if plan.session.has_jobmanager() {
         plan.jobs = guard(&plan, args, cluster, app).check().await?;
     }
     Ok(Some(plan))
 }
 
 fn guard<'a>(plan: &'a Plan, args: &'a Args, cluster: &'a Cluster, app: &'a App) -> Guard<'a> {
-    let is_highly_available = plan.is_highly_available();
-    Guard { deed: DELETE, name: &plan.name, cluster, args: &args.ending, is_highly_available, app }
+    let is_highly_available = plan.session.is_highly_available();
+    Guard { deed: DELETE, name: plan.name(), cluster, args: &args.ending, is_highly_available, app }
 }
 
 async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
@@ -188,7 +193,7 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
     }
     let mut jobs = std::mem::replace(&mut plan.jobs, Jobs::None);
     let guard = guard(&plan, args, cluster, app);
-    if run.was_asked && plan.has_jobmanager() {
+    if run.was_asked && plan.session.has_jobmanager() {
         jobs = guard.check().await?;
     }
     if let Jobs::ToEnd(asked) = jobs {

@@ -102,7 +102,7 @@ impl Guard<'_> {
         error
             .while_doing(what)
             .with_exit(Exit::Refused)
-            .hint(format!("whatever runs: {}", self.typed("--force")))
+            .hint(format!("to do it whatever runs: {}", self.typed("--force")))
     }
 
     pub(super) fn refusal(&self, asked: &Asked) -> CommandError {
@@ -113,16 +113,14 @@ impl Guard<'_> {
         };
         let what = format!("{count} on session {name}, so it is not {participle}");
         let told = self.with_jobs(CommandError::new(Exit::Refused, what), asked);
-        let kept = match self.is_highly_available {
-            true => "as they are, kept by high availability",
-            false => "whatever becomes of them",
-        };
+        let [lost, kept] = self.deed.forced;
+        let forced = if self.is_highly_available { kept } else { lost };
         told.hint(format!(
-            "with a savepoint of each to go on from: {}",
+            "to stop them with savepoints first: {}",
             self.typed("--savepoint=s3://BUCKET/DIR")
         ))
-        .hint(format!("without: {}", self.typed("--cancel-jobs")))
-        .hint(format!("{kept}: {}", self.typed("--force")))
+        .hint(format!("to cancel them first: {}", self.typed("--cancel-jobs")))
+        .hint(format!("{forced}: {}", self.typed("--force")))
     }
 
     fn with_jobs(&self, told: CommandError, asked: &Asked) -> CommandError {
@@ -145,7 +143,7 @@ impl Guard<'_> {
         Err(CommandError::new(Exit::Refused, what)
             .because(sentence(job))
             .hint(format!("kubectl flink jobs {} {}{}", self.name, job.id, asked.reached.flags))
-            .hint(format!("without savepoints: {}", self.typed("--cancel-jobs"))))
+            .hint(format!("to cancel them all: {}", self.typed("--cancel-jobs"))))
     }
 
     /// The command as it would have to be typed.

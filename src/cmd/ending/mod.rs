@@ -4,6 +4,7 @@
 
 mod guard;
 mod jobs;
+mod session;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::app::duration;
 
 pub use guard::{Guard, Jobs};
 pub use jobs::Told;
+pub use session::Session;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Running jobs")]
@@ -41,7 +43,7 @@ pub struct EndingArgs {
     force: bool,
 
     #[command(flatten)]
-    rest: RestArgs,
+    pub rest: RestArgs,
 }
 
 /// What is to become of running jobs.
@@ -99,11 +101,16 @@ impl EndingArgs {
     }
 }
 
-/// Who is to go, in the words of errors and hints.
+/// What is to be done to a session, in the words of errors and hints.
 #[derive(Clone, Copy, Debug)]
 pub struct Deed {
     /// The command, such as `delete`.
     pub verb: &'static str,
     /// What has not happened when it was refused, such as `deleted`.
     pub participle: &'static str,
+    /// What becomes of running jobs with `--force`, without high availability and with it.
+    pub forced: [&'static str; 2],
+    /// The command that does the same to a FlinkDeployment of the operator: from flags with a space in
+    /// front, and its name.
+    pub by_operator: fn(&str, &str) -> String,
 }

@@ -230,7 +230,7 @@ async fn wait(
 ) -> Result<(), CommandError> {
     // The wait forgives a server that goes away; one that was never there is told at once.
     cluster.observe(cluster.namespace(), name).await?;
-    let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, timeout };
+    let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, replaced: &[], timeout };
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(_) => Ok(()),
         Ended::Hopeless(_, finding) if finding.id == readiness::GONE => {

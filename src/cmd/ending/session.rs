@@ -1,0 +1,89 @@
+//! A session that something is to be done to: what there is of it, and whether it is ours to touch.
+
+use super::Deed;
+use crate::app::CommandError;
+use crate::cluster::{Cluster, SessionObjects};
+use crate::exit::Exit;
+use crate::session::SessionName;
+use crate::session::high_availability::{self, HighAvailability};
+
+pub struct Session {
+    pub name: SessionName,
+    pub objects: SessionObjects,
+    pub settings: HighAvailability,
+    /// The Flink operator has a FlinkDeployment of this name; none when this user may not know.
+    pub is_operated: Option<bool>,
+}
+
+impl Session {
+    /// Looks at all that there is of the session.
+    ///
+    /// # Errors
+    /// `Refused` for what is not ours.
+    pub async fn look(name: &SessionName, deed: &Deed, cluster: &Cluster) -> Result<Self, CommandError> {
+        let namespace = cluster.namespace();
+        let (objects, config, is_operated) = tokio::try_join!(
+            cluster.session_objects(namespace, name),
+            cluster.config_of(namespace, name),
+            cluster.is_operated(namespace, name.as_str()),
+        )?;
+        let settings = config.settings.as_ref().map(high_availability::of).unwrap_or_default();
+        let session = Self { name: name.clone(), objects, settings, is_operated };
+        session.refuse_what_is_not_ours(deed, cluster)?;
+        Ok(session)
+    }
+
+    /// True while a JobManager may run, on which jobs may.
+    pub fn has_jobmanager(&self) -> bool {
+        let SessionObjects { deployment, jobmanagers, is_ending, .. } = &self.objects;
+        !is_ending && (deployment.is_some() || !jobmanagers.is_empty())
+    }
+
+    /// True where jobs outlive the JobManager.
+    pub fn is_highly_available(&self) -> bool {
+        self.settings.service.is_some() || self.keeps_state()
+    }
+
+    /// True where ConfigMaps hold what high availability has kept.
+    pub fn keeps_state(&self) -> bool {
+        !self.objects.high_availability.is_empty()
+    }
+
+    fn refuse_what_is_not_ours(&self, deed: &Deed, cluster: &Cluster) -> Result<(), CommandError> {
+        let Self { name, objects, is_operated, .. } = self;
+        let (namespace, scope) = (cluster.namespace(), cluster.full_scope());
+        let refused =
+            |message: String, hint: String| Err(CommandError::new(Exit::Refused, message).hint(hint));
+        if let Some(foreign) = &objects.foreign {
+            return refused(
+                format!("{foreign} in namespace {namespace} is no Flink session"),
+                format!("kubectl get{scope} {foreign} --show-labels"),
+            );
+        }
+        let operators = objects.controller.as_ref().filter(|(kind, _)| kind == "FlinkDeployment");
+        if operators.is_some() || *is_operated == Some(true) {
+            let owner = operators.map_or(name.as_str(), |(_, owner)| owner);
+            return refused(
+                format!("session {name} in namespace {namespace} belongs to the Flink operator"),
+                (deed.by_operator)(&scope, owner),
+            );
+        }
+        if let Some((kind, owner)) = &objects.controller {
+            return refused(
+                format!(
+                    "session {name} in namespace {namespace} belongs to {kind} {owner}, which looks after it"
+                ),
+                format!("kubectl describe{scope} {} {owner}", kind.to_lowercase()),
+            );
+        }
+        if objects.is_application {
+            return refused(
+                format!(
+                    "{name} in namespace {namespace} is a Flink application cluster, not a session: it ends with its job"
+                ),
+                format!("kubectl flink jobs {name}{scope} -a"),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! `kubectl flink restart NAME`: new processes for a session, and the wait until it is ready again.
+
+mod taskmanagers;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ending::{Deed, EndingArgs, Guard, Jobs, Session, Told};
+use super::readiness::{self, Awaited, Ended};
+use super::{ls, session_tables};
+use crate::app::{App, CommandError, duration};
+use crate::cluster::{Cluster, ObjectRef};
+use crate::exit::Exit;
+use crate::model::Evidence;
+use crate::session::SessionName;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+A new JobManager comes before the old one goes. Without high availability it knows nothing of the
+old one's jobs, nor of the jars that were uploaded; the TaskManagers stay, and are its own then.
+
+Examples:
+  # A session without running jobs
+  kubectl flink restart roc
+
+  # Its jobs are stopped with savepoints first; the command that goes on from each is printed
+  kubectl flink restart roc --savepoint=s3://bucket/savepoints
+
+  # With high availability: the new JobManager takes the jobs up from their last checkpoints
+  kubectl flink restart roc --force
+
+  # One TaskManager after the other
+  kubectl flink restart roc --taskmanagers")]
+pub struct Args {
+    /// Name of the session
+    name: String,
+
+    /// Restart the TaskManagers one by one, and not the JobManager
+    #[arg(long)]
+    taskmanagers: bool,
+
+    /// Wait until the session is ready again
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set,
+          conflicts_with = "taskmanagers")]
+    wait: bool,
+
+    /// Longest wait for the JobManager, or for one TaskManager, such as 90s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    timeout: Duration,
+
+    #[command(flatten)]
+    ending: EndingArgs,
+}
+
+/// A counter that the operator restarts a FlinkDeployment by, whatever its value.
+fn by_operator(flags: &str, name: &str) -> String {
+    let nonce = Timestamp::now().as_second();
+    format!(
+        "kubectl patch{flags} flinkdeployment {name} --type=merge -p '{{\"spec\":{{\"restartNonce\":{nonce}}}}}'"
+    )
+}
+
+const JOBMANAGER: Deed = Deed {
+    verb: "restart",
+    participle: "restarted",
+    forced: ["to restart it all the same", "to have them taken up again, from their last checkpoints"],
+    by_operator,
+};
+
+const TASKMANAGERS: Deed = Deed {
+    verb: "restart",
+    participle: "restarted",
+    forced: ["to have them restarted, as far as their restart strategies go"; 2],
+    by_operator,
+};
+
+pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
+    let name = SessionName::existing(&args.name)?;
+    let cluster = app.cluster().await?;
+    let deed = if args.taskmanagers { TASKMANAGERS } else { JOBMANAGER };
+    let session = Session::look(&name, &deed, &cluster).await?;
+    let deployment = running(&session, &cluster, app)?;
+    let guard = Guard {
+        deed,
+        name: &name,
+        cluster: &cluster,
+        args: &args.ending,
+        // Its TaskManagers take their jobs down in any case.
+        is_highly_available: session.is_highly_available() || args.taskmanagers,
+        app,
+    };
+    if let Jobs::ToEnd(asked) = guard.check().await? {
+        let progress = app.ui.progress();
+        let line = |line: &str| progress.beside(|| Ok(app.ui.data(&format!("{line}\n"))?));
+        let waiting_for = |what: &str| progress.waiting_for(what);
+        guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for }).await?;
+    }
+    if args.taskmanagers {
+        taskmanagers::restart(&session, &args, &cluster, app).await?;
+        return ready(&name, &[], args.timeout, &cluster, app).await;
+    }
+    let old: Vec<String> = session.objects.jobmanagers.iter().map(|pod| pod.uid.clone()).collect();
+    cluster.restart(cluster.namespace(), deployment, Timestamp::now()).await.map_err(|error| {
+        CommandError::from(error)
+            .while_doing(format!("cannot restart {deployment}"))
+            .hint(format!("kubectl auth can-i patch deployments.apps{}", cluster.full_scope()))
+    })?;
+    app.ui.status(&format!("{deployment} restarted"));
+    if !args.wait {
+        app.ui.hint(&format!("kubectl flink status {name}{} --wait", app.scope_flags()));
+        return Ok(Exit::Done);
+    }
+    ready(&name, &old, args.timeout, &cluster, app).await
+}
+
+/// The Deployment of a session that is to run.
+fn running<'s>(session: &'s Session, cluster: &Cluster, app: &App) -> Result<&'s ObjectRef, CommandError> {
+    let name = &session.name;
+    let Some(deployment) = &session.objects.deployment else {
+        return Err(ls::not_found(name, cluster.namespace()));
+    };
+    if session.objects.is_ending {
+        let what =
+            format!("session {name} is scaled to zero, or on its way out: there is nothing to restart");
+        return Err(CommandError::new(Exit::Error, what)
+            .hint(format!("kubectl flink status {name}{}", app.scope_flags())));
+    }
+    Ok(deployment)
+}
+
+/// Waits until the session is ready, on other JobManagers than the `old` ones, and shows it.
+async fn ready(
+    name: &SessionName,
+    old: &[String],
+    timeout: Duration,
+    cluster: &Cluster,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, replaced: old, timeout };
+    match readiness::wait(cluster, &awaited, app).await? {
+        Ended::Ready(evidence) => session_tables::present(cluster, name, &evidence, app).await,
+        Ended::Hopeless(evidence, finding) => Err(hopeless(name, &evidence, old, |what| {
+            CommandError::from_finding(Exit::Error, what, &finding)
+        })),
+        Ended::TimedOut(what) => Err(readiness::unfinished(name, timeout, Some(what), app)),
+        Ended::Interrupted => Err(readiness::unfinished(name, timeout, None, app)),
+    }
+}
+
+/// A new JobManager that cannot start leaves the old one where it is.
+fn hopeless(
+    name: &SessionName,
+    evidence: &Evidence,
+    old: &[String],
+    error: impl FnOnce(String) -> CommandError,
+) -> CommandError {
+    let is_old_there = evidence.jobmanagers.iter().any(|pod| old.contains(&pod.uid) && pod.ready);
+    let told = error(format!("the new JobManager of session {name} cannot start"));
+    match is_old_there {
+        true => told.hint(format!(
+            "the old one still runs; back to it: kubectl rollout undo{} deployment/{name}",
+            evidence.scope
+        )),
+        false => told,
+    }
+}

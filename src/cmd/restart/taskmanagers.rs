@@ -1,0 +1,128 @@
+//! TaskManagers made anew, one by one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Args;
+use crate::app::rest;
+use crate::app::wait::{Look, Waited, until};
+use crate::app::{App, CommandError};
+use crate::cluster::{Cluster, ObjectRef, Propagation};
+use crate::cmd::ending::Session;
+use crate::cmd::job_names::sentence;
+use crate::cmd::reach::{self, Reached};
+use crate::exit::Exit;
+use crate::flink;
+use crate::model::status::Job;
+
+/// Between looks; changes of pods wake the wait earlier.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A JobManager that needs another TaskManager has asked for one by then.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Replaces one TaskManager after the other: the next goes when as many as are needed are there again.
+pub async fn restart(
+    session: &Session,
+    args: &Args,
+    cluster: &Cluster,
+    app: &App,
+) -> Result<(), CommandError> {
+    let mut pods = session.objects.taskmanagers.clone();
+    pods.sort();
+    let name = &session.name;
+    if pods.is_empty() {
+        app.ui.note(&format!("No TaskManagers on session {name}: they come with the next job."));
+        return Ok(());
+    }
+    let found = rest::find(cluster, name).await?;
+    let reached = reach::through(&args.ending.rest, &found, name, cluster, app).await?;
+    let jobs = running(&reached).await?;
+    let progress = app.ui.progress();
+    for (number, pod) in pods.iter().enumerate() {
+        let deleted = cluster.delete(cluster.namespace(), pod, Propagation::Background).await;
+        deleted.map_err(|error| {
+            let what = format!("cannot delete {pod} in namespace {}", cluster.namespace());
+            CommandError::from(error).while_doing(what)
+        })?;
+        progress.waiting_for(&format!("{pod} to be replaced"));
+        let replacement = Replacement { reached: &reached, cluster, pod, before: pods.len(), jobs: &jobs };
+        replacement.wait(args, app).await?;
+        let of = format!("{} of {}", number + 1, pods.len());
+        progress.beside(|| app.ui.status(&format!("{pod} restarted, {of}")));
+    }
+    Ok(())
+}
+
+/// The jobs that run.
+async fn running(reached: &Reached) -> Result<Vec<Job>, CommandError> {
+    let jobs = flink::jobs(&reached.rest).await;
+    let jobs = jobs.map_err(|error| {
+        reached.error(&error, format!("cannot list the jobs of session {}", reached.name))
+    })?;
+    Ok(jobs.into_iter().filter(Job::is_alive).collect())
+}
+
+/// True for a job of which every task runs, or that has ended.
+fn is_whole(job: &Job) -> bool {
+    !job.is_alive() || job.tasks_running == job.tasks_total
+}
+
+/// One TaskManager that goes, and the one that takes its place if it is needed.
+struct Replacement<'a> {
+    reached: &'a Reached,
+    cluster: &'a Cluster,
+    pod: &'a ObjectRef,
+    /// How many TaskManagers there were.
+    before: usize,
+    /// The jobs that ran.
+    jobs: &'a [Job],
+}
+
+impl Replacement<'_> {
+    async fn wait(&self, args: &Args, app: &App) -> Result<(), CommandError> {
+        let Self { cluster, reached, pod, .. } = self;
+        let changes = cluster.changes(cluster.namespace(), &reached.name);
+        let mut gone_since = None;
+        let waited = until(args.timeout, changes, async || self.look(&mut gone_since).await).await?;
+        let flags = app.scope_flags();
+        let (exit, how) = match waited {
+            Waited::Done(()) => return Ok(()),
+            Waited::TimedOut => {
+                (Exit::TimedOut, format!("after {} s {pod} is not replaced", args.timeout.as_secs()))
+            }
+            Waited::Interrupted => (Exit::Interrupted, format!("interrupted: {pod} is being replaced")),
+        };
+        Err(CommandError::new(exit, how)
+            .hint(format!("kubectl flink status {}{flags}", reached.name))
+            .hint("the same command again restarts them all"))
+    }
+
+    async fn look(&self, gone_since: &mut Option<Instant>) -> Result<Look<()>, CommandError> {
+        let Self { cluster, reached, pod, before, jobs } = *self;
+        let objects = cluster.session_objects(cluster.namespace(), &reached.name).await?;
+        if objects.taskmanagers.contains(pod) {
+            return Ok(Look::Again(TICK));
+        }
+        let since = *gone_since.get_or_insert_with(Instant::now);
+        let (overview, now) = tokio::join!(flink::overview(&reached.rest), flink::jobs(&reached.rest));
+        let (Ok(overview), Ok(now)) = (overview, now) else { return Ok(Look::Again(TICK)) };
+        let now_of = |job: &Job| now.iter().find(|other| other.id == job.id);
+        if let Some(failed) = jobs.iter().filter_map(now_of).find(|job| job.state == "FAILED") {
+            let told =
+                CommandError::new(Exit::Error, sentence(failed)).because(format!("{pod} was restarted"));
+            return Err(
+                told.hint(format!("kubectl flink jobs {} {}{}", reached.name, failed.id, reached.flags))
+            );
+        }
+        // One that waited for slots before may go on to.
+        let all_run = jobs.iter().filter(|job| is_whole(job)).filter_map(now_of).all(is_whole);
+        let all_registered = usize::try_from(overview.taskmanagers) == Ok(objects.taskmanagers.len());
+        let is_replaced = objects.taskmanagers.len() >= before || since.elapsed() > SETTLED;
+        Ok(match all_run && all_registered && is_replaced {
+            true => Look::Done(()),
+            false => Look::Again(TICK),
+        })
+    }
+}
