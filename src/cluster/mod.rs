@@ -42,7 +42,7 @@ pub use error::{ClusterError, Result};
 pub use forward::{Forwarded, PodPort};
 pub use kind::{Kind, ObjectRef};
 pub use look::{Look, SessionConfig};
-pub use objects::Propagation;
+pub use objects::{Deleted, Propagation};
 pub use preflight::Rights;
 pub use session_objects::SessionObjects;
 pub use sessions::{Follow, News, Query, Scope, SessionEvent, Sessions};

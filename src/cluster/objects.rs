@@ -21,6 +21,16 @@ pub enum Propagation {
     Background,
 }
 
+/// What has become of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    Done,
+    /// It was gone already.
+    Gone,
+    /// It is another one now, or somebody has changed it.
+    Changed,
+}
+
 impl Cluster {
     /// True while there is exactly this object.
     pub async fn is_there(&self, namespace: &str, object: &ObjectRef) -> Result<bool> {
@@ -119,24 +129,44 @@ impl Cluster {
             }),
             ..DeleteParams::default()
         };
-        self.delete_with(namespace, object, parameters).await
+        // A conflict is the uid: the object is another one now.
+        let deleted = self.delete_if(namespace, object, None, parameters).await?;
+        Ok(deleted == Deleted::Done)
     }
 
     /// The same for a pod, which has `seconds` to end. A pod that is ending already gets less time, if
     /// that is less.
     pub async fn delete_within(&self, namespace: &str, pod: &ObjectRef, seconds: u32) -> Result<bool> {
         let parameters = DeleteParams { grace_period_seconds: Some(seconds), ..DeleteParams::default() };
-        self.delete_with(namespace, pod, parameters).await
+        let deleted = self.delete_if(namespace, pod, None, parameters).await?;
+        Ok(deleted == Deleted::Done)
     }
 
-    async fn delete_with(
+    /// Deletes `object` as it was at `resource_version`: one that anybody has changed since stays.
+    /// What it owns goes after it.
+    pub async fn delete_unchanged(
         &self,
         namespace: &str,
         object: &ObjectRef,
+        resource_version: &str,
+    ) -> Result<Deleted> {
+        let propagation_policy = Some(PropagationPolicy::Background);
+        let parameters = DeleteParams { propagation_policy, ..DeleteParams::default() };
+        self.delete_if(namespace, object, Some(resource_version), parameters).await
+    }
+
+    async fn delete_if(
+        &self,
+        namespace: &str,
+        object: &ObjectRef,
+        resource_version: Option<&str>,
         parameters: DeleteParams,
-    ) -> Result<bool> {
+    ) -> Result<Deleted> {
         let parameters = DeleteParams {
-            preconditions: Some(Preconditions { uid: Some(object.uid.clone()), resource_version: None }),
+            preconditions: Some(Preconditions {
+                uid: Some(object.uid.clone()),
+                resource_version: resource_version.map(str::to_owned),
+            }),
             dry_run: self.dry_run,
             ..parameters
         };
@@ -144,9 +174,9 @@ impl Cluster {
             .delete(&object.name, &parameters)
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
         match self.ask::<IgnoredAny>(request).await {
-            Ok(_) => Ok(true),
-            // A conflict is the uid: the object is another one now.
-            Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
+            Ok(_) => Ok(Deleted::Done),
+            Err(error) if error.is_not_found() => Ok(Deleted::Gone),
+            Err(error) if error.is_conflict() => Ok(Deleted::Changed),
             Err(error) => Err(error),
         }
     }
