@@ -5,6 +5,7 @@
 pub mod before;
 pub mod cause;
 mod fix;
+pub mod left_over;
 pub mod phase;
 pub mod rules;
 pub mod taskmanagers;

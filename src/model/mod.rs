@@ -5,6 +5,7 @@
 pub mod evidence;
 pub mod finding;
 pub mod job;
+pub mod left_over;
 pub mod session;
 pub mod status;
 pub mod surroundings;
@@ -13,6 +14,7 @@ pub mod table;
 pub use evidence::Evidence;
 pub use finding::Finding;
 pub use job::JobView;
+pub use left_over::{Inventory, LeftOver};
 pub use session::SessionView;
 pub use surroundings::Surroundings;
 pub use table::TableView;
