@@ -67,6 +67,8 @@ enum Command {
     Delete(cmd::delete::Args),
     /// Restart a session's JobManager, or its TaskManagers one by one, unless jobs run there
     Restart(cmd::restart::Args),
+    /// List what dead sessions have left behind, and remove it
+    Gc(cmd::gc::Args),
     /// Lead a port of this machine to a session's web UI
     #[command(visible_alias = "dashboard")]
     Ui(cmd::ui::Args),
@@ -213,6 +215,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Savepoint(args) => cmd::savepoint::run(args, app).await,
         Command::Delete(args) => cmd::delete::run(args, app).await,
         Command::Restart(args) => cmd::restart::run(args, app).await,
+        Command::Gc(args) => cmd::gc::run(args, app).await,
         Command::Ui(args) => cmd::ui::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,

@@ -1,35 +1,50 @@
 //! What the Flink operator keeps: its FlinkDeployments.
 
-use serde::de::IgnoredAny;
+use serde::Deserialize;
 
 use super::list::JSON;
+use super::small::{Bare, METADATA};
+use super::tables::escape;
 use super::{Cluster, Result};
 
+/// The operator's API group, and the version that it has had from 1.0 on.
 const GROUP: &str = "/apis/flink.apache.org";
+const VERSION: &str = "v1beta1";
 
 impl Cluster {
     /// Whether the operator has a FlinkDeployment `name`; none when this user may not know. While such
     /// a one is suspended there is no Deployment, and its high-availability ConfigMaps stay.
     pub async fn is_operated(&self, namespace: &str, name: &str) -> Result<Option<bool>> {
-        let path = format!("{GROUP}/v1beta1/namespaces/{namespace}/flinkdeployments/{name}");
-        match self.exists(&path).await {
-            Ok(exists) => Ok(Some(exists)),
-            // Rights are asked for first: whether there is an operator at all, everybody may know.
-            Err(error) if error.is_forbidden() => Ok(match self.read::<IgnoredAny>(GROUP, JSON).await {
-                Err(error) if error.is_not_found() => Some(false),
-                _ => None,
-            }),
+        let query = format!("fieldSelector={}", escape(&format!("metadata.name={name}")));
+        match self.flink_deployments(Some(namespace), &query).await {
+            Ok(found) => Ok(Some(!found.is_empty())),
+            Err(error) if error.is_forbidden() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// True when the namespace is on its way out, as far as this user may know.
-    pub async fn is_ending(&self, namespace: &str) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Namespace {
-            metadata: super::small::Metadata,
+    /// The FlinkDeployments; none where there is no such kind, which the API server tells everybody: who
+    /// has no rights hears "forbidden" of each object, and not that there are none.
+    pub(super) async fn flink_deployments(&self, namespace: Option<&str>, query: &str) -> Result<Vec<Bare>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Group {
+            preferred_version: Version,
         }
-        let read = self.read::<Namespace>(&format!("/api/v1/namespaces/{namespace}"), JSON).await;
-        read.is_ok_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let version = match self.read::<Group>(GROUP, JSON).await {
+            Ok(group) => group.preferred_version.version,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) if error.is_forbidden() => VERSION.to_owned(),
+            Err(error) => return Err(error),
+        };
+        let place = namespace.map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
+        match self.listed(&format!("{GROUP}/{version}{place}/flinkdeployments?{query}"), METADATA).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            answer => answer,
+        }
     }
 }

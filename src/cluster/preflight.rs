@@ -5,6 +5,7 @@ use kube::api::PostParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::list::JSON;
 use super::sessions::{Deployment, Job};
 use super::small::{Bare, Metadata, Recorded, is_high_availability, owner};
 use super::{Cluster, Kind, Result};
@@ -48,6 +49,12 @@ impl Cluster {
             Err(error) if error.is_forbidden() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// True when the namespace is on its way out, as far as this user may know.
+    pub async fn namespace_is_ending(&self, namespace: &str) -> bool {
+        let read = self.read::<Bare>(&format!("/api/v1/namespaces/{namespace}"), JSON).await;
+        read.is_ok_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     }
 
     /// Every object under a name that the session `name` needs.

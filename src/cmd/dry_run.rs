@@ -8,3 +8,14 @@ pub enum DryRun {
     /// The API server checks what is sent, and keeps nothing of it.
     Server,
 }
+
+impl DryRun {
+    /// What kubectl puts behind a sentence on something that it has not done.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Client => " (dry run)",
+            Self::Server => " (server dry run)",
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub mod create;
 pub mod delete;
 mod dry_run;
 mod ending;
+pub mod gc;
 mod job_names;
 pub mod jobs;
 mod listing;

@@ -24,14 +24,9 @@ enum Output {
 impl Removal {
     /// Says that an object has gone, or would.
     pub fn removed(&self, object: &ObjectRef, namespace: &str, app: &App) -> Result<(), CommandError> {
-        let trial = match self.dry_run {
-            DryRun::None => "",
-            DryRun::Client => " (dry run)",
-            DryRun::Server => " (server dry run)",
-        };
         let line = match self.output {
             Some(Output::Name) => object.to_string(),
-            None => format!("{}{trial}", object.deleted_from(namespace)),
+            None => format!("{}{}", object.deleted_from(namespace), self.dry_run.suffix()),
         };
         Ok(app.ui.data(&format!("{line}\n"))?)
     }

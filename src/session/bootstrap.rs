@@ -208,9 +208,14 @@ fn quantities<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, Quan
 /// True when `words`, the command and arguments of a Job's container, make session `name` the way
 /// the Flink documentation does it by hand.
 pub fn is_client_for(name: &super::SessionName, words: &[String]) -> bool {
+    sessions_of_client(words).any(|session| session == name.as_str())
+}
+
+/// The sessions that `words` make in that way: one at most, unless somebody has confused something.
+pub fn sessions_of_client(words: &[String]) -> impl Iterator<Item = &str> {
     let runs_client = words.iter().any(|word| word.contains("kubernetes-session.sh"));
-    let setting = format!("-Dkubernetes.cluster-id={name}");
-    runs_client && words.iter().flat_map(|word| word.split_whitespace()).any(|word| word == setting)
+    let words = words.iter().filter(move |_| runs_client).flat_map(|word| word.split_whitespace());
+    words.filter_map(|word| word.strip_prefix("-Dkubernetes.cluster-id="))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub const PLUGIN: &str = "kubectl-flink";
 /// On the bootstrap Job and its pod.
 pub const ROLE: &str = "app.kubernetes.io/component";
 pub const BOOTSTRAP: &str = "bootstrap";
+/// On the pods of the SQL client.
+pub const SQL: &str = "sql";
 /// On a session's Deployment: the version that REST answered with.
 pub const VERSION: &str = "app.kubernetes.io/version";
 
@@ -54,6 +56,11 @@ pub fn selector_of_all() -> String {
 /// Selects the bootstrap Jobs of all sessions that the plugin made.
 pub fn selector_of_bootstraps() -> String {
     format!("{MANAGED_BY}={PLUGIN},{ROLE}={BOOTSTRAP}")
+}
+
+/// Selects the pods of the SQL client.
+pub fn selector_of_sql() -> String {
+    format!("{MANAGED_BY}={PLUGIN},{ROLE}={SQL}")
 }
 
 /// Narrows `selector` down to the sessions of `names`, unless it is empty.

@@ -17,6 +17,7 @@ fn help_pages() {
         "ui",
         "delete",
         "restart",
+        "gc",
         "config",
         "version",
     ] {

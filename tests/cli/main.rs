@@ -3,6 +3,7 @@
 
 mod collections;
 mod create;
+mod gc;
 mod help;
 mod jobs;
 mod listing;

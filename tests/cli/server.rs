@@ -29,6 +29,11 @@ pub struct Server {
 
 impl Server {
     pub fn answering(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        Self::answering_queries(move |line, _| answer(line))
+    }
+
+    /// The same, where the query tells what is asked for.
+    pub fn answering_queries(answer: impl Fn(&str, &str) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("port");
         let address = listener.local_addr().expect("address");
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -71,7 +76,7 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Option<Answer>) {
+fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str, &str) -> Option<Answer>) {
     let mut reader = BufReader::new(stream.try_clone().expect("stream"));
     let mut writer = stream;
     loop {
@@ -99,10 +104,11 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str) -> Op
         log.lock().expect("log").push(Asked {
             line: line.clone(),
             query: query.to_owned(),
+            // Of a deletion, its body says so.
+            dry: query.contains("dryRun=All") || body["dryRun"] == json!(["All"]),
             body,
-            dry: query.contains("dryRun=All"),
         });
-        let (status, answer) = answer(&line).unwrap_or_else(|| not_found(words[0], path));
+        let (status, answer) = answer(&line, query).unwrap_or_else(|| not_found(words[0], path));
         let text = answer.to_string();
         let head = format!(
             "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",

@@ -133,7 +133,7 @@ impl Cluster {
         }
     }
 
-    async fn namespaces(&self) -> Result<Vec<String>> {
+    pub(in crate::cluster) async fn namespaces(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         self.each_of("/api/v1/namespaces", METADATA, "items", &mut |_, namespace| {
             names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);

@@ -73,7 +73,7 @@ impl Plan {
             }
             return;
         }
-        if cluster.is_ending(cluster.namespace()).await {
+        if cluster.namespace_is_ending(cluster.namespace()).await {
             let namespace = cluster.namespace();
             app.ui.warn(&format!("namespace {namespace} is being deleted, and with it {}", kept.join(", ")));
             return;

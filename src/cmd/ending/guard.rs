@@ -81,7 +81,7 @@ impl Guard<'_> {
         match reach::through(&args.rest, &found, name, cluster, app).await {
             Ok(reached) => Ok(Some(reached)),
             // Whatever ran there ends with the namespace.
-            Err(_) if cluster.is_ending(cluster.namespace()).await => Ok(None),
+            Err(_) if cluster.namespace_is_ending(cluster.namespace()).await => Ok(None),
             Err(error) => Err(self.unknown(error)),
         }
     }
