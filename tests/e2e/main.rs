@@ -7,6 +7,7 @@
 mod control_plane;
 mod create;
 mod faults;
+mod gc;
 mod jobs;
 mod killed;
 mod lab;

@@ -4,7 +4,7 @@ use crate::lab::Lab;
 
 /// The page of manual steps: account, cluster-wide binding, and a Job with seven settings. The
 /// Service in front of REST becomes a LoadBalancer, the default of Flink 1.10.
-const BY_HAND: &str = "\
+pub const BY_HAND: &str = "\
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: flink}
