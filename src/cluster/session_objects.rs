@@ -19,6 +19,8 @@ pub struct SessionObjects {
     pub config_maps: Vec<ObjectRef>,
     pub taskmanagers: Vec<ObjectRef>,
     pub jobmanagers: Vec<ObjectRef>,
+    /// Those of them that are not on their way out.
+    pub staying_jobmanagers: usize,
     /// What would make the JobManagers anew where no Deployment is left to take it along.
     pub replica_sets: Vec<ObjectRef>,
     /// The plugin's own bootstrap Job, or one that a person made the documented way.
@@ -161,6 +163,8 @@ impl SessionObjects {
         }
         let owners = &metadata.owner_references;
         let pod = self.sorted(Kind::Pod, metadata, !owners.is_empty());
+        let is_staying = pod.is_some() && metadata.deletion_timestamp.is_none();
+        self.staying_jobmanagers += usize::from(is_staying);
         self.jobmanagers.extend(pod);
         for owner in owners.iter().filter(|owner| owner.kind == "ReplicaSet") {
             let set = ObjectRef { kind: Kind::ReplicaSet, name: owner.name.clone(), uid: owner.uid.clone() };

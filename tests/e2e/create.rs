@@ -174,32 +174,49 @@ fn keeps_its_state_and_brings_nothing_back(test: &str, (image, version): (&str, 
     assert_eq!(lab.kubectl_ok(&["get", "service", "-l", "app=roc", "-o", "name"]), "service/roc-rest\n");
     run_a_job(&lab);
     crate::seeing::tells_all_of_a_session_with_a_job(&lab, version);
-    lab.flink_ok(&["delete", "roc", "--yes"]);
-    let state = ["get", "configmap", "-l", "app=roc", "-o", "name"];
-    let kept = lab.kubectl_ok(&state);
-    assert!(kept.contains("configmap/roc-cluster-config-map") && kept.lines().count() == 2, "{kept}");
+    // A session whose jobs would come back is not deleted under them without a word either.
+    lab.flink(&["delete", "roc", "--yes"]).failed(4, &["a job runs on session roc", "--reuse-ha", "--force"]);
+    let deleted = lab.flink(&["delete", "roc", "--yes", "--force"]);
+    assert_eq!((deleted.code, lab.left_of("roc")), (0, kept(&lab)), "{}", deleted.stderr);
+    assert_eq!(kept(&lab).lines().count(), 2, "{}", kept(&lab));
+    for object in kept(&lab).lines() {
+        assert!(deleted.stderr.contains(object), "{}", deleted.stderr);
+    }
+    // Where the rest of it is.
+    assert!(deleted.stderr.contains(&format!("files in {}/roc", ha[1])), "{}", deleted.stderr);
 
     // The name alone is not enough to bring the job back; asking for it is.
     let before = lab.fingerprint();
     let refused = lab.flink(&create(image, &ha));
-    refused.failed(4, &["would bring its jobs back", "--reuse-ha", "kubectl delete"]);
+    refused.failed(4, &["would bring its jobs back", "--reuse-ha", "kubectl flink delete roc"]);
     assert_eq!(lab.fingerprint(), before);
     lab.flink_ok(&create(image, &[&ha[..], &["--reuse-ha"]].concat()));
     running(&lab, 1);
-    lab.flink_ok(&["delete", "roc", "--yes"]);
+    // So does a JobManager that takes over.
+    let restarted = lab.flink(&["restart", "roc", "--force"]);
+    assert_eq!(restarted.code, 0, "{}", restarted.stderr);
+    running(&lab, 1);
+    lab.flink_ok(&["delete", "roc", "--yes", "--force"]);
+    assert_eq!(kept(&lab).lines().count(), 2, "{}", kept(&lab));
 
     // The command of the hint does what it says: after it, nothing comes back.
-    let hint = refused.stderr.lines().find(|line| line.contains("kubectl delete")).expect("hint");
-    let words = hint.split("kubectl delete").nth(1).expect("command").split_whitespace();
-    let objects: Vec<&str> = words.filter(|word| word.starts_with("configmap/")).collect();
-    lab.kubectl_ok(&[&["delete"][..], &objects].concat());
+    let hint = refused.stderr.lines().find(|line| line.contains("--purge-ha")).expect("hint");
+    let (_, command) = hint.split_once("not needed: ").expect("command");
+    let purged = lab.flink_as_printed(&format!("{command} --yes"));
+    assert_eq!((purged.code, kept(&lab)), (0, String::new()), "{}", purged.stderr);
     lab.flink_ok(&create(image, &ha));
     lab.until("the leader", || lab.kubectl(&["get", "configmap", "roc-cluster-config-map"]).code == 0);
     let keys = ["get", "configmap", "roc-cluster-config-map", "-o", "jsonpath={.data}"];
     let graph = lab.kubectl_ok(&keys);
     assert!(!graph.contains("Graph-") && !graph.contains("Plan-"), "{graph}");
     running(&lab, 0);
-    lab.flink_ok(&["delete", "roc", "--yes"]);
+    assert!(lab.rest("roc", "/jobs/overview").stdout.contains("\"jobs\":[]"), "no ghost");
+    lab.flink_ok(&["delete", "roc", "--yes", "--purge-ha"]);
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+fn kept(lab: &Lab) -> String {
+    lab.kubectl_ok(&["get", "configmap", "-l", "app=roc", "-o", "name"])
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod control_plane;
 mod create;
+mod delete;
 mod faults;
 mod gc;
 mod jobs;

@@ -131,16 +131,16 @@ pub async fn confirm(plans: &[Plan], args: &Args, cluster: &Cluster, app: &App) 
         app.ui.note(&plan.shown(args.ending.fate()));
     }
     let names: Vec<&str> = plans.iter().map(|plan| plan.name().as_str()).collect();
-    let which = match &names[..] {
-        [name] => format!("session {name}"),
-        names => format!("{} sessions", names.len()),
+    let (which, are) = match &names[..] {
+        [name] => (format!("session {name}"), "is"),
+        names => (format!("{} sessions", names.len()), "are"),
     };
     match app.ui.confirm(&format!("Delete {which}?")).await? {
         Some(true) => Ok(()),
         Some(false) => Err(CommandError::new(Exit::Refused, "nothing was deleted")),
         None => Err(CommandError::new(
             Exit::Error,
-            format!("{which} is not deleted without a question, and there is no terminal to ask on"),
+            format!("{which} {are} not deleted without a question, and there is no terminal to ask on"),
         )
         .hint(format!(
             "kubectl flink delete {}{}{} --yes",

@@ -35,8 +35,8 @@ impl Session {
 
     /// True while a JobManager may run, on which jobs may.
     pub fn has_jobmanager(&self) -> bool {
-        let SessionObjects { deployment, jobmanagers, is_ending, .. } = &self.objects;
-        !is_ending && (deployment.is_some() || !jobmanagers.is_empty())
+        let SessionObjects { deployment, staying_jobmanagers, is_ending, .. } = &self.objects;
+        !is_ending && (deployment.is_some() || *staying_jobmanagers > 0)
     }
 
     /// True where jobs outlive the JobManager.
