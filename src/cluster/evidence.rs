@@ -174,7 +174,12 @@ fn deployment_evidence(deployment: &Deployment) -> evidence::Deployment {
 }
 
 fn pod(pod: &Pod) -> evidence::Pod {
-    let container = pod.status.container_statuses.first().cloned().unwrap_or_default();
+    // The kubelet sorts them by name: another container may stand in front of Flink's.
+    let template = Template { spec: pod.spec.clone() };
+    let main = template.main().map(|container| container.name.as_str()).unwrap_or_default();
+    let statuses = &pod.status.container_statuses;
+    let container = statuses.iter().find(|status| status.name == main).or(statuses.first());
+    let container = container.cloned().unwrap_or_default();
     let unschedulable = pod.status.conditions.iter().find(|c| {
         c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
     });
@@ -195,7 +200,7 @@ fn pod(pod: &Pod) -> evidence::Pod {
         waiting: container.state.waiting.map(|waiting| (waiting.reason, waiting.message)),
         started: container.state.running.and_then(|running| running.started_at),
         restarts: container.restart_count,
-        rest_port: Template { spec: pod.spec.clone() }.rest_port(),
+        rest_port: template.rest_port(),
         ip: pod.status.pod_ip.clone(),
         last_log: None,
     }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::sessions::Job;
-use super::small::{Bare, Condition, METADATA, Metadata, Pod};
+use super::small::{Bare, METADATA, Metadata, Pod};
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, ObjectRef, Result, Scope};
 use crate::model::left_over::{self, Hidden, Inventory, Life, Object, Owner, Sign, Trace, What};
@@ -196,7 +196,15 @@ impl Cluster {
             self.list_of::<Marked<Pod>>(Kind::Pod, namespace, &sql),
         );
         let mut reading = Reading::default();
+        let now = Timestamp::now();
         for Marked { object, marks } in reading.allowed(config_maps, false)? {
+            let Metadata { leader, labels, namespace, .. } = &object.metadata;
+            if let (true, Some(session)) =
+                (leader.as_ref().is_some_and(|leader| leader.is_alive(now)), labels.get(labels::APP))
+            {
+                let (namespace, session) = (namespace.clone(), session.clone());
+                reading.signs.push(Sign { namespace, session, what: Life::Leader });
+            }
             reading.traces.push(marks.trace(left_over::Kind::ConfigMap, &object.metadata, object.what()));
         }
         for Marked { object, marks } in reading.allowed(services, false)? {
@@ -210,7 +218,7 @@ impl Cluster {
         }
         let jobs = self.list_of::<Marked<Job>>(Kind::Job, namespace, "").await;
         for job in reading.allowed(jobs, true)? {
-            if ended(&job.object).is_some() {
+            if job.object.ended().is_some() {
                 reading.traces.extend(ended_bootstrap(&job));
             } else {
                 reading.signs.extend(signs_of_job(&job.object));
@@ -231,7 +239,7 @@ impl Cluster {
         let jobs = self.list_of::<Job>(Kind::Job, Some(namespace), "fieldSelector=status.successful%21%3D1");
         let mut reading = Reading::default();
         for job in reading.allowed(jobs.await, true)? {
-            if ended(&job).is_none() {
+            if job.ended().is_none() {
                 reading.signs.extend(signs_of_job(&job));
             }
         }
@@ -330,19 +338,9 @@ fn ended_sql(pod: &Marked<Pod>) -> Option<Trace> {
     Some(Trace { touched: ended.filter_map(|end| end.finished_at).max().or(trace.touched), ..trace })
 }
 
-/// How a Job ended, and whether it did well.
-fn ended(job: &Job) -> Option<(&Condition, bool)> {
-    let mut conditions = job.status.conditions.iter().filter(|condition| condition.status == "True");
-    conditions.find_map(|condition| match condition.type_.as_str() {
-        "Complete" => Some((condition, true)),
-        "Failed" => Some((condition, false)),
-        _ => None,
-    })
-}
-
 /// The plugin's own bootstrap Job, or one made by hand the documented way, that has ended.
 fn ended_bootstrap(job: &Marked<Job>) -> Option<Trace> {
-    let (condition, has_succeeded) = ended(&job.object)?;
+    let (condition, has_succeeded) = job.object.ended()?;
     let failure = (!has_succeeded).then(|| condition.reason.clone().unwrap_or_default());
     let metadata = &job.object.metadata;
     let session = match own(metadata) {

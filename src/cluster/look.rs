@@ -10,6 +10,7 @@ use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{Evidence, Outcome};
 use crate::model::status::{Event, Part};
 use crate::model::{SessionView, TableView};
+use crate::session::ownership::{Holding, holding};
 use crate::session::{SessionName, flinkdeployment, labels};
 
 /// What Kubernetes knows of one session.
@@ -31,6 +32,8 @@ pub struct SessionConfig {
     pub settings: Option<BTreeMap<String, String>>,
     /// Names of those that hold state of high availability.
     pub high_availability: Vec<String>,
+    /// They hold what may be needed to take jobs up again.
+    pub holds_jobs: bool,
 }
 
 /// Pods in trouble whose events are read; more would tell the same.
@@ -82,6 +85,10 @@ impl Cluster {
         let mut settings = others.into_iter().find(|map| map.metadata.name == name.config_map());
         Ok(SessionConfig {
             settings: settings.as_mut().and_then(|map| flinkdeployment::take_settings(&mut map.data)),
+            holds_jobs: state
+                .iter()
+                .flat_map(|map| map.data.keys())
+                .any(|key| holding(key) != Holding::Nothing),
             high_availability: state.into_iter().map(|map| map.metadata.name).collect(),
         })
     }

@@ -1,8 +1,11 @@
 //! Everything that belongs to one session, with uids: what `delete` looks at.
 
+use jiff::Timestamp;
+
 use super::preflight::{kind_of, makes_session};
 use super::sessions::{Deployment, Job};
 use super::small::{Bare, Metadata, is_high_availability, owner};
+use super::tables::escape;
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
 use crate::session::preflight::ExistingKind;
@@ -25,9 +28,13 @@ pub struct SessionObjects {
     pub replica_sets: Vec<ObjectRef>,
     /// The plugin's own bootstrap Job, or one that a person made the documented way.
     pub jobs: Vec<ObjectRef>,
+    /// One of them has not ended: its client may yet make objects.
+    pub client_is_at_work: bool,
     pub bootstrap_pods: Vec<ObjectRef>,
     /// State of high availability, which outlives the session.
     pub high_availability: Vec<ObjectRef>,
+    /// Who holds that state right now.
+    pub leader: Option<String>,
     /// What carries the session's labels and is not Flink's.
     pub strangers: Vec<ObjectRef>,
     /// Who looks after the session.
@@ -73,38 +80,41 @@ impl Cluster {
         let selector = labels::selector_of(name);
         let of_app = format!("{}={name}", labels::APP);
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
+        let by_app = format!("labelSelector={}", escape(&by_app));
         let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
             self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
             self.metadata_of(Kind::Service, Some(namespace), &selector),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
             self.metadata_of(Kind::Pod, Some(namespace), &of_app),
-            self.metadata_of(Kind::Job, Some(namespace), &by_app),
+            self.list_of::<Job>(Kind::Job, Some(namespace), &by_app),
             self.hand_made_bootstrap(namespace, name),
         )?;
         let mut objects = SessionObjects::default();
         for Bare { metadata } in services {
-            let is_flinks = is_flinks(name, &metadata) || is_service_name(name, &metadata.name);
-            let service = objects.sorted(Kind::Service, &metadata, is_flinks);
+            let service = objects.sorted(Kind::Service, &metadata, metadata.marks().is_service(name));
             objects.services.extend(service);
         }
         for Bare { metadata } in config_maps {
             if is_high_availability(name, &metadata) {
+                let alive = metadata.leader.as_ref().filter(|leader| leader.is_alive(Timestamp::now()));
+                objects.leader = objects.leader.or(alive.map(|leader| leader.holder.clone()));
                 objects.high_availability.push(ObjectRef::of(Kind::ConfigMap, &metadata));
                 continue;
             }
-            let is_flinks = is_flinks(name, &metadata) || is_config_map_name(name, &metadata.name);
+            let is_flinks = metadata.marks().is_config_map(name);
             let config_map = objects.sorted(Kind::ConfigMap, &metadata, is_flinks);
             objects.config_maps.extend(config_map);
         }
         for Bare { metadata } in pods {
             objects.add_pod(name, &metadata);
         }
-        for Bare { metadata } in jobs {
-            let job = objects.sorted(Kind::Job, &metadata, true);
-            objects.jobs.extend(job);
-        }
-        if let Some(job) = hand_made.filter(|job| !objects.jobs.contains(job)) {
-            objects.jobs.push(job);
+        for job in jobs.into_iter().chain(hand_made) {
+            if let Some(reference) = objects.sorted(Kind::Job, &job.metadata, true)
+                && !objects.jobs.contains(&reference)
+            {
+                objects.client_is_at_work |= job.ended().is_none();
+                objects.jobs.push(reference);
+            }
         }
         if let Some(deployment) = deployment {
             objects.add_deployment(name, &deployment);
@@ -123,9 +133,9 @@ impl Cluster {
     }
 
     /// The Job that the Flink documentation's manual way makes; it has no label of the session.
-    async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<ObjectRef>> {
+    async fn hand_made_bootstrap(&self, namespace: &str, name: &SessionName) -> Result<Option<Job>> {
         let job = self.object::<Job>(Kind::Job, namespace, &name.bootstrap_job()).await?;
-        Ok(job.filter(|job| makes_session(job, name)).map(|job| ObjectRef::of(Kind::Job, &job.metadata)))
+        Ok(job.filter(|job| makes_session(job, name)))
     }
 }
 
@@ -157,16 +167,15 @@ impl SessionObjects {
             return;
         }
         if is(labels::COMPONENT, labels::TASKMANAGER) {
-            let is_named_so = metadata.name.starts_with(&format!("{name}-taskmanager-"));
-            let pod = self.sorted(Kind::Pod, metadata, is_named_so || is_flinks(name, metadata));
+            let pod = self.sorted(Kind::Pod, metadata, metadata.marks().is_taskmanager(name));
             return self.taskmanagers.extend(pod);
         }
-        let owners = &metadata.owner_references;
-        let pod = self.sorted(Kind::Pod, metadata, !owners.is_empty());
-        let is_staying = pod.is_some() && metadata.deletion_timestamp.is_none();
-        self.staying_jobmanagers += usize::from(is_staying);
-        self.jobmanagers.extend(pod);
-        for owner in owners.iter().filter(|owner| owner.kind == "ReplicaSet") {
+        let marks = metadata.marks();
+        let set = marks.replica_set_of_jobmanager(name).filter(|_| is(labels::COMPONENT, labels::JOBMANAGER));
+        let Some(pod) = self.sorted(Kind::Pod, metadata, set.is_some()) else { return };
+        self.staying_jobmanagers += usize::from(metadata.deletion_timestamp.is_none());
+        self.jobmanagers.push(pod);
+        for owner in metadata.owner_references.iter().filter(|owner| Some(owner.name.as_str()) == set) {
             let set = ObjectRef { kind: Kind::ReplicaSet, name: owner.name.clone(), uid: owner.uid.clone() };
             if !self.replica_sets.contains(&set) {
                 self.replica_sets.push(set);
@@ -193,20 +202,6 @@ impl SessionObjects {
     }
 }
 
-/// What Flink makes belongs to the session's Deployment; in 1.10 to its Service. Both have the session's
-/// name.
-pub(super) fn is_flinks(name: &SessionName, metadata: &Metadata) -> bool {
-    metadata.owner_references.iter().any(|owner| owner.name == name.as_str())
-}
-
-pub(super) fn is_service_name(name: &SessionName, word: &str) -> bool {
-    word == name.as_str() || word == name.rest_service()
-}
-
-pub(super) fn is_config_map_name(name: &SessionName, word: &str) -> bool {
-    word == name.config_map() || name.further_config_maps().iter().any(|further| further == word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +216,7 @@ mod tests {
         let labels =
             serde_json::json!({"app": "roc", "type": "flink-native-kubernetes", "component": "taskmanager"});
         let mut objects = SessionObjects::default();
-        for (pod, owner) in [("roc-taskmanager-1-1", ""), ("x", "roc"), ("debug", "")] {
+        for (pod, owner) in [("roc-taskmanager-1-1", ""), ("roc-taskmanager-1-2", "roc"), ("debug", "")] {
             let owners = match owner {
                 "" => serde_json::json!([]),
                 owner => serde_json::json!([{"kind": "Deployment", "name": owner, "uid": "d1"}]),
@@ -234,7 +229,7 @@ mod tests {
             );
         }
         let names = |objects: &[ObjectRef]| objects.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&objects.taskmanagers), ["roc-taskmanager-1-1", "x"]);
+        assert_eq!(names(&objects.taskmanagers), ["roc-taskmanager-1-1", "roc-taskmanager-1-2"]);
         assert_eq!(names(&objects.strangers), ["debug"]);
     }
 

@@ -1,15 +1,18 @@
 //! Objects cut down to the fields that are looked at: what is not read is not kept in memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::tables::escape;
 use super::{Cluster, Kind, Result};
 use crate::model::session::Owner;
+use crate::session::ownership::Marks;
 use crate::session::{SessionName, labels};
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,8 +25,73 @@ pub struct Metadata {
     pub deletion_timestamp: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
     pub owner_references: Vec<OwnerReference>,
+    #[serde(rename = "annotations", deserialize_with = "leader_among")]
+    pub leader: Option<Leader>,
     /// What must let go of the object before it is gone.
     pub finalizers: Vec<String>,
+}
+
+/// Who holds a ConfigMap that JobManagers elect their leader by. The other annotations are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leader {
+    /// Empty once it has let go.
+    pub holder: String,
+    pub renewed: Option<Timestamp>,
+}
+
+/// The annotation in which fabric8's client, which Flink brings, keeps it.
+const LEADER: &str = "control-plane.alpha.kubernetes.io/leader";
+
+/// A leader that has not renewed its hold for so long has lost it: two of Flink's leases, of 15 s.
+const LEASES: SignedDuration = SignedDuration::from_secs(30);
+
+impl Leader {
+    /// True while the holder lives, as far as the clocks agree.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        !self.holder.is_empty()
+            && self.renewed.is_some_and(|renewed| now.duration_since(renewed).abs() < LEASES)
+    }
+}
+
+fn leader_among<'de, D: Deserializer<'de>>(annotations: D) -> std::result::Result<Option<Leader>, D::Error> {
+    struct Found;
+    impl<'de> Visitor<'de> for Found {
+        type Value = Option<Leader>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("annotations")
+        }
+
+        fn visit_unit<E: serde::de::Error>(self) -> std::result::Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Self::Value, M::Error> {
+            let mut leader = None;
+            while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                if key == LEADER {
+                    leader = leader_of(&map.next_value::<Cow<'_, str>>()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(leader)
+        }
+    }
+    annotations.deserialize_any(Found)
+}
+
+/// Reads the annotation's own JSON. Who cannot be read does not lead.
+fn leader_of(text: &str) -> Option<Leader> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Of {
+        #[serde(default)]
+        holder_identity: String,
+        renew_time: Option<String>,
+    }
+    let of: Of = serde_json::from_str(text).ok()?;
+    Some(Leader { holder: of.holder_identity, renewed: of.renew_time.and_then(|time| time.parse().ok()) })
 }
 
 /// An object with what its session was made from. That is long, and lists do without.
@@ -75,9 +143,9 @@ pub(super) struct TemplateSpec {
 }
 
 impl Template {
-    /// The image of the first container, which is Flink's.
+    /// The image of Flink's container.
     pub fn image(&self) -> Option<String> {
-        self.spec.containers.first().and_then(|container| container.image.clone())
+        self.main().and_then(|container| container.image.clone())
     }
 
     /// The port of REST. It is called `rest` from Flink 1.11 on, `rest-port` in 1.10.
@@ -85,6 +153,14 @@ impl Template {
         let ports = self.spec.containers.iter().flat_map(|container| &container.ports);
         let mut rest = ports.filter(|port| port.name.starts_with("rest"));
         rest.next().and_then(|port| u16::try_from(port.container_port).ok())
+    }
+
+    /// The container in which Flink runs: `flink-main-container` from 1.13 on, before by its role; else the
+    /// first. A pod template may put others in front of it.
+    pub fn main(&self) -> Option<&Container> {
+        const NAMES: [&str; 3] = ["flink-main-container", "flink-job-manager", "flink-task-manager"];
+        let containers = &self.spec.containers;
+        containers.iter().find(|container| NAMES.contains(&container.name.as_str())).or(containers.first())
     }
 
     /// What the JobManager's container of a session runs: a class up to 1.12, a script's word later.
@@ -106,6 +182,7 @@ impl Template {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Container {
+    pub name: String,
     pub image: Option<String>,
     pub command: Vec<String>,
     pub args: Vec<String>,
@@ -158,6 +235,7 @@ pub(super) struct PodStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ContainerStatus {
+    pub name: String,
     pub ready: bool,
     pub restart_count: i32,
     pub state: ContainerState,
@@ -235,15 +313,20 @@ pub(super) fn owner(metadata: &Metadata) -> Owner {
     }
 }
 
+impl Metadata {
+    /// What tells whose the object is.
+    pub fn marks(&self) -> Marks<'_> {
+        let owners = self.owner_references.iter().filter(|owner| !owner.name.is_empty());
+        let owners = owners.map(|owner| (owner.kind.as_str(), owner.name.as_str()));
+        Marks { name: &self.name, owners: owners.collect() }
+    }
+}
+
 /// Flink writes high-availability state into ConfigMaps that nobody owns, so that they outlive the
-/// session. The label `configmap-type=high-availability` is missing from 2.0 on; what a session
-/// owns, or what has the name of its configuration, is none.
+/// session.
 pub(super) fn is_high_availability(name: &SessionName, metadata: &Metadata) -> bool {
-    let names_state = ["-config-map", "-leader"].iter().any(|end| metadata.name.ends_with(end));
-    let of_session = metadata.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('-'));
-    let labelled = metadata.labels.get("configmap-type").is_some_and(|value| value == "high-availability");
-    let owned = metadata.owner_references.iter().any(|owner| !owner.name.is_empty());
-    !owned && (labelled || (of_session && names_state))
+    let is_labelled = metadata.labels.get("configmap-type").is_some_and(|value| value == "high-availability");
+    metadata.marks().is_state(name, is_labelled)
 }
 
 #[cfg(test)]
@@ -263,15 +346,39 @@ mod tests {
     }
 
     #[test]
+    fn a_leader_lives_as_long_as_it_renews_its_hold() {
+        let read = |value: &str| {
+            let text =
+                serde_json::json!({"name": "x", "annotations": {"other": "y", LEADER: value}}).to_string();
+            serde_json::from_str::<Metadata>(&text).expect("metadata").leader.unwrap_or_default()
+        };
+        // As 1.20.5 writes it, and 2.3.0 after it has let go.
+        let held = read(
+            r#"{"holderIdentity":"7c8d","leaseDuration":15.000000000,"renewTime":"2026-11-25T10:00:05.004Z","leaderTransitions":1}"#,
+        );
+        let at = |text: &str| text.parse::<Timestamp>().expect("time");
+        assert!(held.is_alive(at("2026-11-25T10:00:20Z")));
+        assert!(!held.is_alive(at("2026-11-25T10:01:00Z")));
+        let let_go =
+            read(r#"{"holderIdentity":"","leaseDuration":"PT15S","renewTime":"2026-11-25T10:00:05.004Z"}"#);
+        assert!(!let_go.is_alive(at("2026-11-25T10:00:06Z")));
+        assert_eq!(read("no JSON"), Leader::default());
+        assert_eq!(
+            serde_json::from_str::<Metadata>(r#"{"annotations":null}"#).expect("metadata").leader,
+            None
+        );
+    }
+
+    #[test]
     fn high_availability_state_is_what_nobody_owns() {
         let name: SessionName = "roc".parse().expect("name");
         let is = |json: &str| {
             is_high_availability(&name, &serde_json::from_str::<Metadata>(json).expect("metadata"))
         };
         assert!(is(r#"{"name":"roc-cluster-config-map"}"#));
-        assert!(is(r#"{"name":"roc-0123abcd-config-map"}"#));
+        assert!(is(r#"{"name":"roc-8e91dc59d12b7474c390b0a756115346-config-map"}"#));
         assert!(is(r#"{"name":"roc-restserver-leader"}"#));
-        assert!(is(r#"{"name":"x","labels":{"configmap-type":"high-availability"}}"#));
+        assert!(is(r#"{"name":"roc-x","labels":{"configmap-type":"high-availability"}}"#));
         assert!(!is(r#"{"name":"flink-config-roc"}"#));
         assert!(!is(r#"{"name":"roc-x-config-map","ownerReferences":[{"kind":"Deployment","name":"roc"}]}"#));
     }

@@ -224,22 +224,22 @@ impl RestArgs {
     }
 
     fn flags(&self, cluster: Option<&Cluster>, app: &App) -> String {
+        let scope = if cluster.is_some() { app.scope_flags() } else { String::new() };
+        scope + &self.typed()
+    }
+
+    /// The flags as they were typed, with a space in front of each.
+    pub fn typed(&self) -> String {
+        let address = self.address.as_ref().map(|address| format!(" --address {address}"));
         let files = [
             ("--rest-certificate-authority", &self.rest_certificate_authority),
             ("--rest-client-certificate", &self.rest_client_certificate),
             ("--rest-client-key", &self.rest_client_key),
         ];
-        let mut flags = match (cluster, &self.address) {
-            (Some(_), _) => app.scope_flags(),
-            (None, Some(address)) => format!(" --address {address}"),
-            (None, None) => String::new(),
-        };
-        for (flag, file) in files {
-            if let Some(file) = file {
-                flags += &format!(" {flag} {}", file.display());
-            }
-        }
-        flags
+        let files = files
+            .into_iter()
+            .filter_map(|(flag, file)| file.as_ref().map(|file| format!(" {flag} {}", file.display())));
+        address.into_iter().chain(files).collect()
     }
 }
 

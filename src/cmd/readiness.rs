@@ -54,8 +54,11 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
         if !warned.replace(true) {
             evidence.unreadable.iter().for_each(|part| app.ui.warn(&format!("not all can be read: {part}")));
         }
+        // How those are that are to go matters no more.
+        let all = evidence.jobmanagers.len();
+        evidence.jobmanagers.retain(|pod| !awaited.replaced.contains(&pod.uid));
+        let is_replaced = evidence.jobmanagers.len() == all;
         let phase = diagnosis::phase::of(&evidence);
-        let is_replaced = !evidence.jobmanagers.iter().any(|pod| awaited.replaced.contains(&pod.uid));
         let what = if is_replaced { phase.awaited() } else { "the new JobManager to take over" };
         last.set(what);
         progress.waiting_for(what);

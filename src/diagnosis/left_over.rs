@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::left_over::{Inventory, LeftOver, Owner, Trace, What};
+use crate::model::left_over::{Inventory, LeftOver, Trace, What};
 use crate::session::SessionName;
+use crate::session::ownership::{Holding, Marks, holding, job_of};
 
 /// Namespace and name of a session.
 type Key<'a> = (&'a str, &'a str);
@@ -72,7 +73,7 @@ pub fn older_than(found: Vec<LeftOver>, limit: Duration, now: Timestamp) -> (Vec
 fn judge(trace: &Trace, name: &SessionName, states: &BTreeMap<Key, State>) -> Option<LeftOver> {
     let left = |reason: &str| Some(of(trace, reason.to_owned()));
     match &trace.what {
-        What::Bootstrap { .. } if !is_own_or_free(trace, name) => None,
+        What::Bootstrap { .. } if !marks(trace).is_own_or_free(name) => None,
         What::Bootstrap { failure: None } => left("bootstrap Job that has succeeded"),
         What::Bootstrap { failure: Some(why) } if why.is_empty() => left("bootstrap Job that has failed"),
         What::Bootstrap { failure: Some(why) } => left(&format!("bootstrap Job that has failed: {why}")),
@@ -84,9 +85,11 @@ fn judge(trace: &Trace, name: &SessionName, states: &BTreeMap<Key, State>) -> Op
                 ..of(trace, state.reason())
             })
         }
-        What::ConfigMap { .. } if is_flinks(trace, name) => left("ConfigMap of a session that is gone"),
-        What::Service if is_flinks(trace, name) => left("Service of a session that is gone"),
-        What::TaskManager if is_taskmanager(trace, name) => left("TaskManager without a JobManager"),
+        What::ConfigMap { .. } if marks(trace).is_config_map(name) => {
+            left("ConfigMap of a session that is gone")
+        }
+        What::Service if marks(trace).is_service(name) => left("Service of a session that is gone"),
+        What::TaskManager if marks(trace).is_taskmanager(name) => left("TaskManager without a JobManager"),
         What::ConfigMap { .. } | What::Service | What::TaskManager | What::Sql { .. } => None,
     }
 }
@@ -140,78 +143,17 @@ impl State<'_> {
     }
 }
 
-enum Holding<'a> {
-    Nothing,
-    /// A job that starts again with the session, by its id.
-    Job(&'a str),
-    /// Of the job that the ConfigMap belongs to.
-    Checkpoint,
-    More,
+/// The marks by which an object is known as Flink's.
+fn marks(trace: &Trace) -> Marks<'_> {
+    let owners = trace.owners.iter().map(|owner| (owner.kind.as_str(), owner.name.as_str()));
+    Marks { name: &trace.object.name, owners: owners.collect() }
 }
 
-/// What a key of a high-availability ConfigMap stands for (`Constants` of flink-kubernetes, 1.20.5 and
-/// 2.3.0; `application-ID` is new in 2.3). What is not known may be needed.
-fn holding(key: &str) -> Holding<'_> {
-    // Who leads, in all versions, and how far checkpoints were counted.
-    const NOTHING: [&str; 3] = ["address", "sessionId", "counter"];
-    // Who leads, from 1.15 on; which jobs have run, up to 1.14.
-    const NOTHING_OF: [&str; 2] = ["org.apache.flink.k8s.leader.", "runningJobsRegistry-"];
-    if let Some(id) = key.strip_prefix("jobGraph-").or_else(|| key.strip_prefix("executionPlan-")) {
-        Holding::Job(id)
-    } else if key.starts_with("checkpointID-") {
-        Holding::Checkpoint
-    } else if NOTHING.contains(&key) || NOTHING_OF.iter().any(|start| key.starts_with(start)) {
-        Holding::Nothing
-    } else {
-        Holding::More
-    }
-}
-
-/// The id of the job whose ConfigMap this is: `NAME-ID-config-map` from 1.15 on,
-/// `NAME-ID-jobmanager-leader` before.
-fn job_of<'a>(config_map: &'a str, name: &SessionName) -> Option<&'a str> {
-    let rest = config_map.strip_prefix(name.as_str())?.strip_prefix('-')?;
-    let id = rest.strip_suffix("-config-map").or_else(|| rest.strip_suffix("-jobmanager-leader"))?;
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
-}
-
-/// True for a ConfigMap with the name of high-availability state that nobody owns, as Flink makes it.
 fn is_state(trace: &Trace, name: &SessionName) -> bool {
-    // 1.15 and later have the first alone, 1.12 to 1.14 the others.
-    const OF_SESSION: [&str; 4] =
-        ["cluster-config-map", "restserver-leader", "dispatcher-leader", "resourcemanager-leader"];
-    let What::ConfigMap { is_labelled_state, .. } = &trace.what else { return false };
-    let config_map = trace.object.name.as_str();
-    let rest = config_map.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'));
-    let is_named = rest.is_some_and(|rest| {
-        *is_labelled_state || OF_SESSION.contains(&rest) || job_of(config_map, name).is_some()
-    });
-    is_named && trace.owners.is_empty()
-}
-
-/// True for a Service or ConfigMap that Flink made for the session: owned as Flink does it, or without
-/// an owner and with a name that Flink gives. Somebody else's may have copied the labels.
-fn is_flinks(trace: &Trace, name: &SessionName) -> bool {
-    let object = trace.object.name.as_str();
-    let is_known = match trace.what {
-        What::Service => object == name.as_str() || object == name.rest_service(),
-        _ => object == name.config_map() || name.further_config_maps().iter().any(|known| known == object),
-    };
-    is_own_or_free(trace, name) && (is_known || !trace.owners.is_empty())
-}
-
-/// Flink calls a TaskManager `NAME-taskmanager-ATTEMPT-N`.
-fn is_taskmanager(trace: &Trace, name: &SessionName) -> bool {
-    trace.object.name.starts_with(&format!("{name}-taskmanager-")) && is_own_or_free(trace, name)
-}
-
-/// True for an object that nobody owns but what Flink makes an owner: the Deployment of the session's
-/// name, in 1.10 its Service, which 1.10 writes as kind `service`.
-fn is_own_or_free(trace: &Trace, name: &SessionName) -> bool {
-    let is_sessions = |owner: &Owner| {
-        owner.name == name.as_str() && ["deployment", "service"].contains(&owner.kind.to_lowercase().as_str())
-    };
-    trace.owners.iter().all(is_sessions)
+    match &trace.what {
+        What::ConfigMap { is_labelled_state, .. } => marks(trace).is_state(name, *is_labelled_state),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -99,6 +99,9 @@ pub enum Life {
     JobManager,
     /// A bootstrap Job that has not ended.
     Bootstrap,
+    /// Somebody who holds its high-availability state right now: a cluster that is not native has neither a
+    /// Deployment of its name nor pods with its labels.
+    Leader,
     /// Of the Flink operator, which deletes the Deployment of a job that it suspends.
     FlinkDeployment,
 }
@@ -110,6 +113,7 @@ impl Life {
             Self::Deployment => "a Deployment",
             Self::JobManager => "a JobManager",
             Self::Bootstrap => "a bootstrap Job that starts it",
+            Self::Leader => "a leader",
             Self::FlinkDeployment => "a FlinkDeployment of the Flink operator",
         }
     }

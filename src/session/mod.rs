@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod memory;
 pub mod name;
 mod nearest;
+pub mod ownership;
 pub mod pod_template;
 pub mod preflight;
 pub mod quantity;

@@ -117,6 +117,18 @@ pub(super) fn key_by_name(metadata: &Metadata) -> Key {
     (metadata.namespace.clone(), metadata.name.clone())
 }
 
+impl Job {
+    /// The condition that says how it ended, and whether it did well.
+    pub fn ended(&self) -> Option<(&Condition, bool)> {
+        let mut conditions = self.status.conditions.iter().filter(|condition| condition.status == "True");
+        conditions.find_map(|condition| match condition.type_.as_str() {
+            "Complete" => Some((condition, true)),
+            "Failed" => Some((condition, false)),
+            _ => None,
+        })
+    }
+}
+
 /// True for a Job that has ended well.
 pub(super) fn is_complete(job: &Job) -> bool {
     job.status.conditions.iter().any(|condition| condition.type_ == "Complete" && condition.status == "True")

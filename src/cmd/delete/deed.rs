@@ -15,6 +15,7 @@ use crate::cluster::{Kind, ObjectRef, Propagation, SessionObjects};
 use crate::cmd::ending::Session;
 use crate::exit::Exit;
 use crate::model::session::Owner;
+use crate::session::SessionName;
 
 /// Between looks while pods end; changes of pods wake the wait earlier.
 const TICK: Duration = Duration::from_millis(500);
@@ -71,7 +72,7 @@ impl<'a> Deletion<'a> {
             if self.run.args.removal.dry_run == super::DryRun::Server {
                 self.delete_once(object, Propagation::Background).await?;
             }
-            (self.run.removed)(object)?;
+            (self.run.removed)(object);
         }
         self.plan.tell_what_stays(self.run.cluster, self.run.app).await;
         Ok(())
@@ -81,6 +82,11 @@ impl<'a> Deletion<'a> {
     pub async fn run(self) -> Result<(), CommandError> {
         let Run { args, cluster, app, .. } = *self.run;
         let name = self.plan.name();
+        // What was looked at a moment ago need not be looked at again: uids tell if it is another.
+        let first = &self.plan.session.objects;
+        if !first.is_empty() {
+            self.step(first).await?;
+        }
         let changes = cluster.changes(cluster.namespace(), name);
         let waited = until(args.timeout, changes, async || self.look().await).await?;
         let last = self.state.borrow().last.clone();
@@ -89,8 +95,12 @@ impl<'a> Deletion<'a> {
                 self.plan.tell_kept(&last, cluster, app).await;
                 Ok(())
             }
+            Waited::Done(Gone::AndMadeAnew) if self.plan.purges && self.plan.session.keeps_state() => {
+                Err(made_anew(name)
+                    .because("its high-availability state was not removed, and is the new one's"))
+            }
             Waited::Done(Gone::AndMadeAnew) => {
-                app.ui.warn(&format!("somebody has created session {name} anew: that one is left alone"));
+                app.ui.warn(&made_anew(name).to_string());
                 Ok(())
             }
             Waited::TimedOut => {
@@ -121,7 +131,7 @@ impl<'a> Deletion<'a> {
         let Run { cluster, args, .. } = *self.run;
         let last = cluster.session_objects(cluster.namespace(), self.plan.name()).await?;
         self.state.borrow_mut().last = last.clone();
-        self.tell_gone(&last)?;
+        self.tell_gone(&last);
         if is_another(&self.plan.session.objects, &last) {
             return Ok(Look::Done(Gone::AndMadeAnew));
         }
@@ -133,7 +143,7 @@ impl<'a> Deletion<'a> {
                 return Ok(Look::Again(TICK));
             }
             // As kubectl, which says so of what it has asked for.
-            self.tell_gone(&SessionObjects::default())?;
+            self.tell_gone(&SessionObjects::default());
             return Ok(Look::Done(Gone::Asked));
         }
         // The reads of one look are not of one moment: a client that was stopped in between may have
@@ -151,7 +161,7 @@ impl<'a> Deletion<'a> {
     }
 
     /// Tells what was there before and is not any more.
-    fn tell_gone(&self, last: &SessionObjects) -> Result<(), CommandError> {
+    fn tell_gone(&self, last: &SessionObjects) {
         let purged = last.high_availability.iter().filter(|_| self.plan.purges);
         let there: BTreeSet<&ObjectRef> = last.all().chain(purged).collect();
         let gone: Vec<ObjectRef> = {
@@ -161,7 +171,7 @@ impl<'a> Deletion<'a> {
                 .cloned()
                 .collect()
         };
-        gone.iter().try_for_each(|object| (self.run.removed)(object))
+        gone.iter().for_each(|object| (self.run.removed)(object));
     }
 
     /// Remembers what came since the first look: what a dying session has made.
@@ -182,52 +192,68 @@ impl<'a> Deletion<'a> {
     /// once, and explicitly: what a 1.10 session made has an owner that the garbage collector cannot
     /// resolve.
     async fn step(&self, last: &SessionObjects) -> Result<bool, CommandError> {
-        for job in &last.jobs {
-            self.delete_once(job, Propagation::Foreground).await?;
+        let is_spared = self.plan.session.may_keep_jobs() && !last.jobmanagers.is_empty();
+        if last.client_is_at_work {
+            // Before the Deployment, which it would make anew.
+            self.delete_jobs(last).await?;
         }
         let Some(deployment) = &last.deployment else {
             // Nobody is left to take them along.
-            self.delete_all(last.replica_sets.iter().chain(last.parts())).await?;
-            let pods =
-                last.jobmanagers.iter().chain(last.bootstrap_pods.iter().filter(|_| last.jobs.is_empty()));
-            self.delete_all(pods).await?;
-            self.hurry(last).await?;
-            return Ok(true);
+            self.delete_all(last.replica_sets.iter().chain(&last.jobmanagers)).await?;
+            self.hurry(&last.jobmanagers).await?;
+            if is_spared {
+                return Ok(false);
+            }
+            self.delete_jobs(last).await?;
+            let pods = last.bootstrap_pods.iter().filter(|_| last.jobs.is_empty());
+            self.delete_all(last.parts().chain(pods)).await?;
+            self.hurry(last.pods()).await?;
+            return Ok(!last.client_is_at_work);
         };
-        if self.plan.session.is_highly_available() && !last.jobmanagers.is_empty() {
+        if is_spared {
             self.stop(deployment).await?;
-            self.hurry_each(&last.jobmanagers).await?;
+            self.hurry(&last.jobmanagers).await?;
             return Ok(false);
         }
         self.delete_once(deployment, Propagation::Foreground).await?;
-        self.delete_all(last.parts()).await?;
-        self.hurry(last).await?;
+        // What takes longest to end begins first.
+        self.delete_all(last.taskmanagers.iter()).await?;
+        self.delete_jobs(last).await?;
+        self.delete_all(last.services.iter().chain(&last.config_maps)).await?;
+        self.hurry(last.pods()).await?;
         Ok(true)
+    }
+
+    async fn delete_jobs(&self, last: &SessionObjects) -> Result<(), CommandError> {
+        for job in &last.jobs {
+            self.delete_once(job, Propagation::Foreground).await?;
+        }
+        Ok(())
     }
 
     /// Lets the JobManager end, and no other come.
     async fn stop(&self, deployment: &ObjectRef) -> Result<(), CommandError> {
-        if !self.state.borrow().stopped {
-            let cluster = self.run.cluster;
-            let stopped = cluster.scale_to_zero(cluster.namespace(), deployment).await;
-            stopped.map_err(|error| {
-                CommandError::from(error)
-                    .while_doing(format!("cannot stop {deployment} before it is deleted"))
-            })?;
-            self.state.borrow_mut().stopped = true;
+        if self.state.borrow().stopped {
+            return Ok(());
+        }
+        let cluster = self.run.cluster;
+        match cluster.scale_to_zero(cluster.namespace(), deployment).await {
+            Ok(()) => self.state.borrow_mut().stopped = true,
+            // It is gone, or another one: the next look tells.
+            Err(error) if error.is_not_found() || error.is_conflict() => {}
+            Err(error) => {
+                let is_forbidden = error.is_forbidden();
+                let told = CommandError::from(error)
+                    .while_doing(format!("cannot stop {deployment} before it is deleted"));
+                let hint = format!("kubectl auth can-i patch deployments.apps{}", cluster.full_scope());
+                return Err(if is_forbidden { told.hint(hint) } else { told });
+            }
         }
         Ok(())
     }
 
     /// Pods have the time that they were made with, unless the user has said otherwise.
-    async fn hurry(&self, last: &SessionObjects) -> Result<(), CommandError> {
-        self.hurry_each(last.pods()).await
-    }
-
-    async fn hurry_each<'o>(
-        &self,
-        pods: impl IntoIterator<Item = &'o ObjectRef>,
-    ) -> Result<(), CommandError> {
+    async fn hurry<'o>(&self, pods: impl IntoIterator<Item = &'o ObjectRef>) -> Result<(), CommandError> {
         let Ok(seconds) = u32::try_from(self.run.args.grace_period) else { return Ok(()) };
         for pod in pods {
             if self.state.borrow_mut().hurried.insert(pod.clone()) {
@@ -274,12 +300,18 @@ impl<'a> Deletion<'a> {
     }
 }
 
+/// Somebody else's session is left alone.
+pub fn made_anew(name: &SessionName) -> CommandError {
+    let what = format!("somebody has created session {name} anew: that one is left alone");
+    CommandError::new(Exit::Error, what)
+}
+
 /// True when `now` shows something under the session's name that was not there when the user agreed
 /// to the deletion of `first`, and that neither a dying JobManager (TaskManagers) nor a bootstrap
 /// that was just being stopped has made.
-fn is_another(first: &SessionObjects, now: &SessionObjects) -> bool {
+pub fn is_another(first: &SessionObjects, now: &SessionObjects) -> bool {
     let appeared = |object: &ObjectRef| !first.all().any(|known| known == object);
-    let client_was_at_work = !first.jobs.is_empty();
+    let client_was_at_work = first.client_is_at_work;
     let replaced = now
         .deployment
         .iter()
@@ -304,6 +336,7 @@ mod tests {
         SessionObjects {
             deployment: deployment.map(|uid| object(Kind::Deployment, uid)),
             jobs: job.map(|uid| object(Kind::Job, uid)).into_iter().collect(),
+            client_is_at_work: job.is_some(),
             services: service.map(|uid| object(Kind::Service, uid)).into_iter().collect(),
             ..SessionObjects::default()
         }

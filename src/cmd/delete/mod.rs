@@ -4,6 +4,7 @@ mod deed;
 mod plan;
 mod targets;
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -93,6 +94,7 @@ const AT_ONCE: usize = 8;
 const DELETE: Deed = Deed {
     verb: "delete",
     participle: "deleted",
+    forgets_jobs: true,
     forced: ["to delete it all the same", "to keep them, for a session that is created with --reuse-ha"],
     by_operator: |flags, name| format!("kubectl delete{flags} flinkdeployment {name}"),
 };
@@ -124,30 +126,49 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         return failures.end();
     }
     let is_trial = args.removal.dry_run != DryRun::None;
-    let was_asked = !args.yes && !is_trial;
-    if was_asked {
+    let asks = !args.yes && !is_trial;
+    if asks {
         plan::confirm(&plans, &args, &cluster, app).await?;
     }
     let progress = app.ui.progress();
     let (is_one, all) = (plans.len() == 1, plan::awaited(&plans));
     // Several at once are in different states.
     let waiting_for = |what: &str| progress.waiting_for(if is_one { what } else { &all });
-    let line = |line: &str| progress.beside(|| args.removal.line(line, app));
-    let told = Told { line: &line, waiting_for: &waiting_for };
-    let removed =
-        |object: &ObjectRef| progress.beside(|| args.removal.removed(object, cluster.namespace(), app));
-    let run = Run { args: &args, cluster: &cluster, app, was_asked, told, removed: &removed };
-    let deletions = futures::stream::iter(plans).map(async |plan| {
-        let name = plan.name().clone();
-        (name, delete(plan, &run).await)
-    });
+    // What is done is done, whether anybody hears of it or not.
+    let unheard = RefCell::new(None);
+    let heard = |said: Result<(), CommandError>| {
+        if let Err(error) = said {
+            unheard.borrow_mut().get_or_insert(error);
+        }
+    };
+    let line = |line: &str| heard(progress.beside(|| args.removal.line(line, app)));
+    let removed = |object: &ObjectRef| {
+        heard(progress.beside(|| args.removal.removed(object, cluster.namespace(), app)));
+    };
+    let run = Run {
+        args: &args,
+        cluster: &cluster,
+        app,
+        // Of the first of many, or while somebody thinks, time goes by.
+        looks_again: asks || !is_one,
+        is_interrupted: Cell::new(false),
+        told: Told { line: &line, waiting_for: &waiting_for },
+        removed: &removed,
+    };
+    // From here on every wait ends by itself on Ctrl-C, and says what goes on.
+    let _awaits = app.await_interrupt();
+    let deletions = futures::stream::iter(plans)
+        .take_while(|_| std::future::ready(!run.is_interrupted.get()))
+        .map(async |plan| (plan.name().clone(), delete(plan, &run).await));
     let mut deletions = std::pin::pin!(deletions.buffer_unordered(AT_ONCE));
     while let Some((name, deleted)) = deletions.next().await {
         if let Err(error) = deleted {
+            run.is_interrupted.set(run.is_interrupted.get() || error.exit() == Exit::Interrupted);
             progress.beside(|| failures.add(&name, error))?;
         }
     }
-    failures.end()
+    failures.end()?;
+    unheard.take().map_or(Ok(Exit::Done), Err)
 }
 
 /// What the deletions of one command have in common.
@@ -155,11 +176,12 @@ struct Run<'a> {
     args: &'a Args,
     cluster: &'a Cluster,
     app: &'a App,
-    /// Somebody has thought about it, and time has gone by.
-    was_asked: bool,
+    /// Time has gone by since the session was looked at.
+    looks_again: bool,
+    is_interrupted: Cell<bool>,
     /// How what has been done is told, besides removals.
     told: Told<'a>,
-    removed: &'a dyn Fn(&ObjectRef) -> Result<(), CommandError>,
+    removed: &'a dyn Fn(&ObjectRef),
 }
 
 /// Looks at one session, and at what runs on it. None when it is not there, which is no error then.
@@ -175,15 +197,13 @@ async fn look(
             false => Err(super::ls::not_found(name, cluster.namespace())),
         };
     };
-    if plan.session.has_jobmanager() {
-        plan.jobs = guard(&plan, args, cluster, app).check().await?;
-    }
+    plan.jobs = guard(&plan, args, cluster, app).check().await?;
     Ok(Some(plan))
 }
 
 fn guard<'a>(plan: &'a Plan, args: &'a Args, cluster: &'a Cluster, app: &'a App) -> Guard<'a> {
-    let is_highly_available = plan.session.is_highly_available();
-    Guard { deed: DELETE, name: plan.name(), cluster, args: &args.ending, is_highly_available, app }
+    let typed = if args.purge_ha { " --purge-ha".to_owned() } else { String::new() };
+    Guard { deed: DELETE, session: &plan.session, cluster, args: &args.ending, typed, app }
 }
 
 async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
@@ -191,13 +211,24 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
     if args.removal.dry_run != DryRun::None {
         return Deletion::new(&plan, run).rehearse().await;
     }
-    let mut jobs = std::mem::replace(&mut plan.jobs, Jobs::None);
-    let guard = guard(&plan, args, cluster, app);
-    if run.was_asked && plan.session.has_jobmanager() {
-        jobs = guard.check().await?;
+    if run.looks_again {
+        let name = plan.name().clone();
+        let now = tokio::select! {
+            now = look(&name, args, cluster, app) => now?,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                let what = format!("interrupted: nothing was done to session {name}");
+                return Err(CommandError::new(Exit::Interrupted, what));
+            }
+        };
+        // Somebody has been quicker.
+        let Some(now) = now else { return Ok(()) };
+        if deed::is_another(&plan.session.objects, &now.session.objects) {
+            return Err(deed::made_anew(&name));
+        }
+        plan = now;
     }
-    if let Jobs::ToEnd(asked) = jobs {
-        guard.end_jobs(*asked, run.told).await?;
+    if let Jobs::ToEnd(asked) = std::mem::replace(&mut plan.jobs, Jobs::None) {
+        guard(&plan, args, cluster, app).end_jobs(*asked, run.told).await?;
     }
     if args.wait {
         (run.told.waiting_for)(&plan::awaited(std::slice::from_ref(&plan)));

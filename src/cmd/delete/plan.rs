@@ -29,9 +29,12 @@ impl Plan {
         app: &App,
     ) -> Result<Option<Self>, CommandError> {
         let session = Session::look(name, &DELETE, cluster).await?;
-        let is_unknown = session.is_operated.is_none() && session.objects.deployment.is_none() && purges;
-        if is_unknown {
+        let is_left_over = session.objects.deployment.is_none() && session.objects.jobmanagers.is_empty();
+        if is_left_over && purges && session.is_operated.is_none() {
             return Err(may_be_operated(name, cluster));
+        }
+        if let (true, true, Some(leader)) = (is_left_over, purges, &session.objects.leader) {
+            return Err(is_led(name, leader, cluster, app));
         }
         if let [_, ..] = &session.objects.strangers[..] {
             let list: Vec<String> = session.objects.strangers.iter().map(ToString::to_string).collect();
@@ -60,36 +63,38 @@ impl Plan {
     /// The same, as it was at the last look.
     pub async fn tell_kept(&self, last: &SessionObjects, cluster: &Cluster, app: &App) {
         let Self { session: Session { name, settings, .. }, purges, .. } = self;
-        let directory = settings
+        let settings = settings.clone().unwrap_or_default();
+        let files = settings
             .storage_directory
-            .as_ref()
             .map(|directory| format!("files in {}/{name}", directory.trim_end_matches('/')));
-        let kept: Vec<String> =
-            last.high_availability.iter().map(ToString::to_string).filter(|_| !purges).collect();
-        let is_zookeepers = settings.service.as_deref() == Some("zookeeper");
-        if kept.is_empty() && !is_zookeepers {
-            if let (true, Some(directory)) = (*purges && self.session.keeps_state(), directory) {
-                app.ui.note(&format!("{directory} stay, and nothing leads to them any more"));
+        let kept = last.high_availability.iter().map(ToString::to_string).filter(|_| !purges);
+        let mut kept: Vec<String> = kept.collect();
+        if kept.is_empty() && settings.service.as_deref() != Some("zookeeper") {
+            if let (true, Some(files)) = (*purges && self.session.keeps_state(), files) {
+                app.ui.note(&format!("{files} stay, and nothing leads to them any more"));
             }
             return;
         }
-        if cluster.namespace_is_ending(cluster.namespace()).await {
-            let namespace = cluster.namespace();
+        let namespace = cluster.namespace();
+        if !kept.is_empty() && cluster.namespace_is_ending(namespace).await {
             app.ui.warn(&format!("namespace {namespace} is being deleted, and with it {}", kept.join(", ")));
             return;
         }
-        let zookeeper = is_zookeepers.then(|| "what ZooKeeper holds".to_owned());
-        let all: Vec<String> = kept.iter().cloned().chain(zookeeper).chain(directory).collect();
-        app.ui.note(&format!("kept, the high-availability state of session {name}: {}", all.join(", ")));
-        if kept.is_empty() {
-            return;
+        let in_config_maps = !kept.is_empty();
+        if !in_config_maps {
+            kept.push("what ZooKeeper holds".to_owned());
         }
-        let flags = app.scope_flags();
-        app.ui.hint(&format!(
-            "its jobs come back with: kubectl flink create {name}{flags} --reuse-ha, and the settings that it had"
-        ));
-        app.ui
-            .hint(&format!("if they are not needed any more: kubectl flink delete {name}{flags} --purge-ha"));
+        kept.extend(files);
+        app.ui.note(&format!("kept, the high-availability state of session {name}: {}", kept.join(", ")));
+        if in_config_maps {
+            let flags = app.scope_flags();
+            app.ui.hint(&format!(
+                "its jobs come back with: kubectl flink create {name}{flags} --reuse-ha, and the settings that it had"
+            ));
+            app.ui.hint(&format!(
+                "if they are not needed any more: kubectl flink delete {name}{flags} --purge-ha"
+            ));
+        }
     }
 
     /// What the question shows.
@@ -109,7 +114,11 @@ impl Plan {
         };
         lines.insert(0, format!("session {}{jobs}:", self.name()));
         lines.extend(self.session.objects.all().map(|object| format!("  {object}")));
-        let how = if self.purges { "" } else { " is kept" };
+        let how = match (self.purges, self.session.holds_jobs) {
+            (false, _) => ", which is kept",
+            (true, true) => ", with what is needed to take jobs up again",
+            (true, false) => "",
+        };
         lines.extend(self.session.objects.high_availability.iter().map(|object| format!("  {object}{how}")));
         lines.join("\n")
     }
@@ -158,5 +167,17 @@ fn may_be_operated(name: &SessionName, cluster: &Cluster) -> CommandError {
     );
     CommandError::new(Exit::Refused, what)
         .because("you may not look for a FlinkDeployment of that name")
-        .hint(format!("kubectl auth can-i get flinkdeployments{}", cluster.full_scope()))
+        .hint(format!("kubectl auth can-i list flinkdeployments.flink.apache.org{}", cluster.full_scope()))
+}
+
+/// A cluster that is not native keeps its state under the same labels, and has no Deployment of the name.
+fn is_led(name: &SessionName, leader: &str, cluster: &Cluster, app: &App) -> CommandError {
+    let namespace = cluster.namespace();
+    let what = format!(
+        "the high-availability state of session {name} in namespace {namespace} is in use: it is led by {leader}"
+    );
+    CommandError::new(Exit::Refused, what)
+        .because("there is neither a Deployment nor a JobManager pod of that session")
+        .hint("if the leader has just been killed, type the same again in half a minute")
+        .hint(format!("kubectl flink status {name}{}", app.scope_flags()))
 }

@@ -26,6 +26,12 @@ pub fn typed(args: &Args, app: &App) -> Result<Option<Vec<SessionName>>, Command
         )
         .hint("leave --wait=false out"));
     }
+    if args.selector.as_ref().is_some_and(|selector| selector.trim().is_empty()) {
+        return Err(CommandError::new(
+            Exit::Error,
+            "an empty selector means every session: say --all for that",
+        ));
+    }
     match (names.is_empty(), args.all || args.selector.is_some()) {
         (true, true) => Ok(None),
         (true, false) => {
@@ -41,7 +47,7 @@ pub async fn found(args: &Args, cluster: &Cluster, app: &App) -> Result<Vec<Sess
     let query = Query {
         scope: Scope::Namespace(cluster.namespace().to_owned()),
         names: Vec::new(),
-        selector: args.selector.clone().filter(|selector| !selector.is_empty()),
+        selector: args.selector.clone(),
         with_owners: true,
     };
     let found = cluster.sessions(&query).await?;

@@ -1,6 +1,6 @@
 //! Asks a session for its jobs before anything is done to it. Silence is no answer.
 
-use super::{Deed, EndingArgs, Wish};
+use super::{Deed, EndingArgs, Session, Wish};
 use crate::app::rest::{self, Found};
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
@@ -8,10 +8,10 @@ use crate::cmd::job_names::sentence;
 use crate::cmd::reach::{self, Reached};
 use crate::cmd::savepoint::directory;
 use crate::exit::Exit;
-use crate::flink;
+use crate::flink::{self, RestError};
 use crate::model::Evidence;
+use crate::model::evidence::Pod;
 use crate::model::status::Job;
-use crate::session::SessionName;
 
 /// Jobs that a refusal names; `jobs` lists the others.
 const NAMED: usize = 10;
@@ -19,19 +19,19 @@ const NAMED: usize = 10;
 /// The guard of one session.
 pub struct Guard<'a> {
     pub deed: Deed,
-    pub name: &'a SessionName,
+    pub session: &'a Session,
     pub cluster: &'a Cluster,
     pub args: &'a EndingArgs,
-    /// The session's jobs outlive its JobManager.
-    pub is_highly_available: bool,
+    /// Flags that hints repeat, with a space in front of each.
+    pub typed: String,
     pub app: &'a App,
 }
 
 /// What a session says of its jobs.
 pub enum Jobs {
-    /// Nothing runs that could be lost, or nobody was to ask.
+    /// Nobody is there, or was to be asked.
     None,
-    /// They are to be ended first. There are none where only the savepoints of earlier ones are to be told.
+    /// The session has answered. What runs is to be ended first, if anything does.
     ToEnd(Box<Asked>),
 }
 
@@ -39,6 +39,8 @@ pub enum Jobs {
 pub struct Asked {
     pub reached: Reached,
     pub jobs: Vec<Job>,
+    /// Those that have ended.
+    pub ended: Vec<Job>,
     /// Where savepoints go, as a request names it.
     pub directory: Option<String>,
 }
@@ -53,52 +55,109 @@ impl Guard<'_> {
         if let Wish::Force = self.args.wish() {
             return Ok(Jobs::None);
         }
-        let Some(reached) = self.reach().await? else { return Ok(Jobs::None) };
-        let asked = self.ask(reached).await?;
-        let directory = match self.args.wish() {
-            Wish::Refuse | Wish::Cancel if asked.jobs.is_empty() => return Ok(Jobs::None),
+        let Some(reached) = self.reach().await? else {
+            return match self.args.wish() {
+                Wish::Savepoint(_) if self.session.holds_jobs => Err(self.no_savepoint()),
+                _ => Ok(Jobs::None),
+            };
+        };
+        let mut asked = self.ask(reached).await?;
+        match self.args.wish() {
+            Wish::Refuse if asked.jobs.is_empty() => {}
             Wish::Refuse => return Err(self.refusal(&asked)),
             Wish::Savepoint(wanted) if !asked.jobs.is_empty() => {
                 self.check_states(&asked)?;
-                directory::check(wanted, &asked.reached).await?
+                asked.directory = directory::check(wanted, &asked.reached).await?;
             }
-            Wish::Savepoint(_) | Wish::Cancel | Wish::Force => None,
-        };
-        Ok(Jobs::ToEnd(Box::new(Asked { directory, ..asked })))
+            Wish::Savepoint(_) | Wish::Cancel | Wish::Force => {}
+        }
+        Ok(Jobs::ToEnd(Box::new(asked)))
     }
 
     /// None when nobody is there to ask, and so nothing runs.
     async fn reach(&self) -> Result<Option<Reached>, CommandError> {
-        let Self { args, name, cluster, app, .. } = self;
+        let Self { args, session, cluster, app, .. } = self;
+        let name = &session.name;
         if args.has_address() {
             let reached = reach::session(&args.rest, name.as_str(), app).await;
-            return reached.map(Some).map_err(|error| self.unknown(error));
+            let reached = reached.map_err(|error| self.unknown(error))?;
+            self.check_address(&reached).await?;
+            return Ok(Some(reached));
         }
-        let found = rest::find(cluster, name).await?;
-        if !self.is_highly_available && no_jobmanager_runs(&found) {
+        if !session.has_jobmanager() {
             return Ok(None);
         }
-        match reach::through(&args.rest, &found, name, cluster, app).await {
-            Ok(reached) => Ok(Some(reached)),
-            // Whatever ran there ends with the namespace.
-            Err(_) if cluster.namespace_is_ending(cluster.namespace()).await => Ok(None),
-            Err(error) => Err(self.unknown(error)),
+        let found = rest::find(cluster, name).await?;
+        if !session.may_keep_jobs() && no_jobmanager_runs(&found) {
+            return Ok(None);
         }
+        let error = match reach::through(&args.rest, &found, name, cluster, app).await {
+            Ok(reached) => return Ok(Some(reached)),
+            Err(error) => error,
+        };
+        // Its end may have begun a moment ago.
+        let now = cluster.session_objects(cluster.namespace(), name).await?;
+        let has_ended = now.staying_jobmanagers == 0 && (now.deployment.is_none() || now.is_ending);
+        // Whatever ran there ends with the namespace.
+        let ends = matches!(args.wish(), Wish::Refuse | Wish::Cancel)
+            && cluster.namespace_is_ending(cluster.namespace()).await;
+        if has_ended || ends { Ok(None) } else { Err(self.unknown(error)) }
+    }
+
+    /// An address may be that of another session.
+    async fn check_address(&self, reached: &Reached) -> Result<(), CommandError> {
+        let settings = flink::configuration(&reached.rest).await.map_err(|error| {
+            self.unknown(reached.error(&error, "cannot read the settings of the session there".to_owned()))
+        })?;
+        let (name, namespace) = (self.session.name.as_str(), self.cluster.namespace());
+        for (key, expected) in [("kubernetes.cluster-id", name), ("kubernetes.namespace", namespace)] {
+            if settings.get(key).is_some_and(|value| value != expected) {
+                let what = format!("the address is not that of session {name} in namespace {namespace}");
+                return Err(CommandError::new(Exit::Refused, what)
+                    .because(format!("{key} is {} there", settings.get(key).map_or("", String::as_str))));
+            }
+        }
+        Ok(())
     }
 
     /// The jobs that have not ended.
     pub(super) async fn ask(&self, reached: Reached) -> Result<Asked, CommandError> {
-        let jobs = flink::jobs(&reached.rest).await.map_err(|error| {
-            self.unknown(reached.error(&error, format!("cannot list the jobs of session {}", self.name)))
-        })?;
-        let jobs = jobs.into_iter().filter(Job::is_alive).collect();
-        Ok(Asked { reached, jobs, directory: None })
+        let name = &self.session.name;
+        let unknown = |error: &RestError| {
+            self.unknown(reached.error(error, format!("cannot list the jobs of session {name}")))
+        };
+        let jobs = flink::jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
+        let (ended, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| !job.is_alive());
+        if jobs.is_empty() && flink::is_running_a_program(&reached.rest).await.unwrap_or(None) == Some(true) {
+            let Deed { participle, .. } = self.deed;
+            let what =
+                format!("a program is about to start jobs on session {name}, so it is not {participle}");
+            return Err(CommandError::new(Exit::Refused, what)
+                .hint(format!("kubectl flink jobs {name}{} -w", reached.flags))
+                .hint(format!("to do it whatever runs: {}", self.typed("--force"))));
+        }
+        Ok(Asked { reached, jobs, ended, directory: None })
+    }
+
+    /// What high availability has kept can have no savepoint while no JobManager runs.
+    fn no_savepoint(&self) -> CommandError {
+        let (name, Deed { participle, .. }) = (&self.session.name, self.deed);
+        let what = format!(
+            "no JobManager runs that could take savepoints of the jobs of session {name}, so it is not {participle}"
+        );
+        let list: Vec<String> =
+            self.session.objects.high_availability.iter().map(ToString::to_string).collect();
+        CommandError::new(Exit::Refused, what)
+            .because(format!("high availability has kept jobs in {}", list.join(", ")))
+            .hint(format!("to leave them there: {}", self.typed("--force")))
     }
 
     fn unknown(&self, error: CommandError) -> CommandError {
         let Deed { participle, .. } = self.deed;
-        let what =
-            format!("it is not known whether jobs run on session {}, so it is not {participle}", self.name);
+        let what = format!(
+            "it is not known whether jobs run on session {}, so it is not {participle}",
+            self.session.name
+        );
         error
             .while_doing(what)
             .with_exit(Exit::Refused)
@@ -106,7 +165,7 @@ impl Guard<'_> {
     }
 
     pub(super) fn refusal(&self, asked: &Asked) -> CommandError {
-        let (name, Deed { participle, .. }) = (self.name, self.deed);
+        let (name, Deed { participle, .. }) = (&self.session.name, self.deed);
         let count = match asked.jobs.len() {
             1 => "a job runs".to_owned(),
             count => format!("{count} jobs run"),
@@ -114,7 +173,7 @@ impl Guard<'_> {
         let what = format!("{count} on session {name}, so it is not {participle}");
         let told = self.with_jobs(CommandError::new(Exit::Refused, what), asked);
         let [lost, kept] = self.deed.forced;
-        let forced = if self.is_highly_available { kept } else { lost };
+        let forced = if self.session.is_highly_available() { kept } else { lost };
         told.hint(format!(
             "to stop them with savepoints first: {}",
             self.typed("--savepoint=s3://BUCKET/DIR")
@@ -127,29 +186,40 @@ impl Guard<'_> {
         let told = asked.jobs.iter().take(NAMED).fold(told, |told, job| told.because(sentence(job)));
         match asked.jobs.len().saturating_sub(NAMED) {
             0 => told,
-            more => told
-                .because(format!("and {more} more: kubectl flink jobs {}{}", self.name, asked.reached.flags)),
+            more => told.because(format!(
+                "and {more} more: kubectl flink jobs {}{}",
+                self.session.name, asked.reached.flags
+            )),
         }
     }
 
     /// A job that is not RUNNING cannot have a savepoint, and the others would be stopped for nothing.
     fn check_states(&self, asked: &Asked) -> Result<(), CommandError> {
-        let Some(job) = asked.jobs.iter().find(|job| job.state != "RUNNING") else { return Ok(()) };
+        let Some(job) = asked.jobs.iter().find(|job| job.state != "RUNNING" || waits(job)) else {
+            return Ok(());
+        };
         let Deed { participle, .. } = self.deed;
         let what = format!(
             "there can be no savepoint of each job of session {} now, so none is stopped and it is not {participle}",
-            self.name
+            self.session.name
         );
         Err(CommandError::new(Exit::Refused, what)
             .because(sentence(job))
-            .hint(format!("kubectl flink jobs {} {}{}", self.name, job.id, asked.reached.flags))
+            .hint(format!("kubectl flink jobs {} {}{}", self.session.name, job.id, asked.reached.flags))
             .hint(format!("to cancel them all: {}", self.typed("--cancel-jobs"))))
     }
 
     /// The command as it would have to be typed.
     pub(super) fn typed(&self, flag: &str) -> String {
-        format!("kubectl flink {} {}{} {flag}", self.deed.verb, self.name, self.app.scope_flags())
+        let Self { deed: Deed { verb, .. }, session, typed, args, app, .. } = self;
+        let (scope, rest) = (app.scope_flags(), args.rest.typed());
+        format!("kubectl flink {verb} {}{scope}{typed}{rest} {flag}", session.name)
     }
+}
+
+/// True for a job none of whose tasks run yet: there can be no savepoint of it.
+fn waits(job: &Job) -> bool {
+    job.tasks_running == 0 && job.tasks_total > 0
 }
 
 /// True when no JobManager process is there: without high availability no job is then either.
@@ -157,6 +227,12 @@ impl Guard<'_> {
 /// The containers' states are the kubelet's. One that it has lost sight of still counts as running.
 fn no_jobmanager_runs(found: &Found) -> bool {
     let Evidence { jobmanagers, unreadable, .. } = &found.evidence;
-    let runs = |pod: &crate::model::evidence::Pod| pod.started.is_some() || pod.phase == "Unknown";
-    unreadable.is_empty() && !jobmanagers.iter().any(runs)
+    let has_not_started = |pod: &Pod| {
+        pod.started.is_none()
+            && (pod.waiting.is_some()
+                || pod.ended.is_some()
+                || pod.phase == "Pending"
+                || pod.phase == "Failed")
+    };
+    unreadable.is_empty() && jobmanagers.iter().all(has_not_started)
 }

@@ -1,6 +1,6 @@
 //! The end of a session's jobs: with a savepoint each, or cancelled.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -8,10 +8,10 @@ use futures::StreamExt;
 use super::guard::{Asked, Guard};
 use super::{Deed, Wish};
 use crate::app::CommandError;
+use crate::cmd::cancel;
 use crate::cmd::job_names::{Chosen, sentence};
 use crate::cmd::reach::Reached;
 use crate::cmd::savepoint::take::{Kind, Taking};
-use crate::cmd::{cancel, savepoint};
 use crate::exit::Exit;
 use crate::flink::{self, RecordedState};
 use crate::model::status::Job;
@@ -28,8 +28,8 @@ const AT_ONCE: usize = 8;
 /// How the user hears of it.
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
-    /// Takes a line on what has been done.
-    pub line: &'a dyn Fn(&str) -> Result<(), CommandError>,
+    /// Takes a line on what has been done. Whether anybody hears of it changes nothing here.
+    pub line: &'a dyn Fn(&str),
     /// Takes what is awaited now.
     pub waiting_for: &'a dyn Fn(&str),
 }
@@ -40,31 +40,29 @@ impl Guard<'_> {
     /// # Errors
     /// When any job could not be ended so. Then nothing may be done to the session.
     pub async fn end_jobs(&self, asked: Asked, told: Told<'_>) -> Result<(), CommandError> {
-        let Asked { mut reached, mut jobs, directory } = asked;
-        if let Wish::Savepoint(_) = self.args.wish() {
-            self.tell_earlier(&reached, told).await;
+        let Asked { mut reached, mut jobs, ended, directory } = asked;
+        if self.deed.forgets_jobs || matches!(self.args.wish(), Wish::Savepoint(_)) {
+            self.tell_earlier(&reached, ended, told).await?;
         }
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        for _ in 0..ROUNDS {
-            let names: Vec<Job> = jobs.clone();
+        for round in 0.. {
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            if round == ROUNDS {
+                break;
+            }
+            let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
             match self.args.wish() {
                 Wish::Savepoint(_) => self.stop(&reached, jobs, directory.clone(), told).await?,
                 Wish::Cancel => self.cancel(&reached, jobs, told).await?,
                 Wish::Refuse | Wish::Force => {}
             }
             Asked { reached, jobs, .. } = self.ask(reached).await?;
-            if jobs.is_empty() {
-                return Ok(());
-            }
-            if matches!(self.args.wish(), Wish::Refuse)
-                || jobs.iter().any(|job| names.iter().any(|n| n.id == job.id))
-            {
+            if jobs.iter().any(|job| ids.contains(&job.id)) {
                 break;
             }
         }
-        Err(self.refusal(&Asked { reached, jobs, directory: None }))
+        Err(self.refusal(&Asked { reached, jobs, ended: Vec::new(), directory: None }))
     }
 
     async fn stop(
@@ -80,17 +78,21 @@ impl Guard<'_> {
         let count = jobs.len();
         let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
         let takes = async |job: &Job| taking.take(job).await;
-        let stopped = RefCell::new(0);
+        let stopped = Cell::new(0);
         let tells = |job: &Job, path: String| {
-            *stopped.borrow_mut() += 1;
-            tell_savepoint(job, "stopped", &path, &taking, told)
+            stopped.set(stopped.get() + 1);
+            tell_savepoint(job, "stopped", &path, &taking, told);
+            Ok(())
         };
-        let stops = Chosen::of(jobs).each(takes, tells, reached, self.app);
         (told.waiting_for)("the savepoints");
-        let ended = stops.await;
-        let done = *stopped.borrow();
-        let ended = self.all_ended(ended, count - done, "could not be stopped with a savepoint");
-        let Err(mut error) = ended else { return Ok(()) };
+        let ended = Chosen::of(jobs).each(takes, tells, reached, self.app).await;
+        let missed = count - stopped.get();
+        let Err(mut error) = self.all_ended(ended, missed, "could not be stopped with a savepoint") else {
+            return Ok(());
+        };
+        if error.exit() == Exit::Interrupted {
+            return Err(error);
+        }
         // Flink ends a job whose savepoint fails, unless a restart strategy keeps it.
         for job in flink::jobs(&reached.rest).await.unwrap_or_default() {
             if job.state == "FAILED" && ids.contains(&job.id) {
@@ -102,17 +104,20 @@ impl Guard<'_> {
 
     async fn cancel(&self, reached: &Reached, jobs: Vec<Job>, told: Told<'_>) -> Result<(), CommandError> {
         let count = jobs.len();
-        let cancelled = RefCell::new(0);
-        let cancels = async |job: &Job| cancel::cancel(reached, job, Some(CANCEL)).await;
-        let tells = |job: &Job, how: &'static str| {
-            *cancelled.borrow_mut() += 1;
-            (told.line)(&format!("job/{} ({}) {how}", job.id, job.name))
+        let cancelled = Cell::new(0);
+        let cancels = async |job: &Job| match cancel::cancel(reached, job, Some(CANCEL)).await {
+            // It came to its end before, which is as good.
+            Err(error) if error.exit() == Exit::Error && has_ended(reached, job).await => Ok("has ended"),
+            cancelled => cancelled,
         };
-        let cancels = Chosen::of(jobs).each(cancels, tells, reached, self.app);
+        let tells = |job: &Job, how: &'static str| {
+            cancelled.set(cancelled.get() + 1);
+            (told.line)(&format!("job/{} ({}) {how}", job.id, job.name));
+            Ok(())
+        };
         (told.waiting_for)("the jobs to end");
-        let ended = cancels.await;
-        let done = *cancelled.borrow();
-        self.all_ended(ended, count - done, "could not be cancelled")
+        let ended = Chosen::of(jobs).each(cancels, tells, reached, self.app).await;
+        self.all_ended(ended, count - cancelled.get(), "could not be cancelled")
     }
 
     /// Says what an error of jobs means for the session.
@@ -125,50 +130,60 @@ impl Guard<'_> {
         let Deed { participle, .. } = self.deed;
         ended.map(drop).map_err(|error| {
             let jobs = if missed == 1 { "a job".to_owned() } else { format!("{missed} jobs") };
-            error.while_doing(format!("session {} is not {participle}: {jobs} {how}", self.name))
+            error.while_doing(format!("session {} is not {participle}: {jobs} {how}", self.session.name))
         })
     }
 
     /// Jobs that were stopped before, maybe by a command that was killed, have savepoints that nobody may
     /// have heard of; with the JobManager goes all that tells of them.
-    async fn tell_earlier(&self, reached: &Reached, told: Told<'_>) {
-        let Ok(jobs) = flink::jobs(&reached.rest).await else { return };
-        let finished: Vec<Job> = jobs.into_iter().filter(|job| job.state == "FINISHED").collect();
-        let taking = Taking {
-            reached,
-            kind: Kind::Stop { drain: false },
-            directory: None,
-            timeout: self.args.savepoint_timeout,
-            app: self.app,
-        };
+    async fn tell_earlier(
+        &self,
+        reached: &Reached,
+        ended: Vec<Job>,
+        told: Told<'_>,
+    ) -> Result<(), CommandError> {
+        let finished: Vec<Job> = ended.into_iter().filter(|job| job.state == "FINISHED").collect();
+        let kind = Kind::Stop { drain: false };
+        let timeout = self.args.savepoint_timeout;
+        let taking = Taking { reached, kind, directory: None, timeout, app: self.app };
         let mut asked = futures::stream::iter(&finished)
             .map(async |job| (job, flink::recorded_savepoints(&reached.rest, &job.id).await))
             .buffered(AT_ONCE);
         while let Some((job, recorded)) = asked.next().await {
-            let newest =
-                recorded.unwrap_or_default().into_iter().find_map(|savepoint| match savepoint.state {
-                    RecordedState::Completed(path) => Some(path),
-                    _ => None,
-                });
+            let recorded = match recorded {
+                Ok(recorded) => recorded,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => {
+                    let what = format!("whether job {} ({}) had a savepoint is not known", job.id, job.name);
+                    let error = reached.error(&error, what);
+                    match self.args.wish() {
+                        Wish::Savepoint(_) => return Err(error),
+                        _ => self.app.ui.warn(&error.to_string()),
+                    }
+                    continue;
+                }
+            };
+            let newest = recorded.into_iter().find_map(|savepoint| match savepoint.state {
+                RecordedState::Completed(path) if !path.is_empty() => Some(path),
+                _ => None,
+            });
             if let Some(path) = newest {
-                let _ = tell_savepoint(job, "had finished before", &path, &taking, told);
+                tell_savepoint(job, "had finished before", &path, &taking, told);
             }
         }
+        Ok(())
     }
 }
 
+/// Whether a job has come to its end, as far as the session says so.
+async fn has_ended(reached: &Reached, job: &Job) -> bool {
+    let jobs = flink::jobs(&reached.rest).await.unwrap_or_default();
+    jobs.iter().any(|other| other.id == job.id && !other.is_alive())
+}
+
 /// One savepoint, and the command that goes on from it.
-fn tell_savepoint(
-    job: &Job,
-    how: &str,
-    path: &str,
-    taking: &savepoint::take::Taking<'_>,
-    told: Told<'_>,
-) -> Result<(), CommandError> {
-    (told.line)(&format!("job/{} ({}) {how}, savepoint {path}", job.id, job.name))?;
-    taking
-        .app
-        .ui
-        .status(&format!("  to go on from there, with its jar and arguments: {}", taking.restore(path)));
-    Ok(())
+fn tell_savepoint(job: &Job, how: &str, path: &str, taking: &Taking<'_>, told: Told<'_>) {
+    (told.line)(&format!("job/{} ({}) {how}, savepoint {path}", job.id, job.name));
+    let command = taking.restore(path);
+    taking.app.ui.status(&format!("  to go on from there, with its jar and arguments: {command}"));
 }

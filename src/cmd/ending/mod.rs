@@ -83,7 +83,7 @@ impl EndingArgs {
         if self.allow_local_dir {
             typed += " --allow-local-dir";
         }
-        typed
+        typed + &self.rest.typed()
     }
 
     /// What is to become of running jobs, in words.
@@ -104,10 +104,12 @@ impl EndingArgs {
 /// What is to be done to a session, in the words of errors and hints.
 #[derive(Clone, Copy, Debug)]
 pub struct Deed {
-    /// The command, such as `delete`.
+    /// The command, such as `delete`, with the flags that make it this deed.
     pub verb: &'static str,
     /// What has not happened when it was refused, such as `deleted`.
     pub participle: &'static str,
+    /// After it nobody knows of the jobs that have ended.
+    pub forgets_jobs: bool,
     /// What becomes of running jobs with `--force`, without high availability and with it.
     pub forced: [&'static str; 2],
     /// The command that does the same to a FlinkDeployment of the operator: from flags with a space in

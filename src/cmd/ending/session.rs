@@ -10,7 +10,10 @@ use crate::session::high_availability::{self, HighAvailability};
 pub struct Session {
     pub name: SessionName,
     pub objects: SessionObjects,
-    pub settings: HighAvailability,
+    /// What its settings say of high availability; none when they cannot be read.
+    pub settings: Option<HighAvailability>,
+    /// The ConfigMaps of high availability hold what may be needed to take jobs up again.
+    pub holds_jobs: bool,
     /// The Flink operator has a FlinkDeployment of this name; none when this user may not know.
     pub is_operated: Option<bool>,
 }
@@ -27,21 +30,29 @@ impl Session {
             cluster.config_of(namespace, name),
             cluster.is_operated(namespace, name.as_str()),
         )?;
-        let settings = config.settings.as_ref().map(high_availability::of).unwrap_or_default();
-        let session = Self { name: name.clone(), objects, settings, is_operated };
+        let settings = config.settings.as_ref().map(high_availability::of);
+        let session =
+            Self { name: name.clone(), objects, settings, holds_jobs: config.holds_jobs, is_operated };
         session.refuse_what_is_not_ours(deed, cluster)?;
         Ok(session)
     }
 
-    /// True while a JobManager may run, on which jobs may.
+    /// True while a JobManager may run, on which jobs may: also where its Deployment is on its way out, and
+    /// something holds that back.
     pub fn has_jobmanager(&self) -> bool {
         let SessionObjects { deployment, staying_jobmanagers, is_ending, .. } = &self.objects;
-        !is_ending && (deployment.is_some() || *staying_jobmanagers > 0)
+        *staying_jobmanagers > 0 || (deployment.is_some() && !is_ending)
     }
 
-    /// True where jobs outlive the JobManager.
+    /// True where its settings let jobs outlive the JobManager.
     pub fn is_highly_available(&self) -> bool {
-        self.settings.service.is_some() || self.keeps_state()
+        self.settings.as_ref().is_some_and(|settings| settings.service.is_some())
+    }
+
+    /// True unless it is known that jobs end with the JobManager. Then it goes before the TaskManagers, and
+    /// jobs may be there though no JobManager runs.
+    pub fn may_keep_jobs(&self) -> bool {
+        self.is_highly_available() || self.settings.is_none() || self.keeps_state()
     }
 
     /// True where ConfigMaps hold what high availability has kept.

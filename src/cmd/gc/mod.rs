@@ -86,7 +86,7 @@ const DEFAULT_AGE: &str = "5m";
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let format = listing::format(&args.form.output, app)?;
-    args.check(&format)?;
+    args.check(&format, app)?;
     let cluster = match args.dry_run {
         DryRun::Server => app.cluster().await?.dry_run(),
         DryRun::None | DryRun::Client => app.cluster().await?,
@@ -120,11 +120,12 @@ impl Args {
     }
 
     /// Refuses flags that do not go together.
-    fn check(&self, format: &Format) -> Result<(), CommandError> {
+    fn check(&self, format: &Format, app: &App) -> Result<(), CommandError> {
         if self.removes() && !matches!(format, Format::Table | Format::Name) {
             let flag = if self.yes { "--yes" } else { "--dry-run" };
             let message = format!("{flag} prints what it removes in words or with -o name only");
-            return Err(CommandError::new(Exit::Error, message).hint("kubectl flink gc -o json lists it"));
+            return Err(CommandError::new(Exit::Error, message)
+                .hint(format!("{} lists it", self.again(None, " -o json", app))));
         }
         Ok(())
     }

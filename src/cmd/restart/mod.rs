@@ -2,6 +2,7 @@
 
 mod taskmanagers;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +13,7 @@ use super::{ls, session_tables};
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
 use crate::exit::Exit;
-use crate::model::Evidence;
+use crate::model::{Evidence, Finding};
 use crate::session::SessionName;
 
 #[derive(clap::Args)]
@@ -65,6 +66,7 @@ fn by_operator(flags: &str, name: &str) -> String {
 const JOBMANAGER: Deed = Deed {
     verb: "restart",
     participle: "restarted",
+    forgets_jobs: true,
     forced: ["to restart it all the same", "to have them taken up again, from their last checkpoints"],
     by_operator,
 };
@@ -72,6 +74,7 @@ const JOBMANAGER: Deed = Deed {
 const TASKMANAGERS: Deed = Deed {
     verb: "restart",
     participle: "restarted",
+    forgets_jobs: false,
     forced: ["to have them restarted, as far as their restart strategies go"; 2],
     by_operator,
 };
@@ -82,30 +85,31 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let deed = if args.taskmanagers { TASKMANAGERS } else { JOBMANAGER };
     let session = Session::look(&name, &deed, &cluster).await?;
     let deployment = running(&session, &cluster, app)?;
-    let guard = Guard {
-        deed,
-        name: &name,
-        cluster: &cluster,
-        args: &args.ending,
-        // Its TaskManagers take their jobs down in any case.
-        is_highly_available: session.is_highly_available() || args.taskmanagers,
-        app,
-    };
+    let typed = if args.taskmanagers { " --taskmanagers".to_owned() } else { String::new() };
+    let guard = Guard { deed, session: &session, cluster: &cluster, args: &args.ending, typed, app };
     if let Jobs::ToEnd(asked) = guard.check().await? {
         let progress = app.ui.progress();
-        let line = |line: &str| progress.beside(|| Ok(app.ui.data(&format!("{line}\n"))?));
+        let unheard = RefCell::new(None);
+        let line = |line: &str| {
+            if let Err(error) = progress.beside(|| app.ui.data(&format!("{line}\n"))) {
+                unheard.borrow_mut().get_or_insert(error);
+            }
+        };
         let waiting_for = |what: &str| progress.waiting_for(what);
         guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for }).await?;
     }
     if args.taskmanagers {
-        taskmanagers::restart(&session, &args, &cluster, app).await?;
+        taskmanagers::restart(&name, &args, &cluster, app).await?;
         return ready(&name, &[], args.timeout, &cluster, app).await;
     }
-    let old: Vec<String> = session.objects.jobmanagers.iter().map(|pod| pod.uid.clone()).collect();
+    // Savepoints take their time, and others may have replaced a pod meanwhile.
+    let now = cluster.session_objects(cluster.namespace(), &name).await?;
+    let old: Vec<String> = now.jobmanagers.iter().map(|pod| pod.uid.clone()).collect();
     cluster.restart(cluster.namespace(), deployment, Timestamp::now()).await.map_err(|error| {
-        CommandError::from(error)
-            .while_doing(format!("cannot restart {deployment}"))
-            .hint(format!("kubectl auth can-i patch deployments.apps{}", cluster.full_scope()))
+        let is_forbidden = error.is_forbidden();
+        let told = CommandError::from(error).while_doing(format!("cannot restart {deployment}"));
+        let hint = format!("kubectl auth can-i patch deployments.apps{}", cluster.full_scope());
+        if is_forbidden { told.hint(hint) } else { told }
     })?;
     app.ui.status(&format!("{deployment} restarted"));
     if !args.wait {
@@ -141,24 +145,17 @@ async fn ready(
     let awaited = Awaited { name, job: None, server_ahead: SignedDuration::ZERO, replaced: old, timeout };
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(evidence) => session_tables::present(cluster, name, &evidence, app).await,
-        Ended::Hopeless(evidence, finding) => Err(hopeless(name, &evidence, old, |what| {
-            CommandError::from_finding(Exit::Error, what, &finding)
-        })),
+        Ended::Hopeless(evidence, finding) => Err(hopeless(name, &evidence, &finding)),
         Ended::TimedOut(what) => Err(readiness::unfinished(name, timeout, Some(what), app)),
         Ended::Interrupted => Err(readiness::unfinished(name, timeout, None, app)),
     }
 }
 
 /// A new JobManager that cannot start leaves the old one where it is.
-fn hopeless(
-    name: &SessionName,
-    evidence: &Evidence,
-    old: &[String],
-    error: impl FnOnce(String) -> CommandError,
-) -> CommandError {
-    let is_old_there = evidence.jobmanagers.iter().any(|pod| old.contains(&pod.uid) && pod.ready);
-    let told = error(format!("the new JobManager of session {name} cannot start"));
-    match is_old_there {
+fn hopeless(name: &SessionName, evidence: &Evidence, finding: &Finding) -> CommandError {
+    let what = format!("the new JobManager of session {name} cannot start");
+    let told = CommandError::from_finding(Exit::Error, what, finding);
+    match evidence.deployment.as_ref().is_some_and(|deployment| deployment.ready > 0) {
         true => told.hint(format!(
             "the old one still runs; back to it: kubectl rollout undo{} deployment/{name}",
             evidence.scope

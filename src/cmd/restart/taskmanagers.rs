@@ -9,12 +9,12 @@ use crate::app::rest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ObjectRef, Propagation};
-use crate::cmd::ending::Session;
 use crate::cmd::job_names::sentence;
 use crate::cmd::reach::{self, Reached};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::status::Job;
+use crate::session::SessionName;
 
 /// Between looks; changes of pods wake the wait earlier.
 const TICK: Duration = Duration::from_millis(500);
@@ -24,14 +24,13 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// Replaces one TaskManager after the other: the next goes when as many as are needed are there again.
 pub async fn restart(
-    session: &Session,
+    name: &SessionName,
     args: &Args,
     cluster: &Cluster,
     app: &App,
 ) -> Result<(), CommandError> {
-    let mut pods = session.objects.taskmanagers.clone();
+    let mut pods = cluster.session_objects(cluster.namespace(), name).await?.taskmanagers;
     pods.sort();
-    let name = &session.name;
     if pods.is_empty() {
         app.ui.note(&format!("No TaskManagers on session {name}: they come with the next job."));
         return Ok(());
@@ -39,6 +38,7 @@ pub async fn restart(
     let found = rest::find(cluster, name).await?;
     let reached = reach::through(&args.ending.rest, &found, name, cluster, app).await?;
     let jobs = running(&reached).await?;
+    let registered = registered(&reached).await?;
     let progress = app.ui.progress();
     for (number, pod) in pods.iter().enumerate() {
         let deleted = cluster.delete(cluster.namespace(), pod, Propagation::Background).await;
@@ -47,7 +47,7 @@ pub async fn restart(
             CommandError::from(error).while_doing(what)
         })?;
         progress.waiting_for(&format!("{pod} to be replaced"));
-        let replacement = Replacement { reached: &reached, cluster, pod, before: pods.len(), jobs: &jobs };
+        let replacement = Replacement { reached: &reached, cluster, pod, registered, jobs: &jobs };
         replacement.wait(args, app).await?;
         let of = format!("{} of {}", number + 1, pods.len());
         progress.beside(|| app.ui.status(&format!("{pod} restarted, {of}")));
@@ -64,6 +64,13 @@ async fn running(reached: &Reached) -> Result<Vec<Job>, CommandError> {
     Ok(jobs.into_iter().filter(Job::is_alive).collect())
 }
 
+/// How many TaskManagers the JobManager has. Others may have pods that never come to it.
+async fn registered(reached: &Reached) -> Result<u32, CommandError> {
+    let overview = flink::overview(&reached.rest).await;
+    let what = || format!("cannot count the TaskManagers of session {}", reached.name);
+    Ok(overview.map_err(|error| reached.error(&error, what()))?.taskmanagers)
+}
+
 /// True for a job of which every task runs, or that has ended.
 fn is_whole(job: &Job) -> bool {
     !job.is_alive() || job.tasks_running == job.tasks_total
@@ -74,8 +81,8 @@ struct Replacement<'a> {
     reached: &'a Reached,
     cluster: &'a Cluster,
     pod: &'a ObjectRef,
-    /// How many TaskManagers there were.
-    before: usize,
+    /// How many TaskManagers the JobManager had.
+    registered: u32,
     /// The jobs that ran.
     jobs: &'a [Job],
 }
@@ -100,7 +107,7 @@ impl Replacement<'_> {
     }
 
     async fn look(&self, gone_since: &mut Option<Instant>) -> Result<Look<()>, CommandError> {
-        let Self { cluster, reached, pod, before, jobs } = *self;
+        let Self { cluster, reached, pod, registered, jobs } = *self;
         let objects = cluster.session_objects(cluster.namespace(), &reached.name).await?;
         if objects.taskmanagers.contains(pod) {
             return Ok(Look::Again(TICK));
@@ -118,9 +125,11 @@ impl Replacement<'_> {
         }
         // One that waited for slots before may go on to.
         let all_run = jobs.iter().filter(|job| is_whole(job)).filter_map(now_of).all(is_whole);
-        let all_registered = usize::try_from(overview.taskmanagers) == Ok(objects.taskmanagers.len());
-        let is_replaced = objects.taskmanagers.len() >= before || since.elapsed() > SETTLED;
-        Ok(match all_run && all_registered && is_replaced {
+        // Where fewer are needed, fewer come back; who is needed has been asked for by then.
+        let is_replaced = overview.taskmanagers >= registered
+            || (since.elapsed() > SETTLED
+                && usize::try_from(overview.taskmanagers).is_ok_and(|now| now >= objects.taskmanagers.len()));
+        Ok(match all_run && is_replaced {
             true => Look::Done(()),
             false => Look::Again(TICK),
         })

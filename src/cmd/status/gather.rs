@@ -28,7 +28,7 @@ pub async fn status(
     let findings = diagnosis::findings(&evidence);
     let version = version(&session, &evidence);
     let config = match config {
-        Part::Known(SessionConfig { settings: Some(settings), high_availability }) => {
+        Part::Known(SessionConfig { settings: Some(settings), high_availability, .. }) => {
             Part::Known((settings, high_availability))
         }
         Part::Known(_) => Part::Unknown(format!("there is no configmap/{}", name.config_map())),

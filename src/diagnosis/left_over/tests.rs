@@ -1,7 +1,7 @@
 //! Every kind of left-over of a dead session and of one that lives.
 
 use super::*;
-use crate::model::left_over::{Hidden, Kind, Life, Object, Sign};
+use crate::model::left_over::{Hidden, Kind, Life, Object, Owner, Sign};
 
 const JOB_ID: &str = "8e91dc59d12b7474c390b0a756115346";
 
