@@ -28,6 +28,14 @@ impl Kind {
         }
     }
 
+    /// As `kubectl auth can-i` takes it.
+    pub fn plural(self) -> String {
+        match (self.group_and_plural(), self.resource().split_once('.')) {
+            ((_, plural), Some((_, group))) => format!("{plural}.{group}"),
+            ((_, plural), None) => plural.to_owned(),
+        }
+    }
+
     fn group_and_plural(self) -> (&'static str, &'static str) {
         match self {
             Self::Deployment => ("/apis/apps/v1", "deployments"),

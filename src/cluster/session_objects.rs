@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::preflight::{kind_of, makes_session};
 use super::sessions::{Deployment, Job};
-use super::small::{Bare, Metadata, is_high_availability, owner};
+use super::small::{Bare, Leader, Metadata, is_high_availability, owner};
 use super::tables::escape;
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
@@ -34,7 +34,7 @@ pub struct SessionObjects {
     /// State of high availability, which outlives the session.
     pub high_availability: Vec<ObjectRef>,
     /// Who holds that state right now.
-    pub leader: Option<String>,
+    pub leader: Option<Leader>,
     /// What carries the session's labels and is not Flink's.
     pub strangers: Vec<ObjectRef>,
     /// Who looks after the session.
@@ -97,7 +97,7 @@ impl Cluster {
         for Bare { metadata } in config_maps {
             if is_high_availability(name, &metadata) {
                 let alive = metadata.leader.as_ref().filter(|leader| leader.is_alive(Timestamp::now()));
-                objects.leader = objects.leader.or(alive.map(|leader| leader.holder.clone()));
+                objects.leader = objects.leader.or(alive.cloned());
                 objects.high_availability.push(ObjectRef::of(Kind::ConfigMap, &metadata));
                 continue;
             }

@@ -59,7 +59,10 @@ pub async fn wait(cluster: &Cluster, awaited: &Awaited<'_>, app: &App) -> Result
         evidence.jobmanagers.retain(|pod| !awaited.replaced.contains(&pod.uid));
         let is_replaced = evidence.jobmanagers.len() == all;
         let phase = diagnosis::phase::of(&evidence);
-        let what = if is_replaced { phase.awaited() } else { "the new JobManager to take over" };
+        let what = match is_replaced || !evidence.jobmanagers.is_empty() {
+            true => phase.awaited(),
+            false => "the new JobManager's pod",
+        };
         last.set(what);
         progress.waiting_for(what);
         if let Some(finding) = gone(&evidence, awaited.job).or_else(|| diagnosis::hopeless(&evidence)) {

@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
 
 pub use progress::{Progress, Transfer};
 pub use screen::Screen;
@@ -50,6 +51,8 @@ pub struct Ui {
     /// So can a text on stdout.
     redraws: bool,
     quiet: bool,
+    /// The live line that is drawn right now.
+    line: RefCell<Option<ProgressBar>>,
 }
 
 impl Ui {
@@ -69,6 +72,7 @@ impl Ui {
             live: redraws && terminals[1],
             redraws: redraws && terminals[0],
             quiet,
+            line: RefCell::new(None),
         }
     }
 
@@ -95,9 +99,21 @@ impl Ui {
     /// Prints what a table or another renderer has made: its parts are printable already, and its
     /// escapes are ours.
     pub fn rendered(&self, text: &str) -> io::Result<()> {
-        let mut out = self.out.borrow_mut();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        self.beside_the_line(|| {
+            let mut out = self.out.borrow_mut();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        })
+    }
+
+    /// Prints something while a live line is drawn: the line steps aside.
+    fn beside_the_line<T>(&self, prints: impl FnOnce() -> T) -> T {
+        // Cloned, for what is printed may end the line.
+        let line = self.line.borrow().clone();
+        match line {
+            Some(line) => line.suspend(prints),
+            None => prints(),
+        }
     }
 
     /// Prints `text` as it is, without a line break at its end: a template's output. Only control
@@ -112,11 +128,8 @@ impl Ui {
 
     /// Prints `text` as data. An error here is the reader's: a closed pipe ends the run in peace.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        let mut out = self.out.borrow_mut();
-        for line in text.lines() {
-            writeln!(out, "{}", printable(line))?;
-        }
-        out.flush()
+        let lines: String = text.lines().map(|line| format!("{}\n", printable(line))).collect();
+        self.rendered(&lines)
     }
 
     /// Says what has been done; not with `--quiet`.
@@ -145,6 +158,10 @@ impl Ui {
     }
 
     fn say(&self, label: Option<(&str, Style)>, text: &str) {
+        self.beside_the_line(|| self.write_labelled(label, text));
+    }
+
+    fn write_labelled(&self, label: Option<(&str, Style)>, text: &str) {
         let mut err = self.err.borrow_mut();
         let label = match label {
             Some((word, style)) if self.has_colour() => format!("{style}{word}:{style:#} "),

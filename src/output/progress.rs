@@ -38,17 +38,8 @@ impl<'a> Progress<'a> {
             self.ui.status(&format!("waiting for {what} ..."));
         }
         let bar = self.live.then(|| live_line(what));
+        self.ui.line.borrow_mut().clone_from(&bar);
         *awaited = Some(Awaited { what: what.to_owned(), since: Instant::now(), bar });
-    }
-
-    /// Prints something beside the live line.
-    pub fn beside<T>(&self, prints: impl FnOnce() -> T) -> T {
-        // What is printed may change what is awaited.
-        let bar = self.awaited.borrow().as_ref().and_then(|awaited| awaited.bar.clone());
-        match bar {
-            Some(bar) => bar.suspend(prints),
-            None => prints(),
-        }
     }
 
     /// Waits for `awaited`, and says that it is waited for unless that is done in a moment.
@@ -65,6 +56,7 @@ impl<'a> Progress<'a> {
     /// Turns the live line into one that stays.
     fn leave(&self, awaited: Option<Awaited>) {
         if let Some(Awaited { what, since, bar: Some(bar) }) = awaited {
+            *self.ui.line.borrow_mut() = None;
             bar.finish_and_clear();
             self.ui.status(&format!("waited {:.1} s for {what}", since.elapsed().as_secs_f32()));
         }

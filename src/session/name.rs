@@ -105,7 +105,9 @@ pub fn is_dns_subdomain(name: &str) -> bool {
 }
 
 /// The nearest legal name, if one is near.
-fn suggest(name: &str) -> Option<String> {
+fn suggest(word: &str) -> Option<String> {
+    // As kubectl names an object: KIND/NAME.
+    let name = word.rsplit('/').next().unwrap_or(word);
     let mapped: String = name
         .to_lowercase()
         .chars()
@@ -114,7 +116,7 @@ fn suggest(name: &str) -> Option<String> {
     let cut: String =
         mapped.trim_start_matches(|c: char| !c.is_ascii_lowercase()).chars().take(MAX_LENGTH).collect();
     let legal = cut.trim_end_matches('-');
-    (!legal.is_empty() && legal != name).then(|| legal.to_owned())
+    (!legal.is_empty() && legal != word).then(|| legal.to_owned())
 }
 
 #[cfg(test)]

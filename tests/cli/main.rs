@@ -3,6 +3,7 @@
 
 mod collections;
 mod create;
+mod delete;
 mod gc;
 mod help;
 mod jobs;

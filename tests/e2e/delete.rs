@@ -133,6 +133,8 @@ fn a_session_that_never_ran_needs_no_force() {
     lab.flink(&["create", "roc", "--image", "flink:no-such-tag", "--flink-version", "2.3"])
         .failed(1, &["session roc cannot start"]);
     lab.flink_ok(&["create", "sky", "--jobmanager-cpu", "64", "--ignore-preflight", "--wait=false"]);
+    // Before, nobody knows whether it keeps jobs.
+    lab.until("its settings", || lab.kubectl(&["get", "configmap", "flink-config-sky"]).code == 0);
     lab.until("the JobManager's pod", || {
         !lab.kubectl_ok(&["get", "pod", "-l", "app=sky,component=jobmanager", "-o", "name"]).is_empty()
     });
@@ -334,7 +336,7 @@ fn a_restart_makes_new_processes_and_waits_for_them() {
 
     let restarted = lab.flink(&["restart", "roc", "--taskmanagers"]);
     assert_eq!(restarted.code, 0, "{}", restarted.stderr);
-    assert!(restarted.stderr.contains("restarted, 1 of 1"), "{}", restarted.stderr);
+    assert!(restarted.stderr.contains("is replaced: 1 of 1"), "{}", restarted.stderr);
     assert_eq!(pods("jobmanager"), jobmanager);
     assert!(pods("taskmanager").lines().count() == 1 && pods("taskmanager") != taskmanager);
 

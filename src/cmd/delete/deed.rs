@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Run;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use crate::app::CommandError;
 use crate::app::wait::{Look, Waited, until};
 use crate::cluster::{Kind, ObjectRef, Propagation, SessionObjects};
@@ -74,6 +74,7 @@ impl<'a> Deletion<'a> {
             }
             (self.run.removed)(object);
         }
+        self.plan.tell_fate(self.run.args, self.run.app);
         self.plan.tell_what_stays(self.run.cluster, self.run.app).await;
         Ok(())
     }
@@ -87,12 +88,15 @@ impl<'a> Deletion<'a> {
         if !first.is_empty() {
             self.step(first).await?;
         }
+        if args.wait {
+            (self.run.told.waiting_for)(&plan::awaited(std::slice::from_ref(self.plan)));
+        }
         let changes = cluster.changes(cluster.namespace(), name);
         let waited = until(args.timeout, changes, async || self.look().await).await?;
         let last = self.state.borrow().last.clone();
         match waited {
             Waited::Done(Gone::ForGood | Gone::Asked) => {
-                self.plan.tell_kept(&last, cluster, app).await;
+                self.plan.tell_what_has_stayed(&last, cluster, app).await;
                 Ok(())
             }
             Waited::Done(Gone::AndMadeAnew) if self.plan.purges && self.plan.session.keeps_state() => {
@@ -294,8 +298,12 @@ impl<'a> Deletion<'a> {
             if error.is_forbidden() && goes_along {
                 return Ok(());
             }
-            let what = format!("cannot delete {object} in namespace {}", self.run.cluster.namespace());
-            Err(CommandError::from(error).while_doing(what))
+            let cluster = self.run.cluster;
+            let what = format!("cannot delete {object} in namespace {}", cluster.namespace());
+            let is_forbidden = error.is_forbidden();
+            let told = CommandError::from(error).while_doing(what);
+            let hint = format!("kubectl auth can-i delete {}{}", object.kind.plural(), cluster.full_scope());
+            Err(if is_forbidden { told.hint(hint) } else { told })
         })
     }
 }

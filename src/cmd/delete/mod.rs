@@ -141,10 +141,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             unheard.borrow_mut().get_or_insert(error);
         }
     };
-    let line = |line: &str| heard(progress.beside(|| args.removal.line(line, app)));
-    let removed = |object: &ObjectRef| {
-        heard(progress.beside(|| args.removal.removed(object, cluster.namespace(), app)));
-    };
+    let line = |line: &str| heard(args.removal.line(line, app));
+    let removed = |object: &ObjectRef| heard(args.removal.removed(object, cluster.namespace(), app));
     let run = Run {
         args: &args,
         cluster: &cluster,
@@ -164,7 +162,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     while let Some((name, deleted)) = deletions.next().await {
         if let Err(error) = deleted {
             run.is_interrupted.set(run.is_interrupted.get() || error.exit() == Exit::Interrupted);
-            progress.beside(|| failures.add(&name, error))?;
+            failures.add(&name, error)?;
         }
     }
     failures.end()?;
@@ -202,7 +200,8 @@ async fn look(
 }
 
 fn guard<'a>(plan: &'a Plan, args: &'a Args, cluster: &'a Cluster, app: &'a App) -> Guard<'a> {
-    let typed = if args.purge_ha { " --purge-ha".to_owned() } else { String::new() };
+    let flags = [(" --purge-ha", args.purge_ha), (" --yes", args.yes)];
+    let typed = flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect();
     Guard { deed: DELETE, session: &plan.session, cluster, args: &args.ending, typed, app }
 }
 
@@ -229,9 +228,6 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
     }
     if let Jobs::ToEnd(asked) = std::mem::replace(&mut plan.jobs, Jobs::None) {
         guard(&plan, args, cluster, app).end_jobs(*asked, run.told).await?;
-    }
-    if args.wait {
-        (run.told.waiting_for)(&plan::awaited(std::slice::from_ref(&plan)));
     }
     Deletion::new(&plan, run).run().await
 }
@@ -282,7 +278,8 @@ impl Failures<'_> {
             .filter(|(_, names)| !names.is_empty())
             .map(|(how, names)| format!("{how}: {}", names.join(", ")))
             .collect();
-        let what = format!("{} of {of} sessions are not deleted: {}", told.len(), kinds.join("; "));
+        let are = if told.len() == 1 { "is" } else { "are" };
+        let what = format!("{} of {of} sessions {are} not deleted: {}", told.len(), kinds.join("; "));
         Err(CommandError::new(worst, what))
     }
 }

@@ -1,5 +1,7 @@
 //! What is to go of a session and what stays, and the question whether it may.
 
+use std::time::Duration;
+
 use super::{Args, DELETE};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, SessionObjects};
@@ -7,6 +9,7 @@ use crate::cmd::ending::{Jobs, Session};
 use crate::cmd::job_names::sentence;
 use crate::exit::Exit;
 use crate::session::SessionName;
+use crate::session::high_availability::HighAvailability;
 
 /// What is to become of a session.
 pub struct Plan {
@@ -33,8 +36,8 @@ impl Plan {
         if is_left_over && purges && session.is_operated.is_none() {
             return Err(may_be_operated(name, cluster));
         }
-        if let (true, true, Some(leader)) = (is_left_over, purges, &session.objects.leader) {
-            return Err(is_led(name, leader, cluster, app));
+        if is_left_over && purges {
+            refuse_what_is_led(&session, cluster, app).await?;
         }
         if let [_, ..] = &session.objects.strangers[..] {
             let list: Vec<String> = session.objects.strangers.iter().map(ToString::to_string).collect();
@@ -55,21 +58,42 @@ impl Plan {
         &self.session.name
     }
 
-    /// Says what outlives the session, and brings its jobs back when the name is used again.
-    pub async fn tell_what_stays(&self, cluster: &Cluster, app: &App) {
-        self.tell_kept(&self.session.objects, cluster, app).await;
+    /// Says what would become of running jobs.
+    pub fn tell_fate(&self, args: &Args, app: &App) {
+        if let Jobs::ToEnd(asked) = &self.jobs {
+            for job in &asked.jobs {
+                app.ui.note(&format!("job {} ({}) would be {}", job.id, job.name, args.ending.fate()));
+            }
+        }
     }
 
-    /// The same, as it was at the last look.
-    pub async fn tell_kept(&self, last: &SessionObjects, cluster: &Cluster, app: &App) {
+    /// Says what outlives the session, and brings its jobs back when the name is used again.
+    pub async fn tell_what_stays(&self, cluster: &Cluster, app: &App) {
+        self.tell_kept(&self.session.objects, self.session.holds_jobs, cluster, app).await;
+    }
+
+    /// The same, as it is after the deletion: `last` was there at the last look.
+    pub async fn tell_what_has_stayed(&self, last: &SessionObjects, cluster: &Cluster, app: &App) {
+        // Jobs that have ended are no longer in it.
+        let holds_jobs = match last.high_availability.is_empty() {
+            true => false,
+            false => match cluster.config_of(cluster.namespace(), self.name()).await {
+                Ok(config) => config.holds_jobs,
+                Err(_) => true,
+            },
+        };
+        self.tell_kept(last, holds_jobs, cluster, app).await;
+    }
+
+    async fn tell_kept(&self, last: &SessionObjects, holds_jobs: bool, cluster: &Cluster, app: &App) {
         let Self { session: Session { name, settings, .. }, purges, .. } = self;
-        let settings = settings.clone().unwrap_or_default();
-        let files = settings
-            .storage_directory
+        let HighAvailability { service, storage_directory } = settings.clone().unwrap_or_default();
+        let files = storage_directory
+            .as_ref()
             .map(|directory| format!("files in {}/{name}", directory.trim_end_matches('/')));
         let kept = last.high_availability.iter().map(ToString::to_string).filter(|_| !purges);
         let mut kept: Vec<String> = kept.collect();
-        if kept.is_empty() && settings.service.as_deref() != Some("zookeeper") {
+        if kept.is_empty() && service.as_deref() != Some("zookeeper") {
             if let (true, Some(files)) = (*purges && self.session.keeps_state(), files) {
                 app.ui.note(&format!("{files} stay, and nothing leads to them any more"));
             }
@@ -85,30 +109,36 @@ impl Plan {
             kept.push("what ZooKeeper holds".to_owned());
         }
         kept.extend(files);
-        app.ui.note(&format!("kept, the high-availability state of session {name}: {}", kept.join(", ")));
-        if in_config_maps {
-            let flags = app.scope_flags();
+        let without = if in_config_maps && !holds_jobs { ", which holds no job any more" } else { "" };
+        let kept = kept.join(", ");
+        app.ui.note(&format!("kept, the high-availability state of session {name}{without}: {kept}"));
+        if !in_config_maps {
+            return;
+        }
+        let flags = app.scope_flags();
+        if holds_jobs {
+            let directory = storage_directory.map_or("DIR".to_owned(), |directory| directory);
             app.ui.hint(&format!(
-                "its jobs come back with: kubectl flink create {name}{flags} --reuse-ha, and the settings that it had"
-            ));
-            app.ui.hint(&format!(
-                "if they are not needed any more: kubectl flink delete {name}{flags} --purge-ha"
+                "its jobs come back with the settings that it had, and: kubectl flink create {name}{flags} --ha {directory} --reuse-ha"
             ));
         }
+        app.ui.hint(&format!(
+            "to give it up, and use the name for something else: kubectl flink delete {name}{flags} --purge-ha"
+        ));
     }
 
     /// What the question shows.
     fn shown(&self, fate: &str) -> String {
         let mut lines = Vec::new();
         let jobs = match &self.jobs {
-            Jobs::None if self.session.has_jobmanager() => String::new(),
+            Jobs::None if self.session.has_jobmanager() => ", with whatever runs on it".to_owned(),
             Jobs::None => ", which does not run".to_owned(),
             Jobs::ToEnd(asked) => {
                 lines.extend(asked.jobs.iter().map(|job| format!("  {}", sentence(job))));
                 match asked.jobs.len() {
                     0 => String::new(),
-                    1 => format!(", with a running job, {fate}"),
-                    count => format!(", with {count} running jobs, {fate}"),
+                    1 => format!(", whose running job is {fate}"),
+                    count => format!(", whose {count} running jobs are {fate}"),
                 }
             }
         };
@@ -170,14 +200,25 @@ fn may_be_operated(name: &SessionName, cluster: &Cluster) -> CommandError {
         .hint(format!("kubectl auth can-i list flinkdeployments.flink.apache.org{}", cluster.full_scope()))
 }
 
+/// A leader renews its hold every five seconds (`high-availability.kubernetes.leader-election.retry-period`).
+const RENEWS: Duration = Duration::from_secs(11);
+
 /// A cluster that is not native keeps its state under the same labels, and has no Deployment of the name.
-fn is_led(name: &SessionName, leader: &str, cluster: &Cluster, app: &App) -> CommandError {
+/// Its leader is alive if it renews its hold; that of a JobManager that is gone only has not run out yet.
+async fn refuse_what_is_led(session: &Session, cluster: &Cluster, app: &App) -> Result<(), CommandError> {
+    let Session { name, objects, .. } = session;
+    let Some(before) = &objects.leader else { return Ok(()) };
+    let progress = app.ui.progress();
+    progress.waiting_for("the end of the leader's hold");
+    tokio::time::sleep(RENEWS).await;
+    let now = cluster.session_objects(cluster.namespace(), name).await?;
+    let Some(leader) = now.leader.filter(|leader| leader.renewed != before.renewed) else { return Ok(()) };
     let namespace = cluster.namespace();
     let what = format!(
-        "the high-availability state of session {name} in namespace {namespace} is in use: it is led by {leader}"
+        "the high-availability state of session {name} in namespace {namespace} is in use: it is led by {}",
+        leader.holder
     );
-    CommandError::new(Exit::Refused, what)
-        .because("there is neither a Deployment nor a JobManager pod of that session")
-        .hint("if the leader has just been killed, type the same again in half a minute")
-        .hint(format!("kubectl flink status {name}{}", app.scope_flags()))
+    Err(CommandError::new(Exit::Refused, what)
+        .because("there is neither a Deployment nor a JobManager pod of that session: its cluster may not be a native one")
+        .hint(format!("kubectl get{} pods,deployments --show-labels", cluster.full_scope())))
 }

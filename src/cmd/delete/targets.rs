@@ -11,7 +11,13 @@ use crate::session::SessionName;
 pub fn typed(args: &Args, app: &App) -> Result<Option<Vec<SessionName>>, CommandError> {
     let mut names: Vec<SessionName> = Vec::new();
     for word in &args.names {
-        let name = SessionName::existing(word)?;
+        let name = SessionName::existing(word).map_err(|error| {
+            let told = CommandError::from(error);
+            match args.ending.has_bare_savepoint() && word.contains(['/', ':']) {
+                true => told.hint(format!("a directory goes with an equals sign: --savepoint={word}")),
+                false => told,
+            }
+        })?;
         if !names.contains(&name) {
             names.push(name);
         }

@@ -1,5 +1,7 @@
 //! Asks a session for its jobs before anything is done to it. Silence is no answer.
 
+use std::time::Duration;
+
 use super::{Deed, EndingArgs, Session, Wish};
 use crate::app::rest::{self, Found};
 use crate::app::{App, CommandError};
@@ -15,6 +17,9 @@ use crate::model::status::Job;
 
 /// Jobs that a refusal names; `jobs` lists the others.
 const NAMED: usize = 10;
+
+/// Between two looks at what a JobManager does.
+const MOMENT: Duration = Duration::from_millis(400);
 
 /// The guard of one session.
 pub struct Guard<'a> {
@@ -58,6 +63,11 @@ impl Guard<'_> {
         let Some(reached) = self.reach().await? else {
             return match self.args.wish() {
                 Wish::Savepoint(_) if self.session.holds_jobs => Err(self.no_savepoint()),
+                Wish::Savepoint(_) | Wish::Cancel if !self.session.objects.is_empty() => {
+                    let name = &self.session.name;
+                    self.app.ui.note(&format!("No JobManager of session {name} runs, and so no job does."));
+                    Ok(Jobs::None)
+                }
                 _ => Ok(Jobs::None),
             };
         };
@@ -128,7 +138,7 @@ impl Guard<'_> {
         };
         let jobs = flink::jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
         let (ended, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| !job.is_alive());
-        if jobs.is_empty() && flink::is_running_a_program(&reached.rest).await.unwrap_or(None) == Some(true) {
+        if jobs.is_empty() && is_running_a_program(&reached).await {
             let Deed { participle, .. } = self.deed;
             let what =
                 format!("a program is about to start jobs on session {name}, so it is not {participle}");
@@ -215,6 +225,21 @@ impl Guard<'_> {
         let (scope, rest) = (app.scope_flags(), args.rest.typed());
         format!("kubectl flink {verb} {}{scope}{typed}{rest} {flag}", session.name)
     }
+}
+
+/// True while a program is in its `main()`. A thread that serves another question looks like one for a
+/// moment.
+async fn is_running_a_program(reached: &Reached) -> bool {
+    const LOOKS: u32 = 3;
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(MOMENT).await;
+        }
+        if flink::is_running_a_program(&reached.rest).await.unwrap_or(None) != Some(true) {
+            return false;
+        }
+    }
+    true
 }
 
 /// True for a job none of whose tasks run yet: there can be no savepoint of it.

@@ -95,6 +95,11 @@ impl EndingArgs {
         }
     }
 
+    /// True for `--savepoint` without a directory.
+    pub fn has_bare_savepoint(&self) -> bool {
+        matches!(self.savepoint, Some(None))
+    }
+
     /// Whether REST is looked for at an address, which is one session's.
     pub fn has_address(&self) -> bool {
         self.rest.address.is_some()

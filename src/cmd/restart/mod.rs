@@ -18,8 +18,9 @@ use crate::session::SessionName;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A new JobManager comes before the old one goes. Without high availability it knows nothing of the
-old one's jobs, nor of the jars that were uploaded; the TaskManagers stay, and are its own then.
+A pod for the new JobManager comes before the old one goes; REST is away until the new one has
+started. Without high availability it knows nothing of the old one's jobs, nor of the jars that were
+uploaded. The TaskManagers stay.
 
 Examples:
   # A session without running jobs
@@ -91,11 +92,13 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         let progress = app.ui.progress();
         let unheard = RefCell::new(None);
         let line = |line: &str| {
-            if let Err(error) = progress.beside(|| app.ui.data(&format!("{line}\n"))) {
+            if let Err(error) = app.ui.data(&format!("{line}\n")) {
                 unheard.borrow_mut().get_or_insert(error);
             }
         };
         let waiting_for = |what: &str| progress.waiting_for(what);
+        // The waits for jobs end by themselves on Ctrl-C, and say what goes on.
+        let _awaits = app.await_interrupt();
         guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for }).await?;
     }
     if args.taskmanagers {
@@ -157,7 +160,7 @@ fn hopeless(name: &SessionName, evidence: &Evidence, finding: &Finding) -> Comma
     let told = CommandError::from_finding(Exit::Error, what, finding);
     match evidence.deployment.as_ref().is_some_and(|deployment| deployment.ready > 0) {
         true => told.hint(format!(
-            "the old one still runs; back to it: kubectl rollout undo{} deployment/{name}",
+            "the old one still runs; to see what there was to go back to: kubectl rollout history{} deployment/{name}",
             evidence.scope
         )),
         false => told,

@@ -48,9 +48,11 @@ pub async fn restart(
         })?;
         progress.waiting_for(&format!("{pod} to be replaced"));
         let replacement = Replacement { reached: &reached, cluster, pod, registered, jobs: &jobs };
-        replacement.wait(args, app).await?;
-        let of = format!("{} of {}", number + 1, pods.len());
-        progress.beside(|| app.ui.status(&format!("{pod} restarted, {of}")));
+        let how = match replacement.wait(args, app).await? {
+            Took::Another => "replaced",
+            Took::Nobody => "gone, and no other is needed",
+        };
+        app.ui.status(&format!("{pod} is {how}: {} of {}", number + 1, pods.len()));
     }
     Ok(())
 }
@@ -65,10 +67,17 @@ async fn running(reached: &Reached) -> Result<Vec<Job>, CommandError> {
 }
 
 /// How many TaskManagers the JobManager has. Others may have pods that never come to it.
-async fn registered(reached: &Reached) -> Result<u32, CommandError> {
-    let overview = flink::overview(&reached.rest).await;
-    let what = || format!("cannot count the TaskManagers of session {}", reached.name);
-    Ok(overview.map_err(|error| reached.error(&error, what()))?.taskmanagers)
+async fn registered(reached: &Reached) -> Result<usize, CommandError> {
+    let taskmanagers = flink::taskmanagers(&reached.rest).await;
+    let what = || format!("cannot list the TaskManagers of session {}", reached.name);
+    Ok(taskmanagers.map_err(|error| reached.error(&error, what()))?.len())
+}
+
+/// What came in the place of a TaskManager.
+enum Took {
+    Another,
+    /// None was needed.
+    Nobody,
 }
 
 /// True for a job of which every task runs, or that has ended.
@@ -82,20 +91,20 @@ struct Replacement<'a> {
     cluster: &'a Cluster,
     pod: &'a ObjectRef,
     /// How many TaskManagers the JobManager had.
-    registered: u32,
+    registered: usize,
     /// The jobs that ran.
     jobs: &'a [Job],
 }
 
 impl Replacement<'_> {
-    async fn wait(&self, args: &Args, app: &App) -> Result<(), CommandError> {
+    async fn wait(&self, args: &Args, app: &App) -> Result<Took, CommandError> {
         let Self { cluster, reached, pod, .. } = self;
         let changes = cluster.changes(cluster.namespace(), &reached.name);
         let mut gone_since = None;
         let waited = until(args.timeout, changes, async || self.look(&mut gone_since).await).await?;
         let flags = app.scope_flags();
         let (exit, how) = match waited {
-            Waited::Done(()) => return Ok(()),
+            Waited::Done(took) => return Ok(took),
             Waited::TimedOut => {
                 (Exit::TimedOut, format!("after {} s {pod} is not replaced", args.timeout.as_secs()))
             }
@@ -106,15 +115,15 @@ impl Replacement<'_> {
             .hint("the same command again restarts them all"))
     }
 
-    async fn look(&self, gone_since: &mut Option<Instant>) -> Result<Look<()>, CommandError> {
+    async fn look(&self, gone_since: &mut Option<Instant>) -> Result<Look<Took>, CommandError> {
         let Self { cluster, reached, pod, registered, jobs } = *self;
         let objects = cluster.session_objects(cluster.namespace(), &reached.name).await?;
         if objects.taskmanagers.contains(pod) {
             return Ok(Look::Again(TICK));
         }
         let since = *gone_since.get_or_insert_with(Instant::now);
-        let (overview, now) = tokio::join!(flink::overview(&reached.rest), flink::jobs(&reached.rest));
-        let (Ok(overview), Ok(now)) = (overview, now) else { return Ok(Look::Again(TICK)) };
+        let (all, now) = tokio::join!(flink::taskmanagers(&reached.rest), flink::jobs(&reached.rest));
+        let (Ok(all), Ok(now)) = (all, now) else { return Ok(Look::Again(TICK)) };
         let now_of = |job: &Job| now.iter().find(|other| other.id == job.id);
         if let Some(failed) = jobs.iter().filter_map(now_of).find(|job| job.state == "FAILED") {
             let told =
@@ -125,13 +134,17 @@ impl Replacement<'_> {
         }
         // One that waited for slots before may go on to.
         let all_run = jobs.iter().filter(|job| is_whole(job)).filter_map(now_of).all(is_whole);
+        let is_registered = |name: &str| all.iter().any(|taskmanager| taskmanager.id == name);
+        if !all_run || is_registered(&pod.name) {
+            return Ok(Look::Again(TICK));
+        }
         // Where fewer are needed, fewer come back; who is needed has been asked for by then.
-        let is_replaced = overview.taskmanagers >= registered
-            || (since.elapsed() > SETTLED
-                && usize::try_from(overview.taskmanagers).is_ok_and(|now| now >= objects.taskmanagers.len()));
-        Ok(match all_run && is_replaced {
-            true => Look::Done(()),
-            false => Look::Again(TICK),
+        let has_settled = since.elapsed() > SETTLED;
+        let all_there = objects.taskmanagers.iter().all(|pod| is_registered(&pod.name));
+        Ok(match () {
+            () if all.len() >= registered => Look::Done(Took::Another),
+            () if has_settled && all_there => Look::Done(Took::Nobody),
+            () => Look::Again(TICK),
         })
     }
 }

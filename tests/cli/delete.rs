@@ -1,0 +1,211 @@
+//! `delete` and `restart` against a cluster and a REST that the test plays.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::process::Ended;
+use crate::server::{Answer, Server};
+
+/// A session that runs, and its REST, both on one server.
+struct Session {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+/// What the session says and has.
+#[derive(Clone)]
+struct State {
+    jobs: Vec<Value>,
+    /// Names of JobManager threads that work.
+    busy: Vec<&'static str>,
+    cluster_id: &'static str,
+    /// States of the JobManager pod's containers, by name.
+    containers: Vec<(&'static str, &'static str)>,
+    services: Vec<&'static str>,
+}
+
+impl Session {
+    fn with(change: impl FnOnce(&mut State)) -> Self {
+        let mut state = State {
+            jobs: Vec::new(),
+            busy: Vec::new(),
+            cluster_id: "roc",
+            containers: vec![("flink-main-container", "running")],
+            services: Vec::new(),
+        };
+        change(&mut state);
+        let state = Arc::new(Mutex::new(state));
+        let played = Arc::clone(&state);
+        let server = Server::answering(move |line| answer(line, &played.lock().expect("state")));
+        Self { server, state }
+    }
+
+    fn flink(&self, words: &[&str]) -> Ended {
+        self.server.flink(words)
+    }
+
+    /// With REST at the address of the played server.
+    fn at_address(&self, words: &[&str]) -> Ended {
+        let kubeconfig =
+            std::fs::read_to_string(self.server.home.path().join(".kube/config")).expect("kubeconfig");
+        let kubeconfig: Value = serde_json::from_str(&kubeconfig).expect("JSON");
+        let url = kubeconfig["clusters"][0]["cluster"]["server"].as_str().expect("server").to_owned();
+        let ended = self.server.flink(&[words, &["--address", &url]].concat());
+        Ended { stderr: ended.stderr.replace(&url, "http://REST"), ..ended }
+    }
+
+    fn is_untouched(&self) {
+        assert!(self.server.writes().is_empty(), "{:?}", self.server.writes());
+    }
+}
+
+fn job(id: &str, state: &str, running: u32) -> Value {
+    json!({"jid": id, "name": "orders", "state": state, "start-time": 1_767_225_600_000_i64, "end-time": -1,
+        "duration": 730_500, "tasks": {"total": 1, "running": running}})
+}
+
+const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
+
+fn native() -> Value {
+    json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"})
+}
+
+fn answer(line: &str, state: &State) -> Option<Answer> {
+    let list = |items: Value| Some((200, json!({"metadata": {}, "items": items})));
+    let ok = |body: Value| Some((200, body));
+    match line {
+        "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => ok(json!({
+            "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": native()},
+            "status": {"readyReplicas": 1},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [
+                {"name": "flink-main-container", "args": ["bash", "-c", "kubernetes-jobmanager.sh kubernetes-session"]}]}}}})),
+        "GET /api/v1/namespaces/team-a/pods" => {
+            let status = |(name, state): &(&str, &str)| {
+                let state = match *state {
+                    "running" => json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
+                    waiting => json!({"waiting": {"reason": waiting}}),
+                };
+                json!({"name": name, "ready": false, "state": state})
+            };
+            let containers: Vec<Value> = state.containers.iter().map(|(name, _)| json!({"name": name})).collect();
+            list(json!([{
+                "metadata": {"name": "roc-5d4-x", "namespace": "team-a", "uid": "p1", "labels": native(),
+                    "ownerReferences": [{"kind": "ReplicaSet", "name": "roc-5d4", "uid": "r1"}]},
+                "spec": {"containers": containers},
+                "status": {"phase": "Running", "containerStatuses": state.containers.iter().map(status).collect::<Vec<_>>()}}]))
+        }
+        "GET /api/v1/namespaces/team-a/services" => list(
+            state
+                .services
+                .iter()
+                .map(|name| json!({"metadata": {"name": name, "uid": name, "labels": {"app": "roc", "type": "flink-native-kubernetes"}}}))
+                .collect(),
+        ),
+        "GET /api/v1/namespaces/team-a/configmaps" => list(json!([{
+            "metadata": {"name": "flink-config-roc", "uid": "c1", "labels": {"app": "roc", "type": "flink-native-kubernetes"},
+                "ownerReferences": [{"kind": "Deployment", "name": "roc", "uid": "d1"}]},
+            "data": {"config.yaml": "taskmanager:\n  numberOfTaskSlots: 1\n"}}])),
+        "GET /overview" => ok(json!({"taskmanagers": 0, "slots-total": 0, "slots-available": 0, "jobs-running": 0,
+            "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "2.3.0", "flink-commit": "x"})),
+        "GET /jobs/overview" => ok(json!({"jobs": state.jobs})),
+        "GET /jobmanager/config" => ok(json!([
+            {"key": "kubernetes.cluster-id", "value": state.cluster_id},
+            {"key": "kubernetes.namespace", "value": "team-a"},
+            {"key": "execution.checkpointing.savepoint-dir", "value": "s3://b/sp"}])),
+        "GET /jobmanager/thread-dump" => ok(json!({"threadInfos": state.busy.iter()
+            .map(|name| json!({"threadName": name, "stringifiedThreadInfo": "at a.B"})).collect::<Vec<_>>()})),
+        _ => None,
+    }
+}
+
+#[test]
+fn jobs_that_run_are_listed_with_the_ways_on() {
+    let session = Session::with(|state| state.jobs = vec![job(RUNS, "RUNNING", 1)]);
+    let ways = [
+        session.at_address(&["delete", "roc", "--yes"]),
+        session.at_address(&["delete", "roc", "--yes", "--purge-ha"]),
+        session.at_address(&["restart", "roc"]),
+        session.at_address(&["restart", "roc", "--taskmanagers"]),
+    ];
+    insta::assert_snapshot!(ways.map(|ended| ended.to_string()).join("\n"));
+    session.is_untouched();
+}
+
+#[test]
+fn jobs_in_no_state_for_a_savepoint_stop_none() {
+    for (state, running) in [("RESTARTING", 0), ("RUNNING", 0)] {
+        let jobs = vec![job(RUNS, "RUNNING", 1), job("bb22", state, running)];
+        let session = Session::with(|state| state.jobs = jobs);
+        let ended = session.at_address(&["delete", "roc", "--yes", "--savepoint"]);
+        assert_eq!(ended.code, 4, "{ended}");
+        assert!(ended.stderr.contains("so none is stopped") && ended.stderr.contains("bb22"), "{ended}");
+        session.is_untouched();
+    }
+}
+
+#[test]
+fn a_program_that_has_not_started_its_jobs_counts() {
+    let session = Session::with(|state| state.busy = vec!["flink-jar-runner-thread-1"]);
+    insta::assert_snapshot!(session.at_address(&["delete", "roc", "--yes"]));
+    session.is_untouched();
+}
+
+#[test]
+fn the_address_of_another_session_is_refused() {
+    let session = Session::with(|state| state.cluster_id = "shop");
+    insta::assert_snapshot!(session.at_address(&["delete", "roc", "--yes", "--cancel-jobs"]));
+    session.is_untouched();
+}
+
+#[test]
+fn a_container_beside_flinks_says_nothing_of_jobs() {
+    // As the kubelet sorts them. No port can be forwarded here: the session is silent.
+    let session = Session::with(|state| {
+        state.containers = vec![("filebeat", "CrashLoopBackOff"), ("flink-main-container", "running")];
+    });
+    let ended = session.flink(&["delete", "roc", "--yes"]);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(ended.stderr.contains("it is not known whether jobs run on session roc"), "{ended}");
+    session.is_untouched();
+}
+
+#[test]
+fn where_no_jobmanager_runs_no_job_does() {
+    let session = Session::with(|state| {
+        state.containers = vec![("filebeat", "running"), ("flink-main-container", "ImagePullBackOff")];
+    });
+    // Nothing goes here, as nothing is played that would: what counts is that it was asked for.
+    let ended = session.flink(&["delete", "roc", "--yes", "--wait=false"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.contains("deployment.apps \"roc\" deleted from team-a namespace"), "{ended}");
+}
+
+#[test]
+fn what_only_has_the_labels_is_left_alone() {
+    let session = Session::with(|state| {
+        state.containers = vec![("flink-main-container", "ImagePullBackOff")];
+        state.services = vec!["roc", "roc-rest", "somebodys"];
+    });
+    let ended = session.flink(&["delete", "roc", "--dry-run", "-o", "name"]);
+    assert!(ended.stderr.contains("service/somebodys"), "{ended}");
+    let expected = [
+        "deployment.apps/roc",
+        "service/roc",
+        "service/roc-rest",
+        "configmap/flink-config-roc",
+        "pod/roc-5d4-x",
+    ];
+    assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), expected, "{ended}");
+    assert!(!session.state.lock().expect("state").services.is_empty());
+}
+
+#[test]
+fn no_session_is_meant_by_nothing() {
+    let session = Session::with(|_| {});
+    for words in [&["delete", "-l", ""][..], &["delete", "-l", " "], &["delete"]] {
+        let ended = session.flink(&[words, &["--yes", "--force"]].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{words:?}: {ended}");
+    }
+    assert_eq!(session.server.asked(), Vec::<String>::new());
+}
