@@ -13,7 +13,7 @@ use crate::cmd::job_names::{Chosen, sentence};
 use crate::cmd::reach::Reached;
 use crate::cmd::savepoint::take::{Kind, Taking};
 use crate::exit::Exit;
-use crate::flink::{self, RecordedState};
+use crate::flink;
 use crate::model::status::Job;
 
 /// Jobs that appear while others end are ended too, so often.
@@ -146,13 +146,14 @@ impl Guard<'_> {
         let kind = Kind::Stop { drain: false };
         let timeout = self.args.savepoint_timeout;
         let taking = Taking { reached, kind, directory: None, timeout, app: self.app };
+        let is_asked_for = matches!(self.args.wish(), Wish::Savepoint(_));
         let mut asked = futures::stream::iter(&finished)
-            .map(async |job| (job, flink::recorded_savepoints(&reached.rest, &job.id).await))
+            .map(async |job| (job, taking.last_of_finished(job, is_asked_for).await))
             .buffered(AT_ONCE);
-        while let Some((job, recorded)) = asked.next().await {
-            let recorded = match recorded {
-                Ok(recorded) => recorded,
-                Err(error) if error.is_not_found() => continue,
+        while let Some((job, last)) = asked.next().await {
+            match last {
+                Ok(Some(path)) => tell_savepoint(job, "had finished before", &path, &taking, told),
+                Ok(None) => {}
                 Err(error) => {
                     let what = format!("whether job {} ({}) had a savepoint is not known", job.id, job.name);
                     let error = reached.error(&error, what);
@@ -160,15 +161,7 @@ impl Guard<'_> {
                         Wish::Savepoint(_) => return Err(error),
                         _ => self.app.ui.warn(&error.to_string()),
                     }
-                    continue;
                 }
-            };
-            let newest = recorded.into_iter().find_map(|savepoint| match savepoint.state {
-                RecordedState::Completed(path) if !path.is_empty() => Some(path),
-                _ => None,
-            });
-            if let Some(path) = newest {
-                tell_savepoint(job, "had finished before", &path, &taking, told);
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::app::{App, CommandError, id};
@@ -273,6 +274,38 @@ impl Taking<'_> {
             }
         }
         Ok(Earlier::Next(id::random()?))
+    }
+
+    /// The savepoint that a job had last before it finished. A stop by an id of ours tells its own at once;
+    /// a history may be from before the savepoint, while the job has ended only now: who `waits` reads it
+    /// when it cannot be.
+    pub async fn last_of_finished(&self, job: &Job, waits: bool) -> Result<Option<String>, RestError> {
+        if self.reached.dialect().takes_request_ids()
+            && let Some(path) = self.path_of_earlier_stop(job).await?
+        {
+            return Ok(Some(path));
+        }
+        let long_ago = Timestamp::now().checked_sub(LONG_HISTORY).unwrap_or_default();
+        if waits && job.ended_at().is_none_or(|end| end > long_ago) {
+            tokio::time::sleep(self.refresh().await).await;
+        }
+        let recorded = self.recorded(job).await?;
+        Ok(recorded.into_iter().find_map(|savepoint| match savepoint.state {
+            RecordedState::Completed(path) => Some(path),
+            _ => None,
+        }))
+    }
+
+    async fn path_of_earlier_stop(&self, job: &Job) -> Result<Option<String>, RestError> {
+        for number in 0.. {
+            let request = RequestId(id::derived(&job.id, number));
+            match flink::trigger_progress(&self.reached.rest, &job.id, &request).await? {
+                Progress::Done(path) => return Ok(path),
+                Progress::Failed(_) => {}
+                Progress::Unknown | Progress::InProgress => break,
+            }
+        }
+        Ok(None)
     }
 
     fn not_done(&self, job: &Job, error: &RestError) -> CommandError {
