@@ -192,6 +192,8 @@ pub async fn checkpoints(transport: &impl Transport, id: &str) -> Result<Checkpo
 pub struct Recorded {
     pub id: u64,
     pub state: RecordedState,
+    /// When it was complete, or had failed; before, when this was told.
+    pub ended_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +209,7 @@ pub async fn recorded_savepoints(transport: &impl Transport, id: &str) -> Result
     let OfCheckpoints { history, .. } = get(transport, format!("/jobs/{id}/checkpoints")).await?;
     let recorded = |of: OfCheckpoint| Recorded {
         id: of.id,
+        ended_at: of.trigger_timestamp.and_then(|begin| at(begin + of.end_to_end_duration?)),
         state: match (of.status.as_str(), of.external_path) {
             ("COMPLETED", path) => RecordedState::Completed(path.unwrap_or_default()),
             ("FAILED", _) => RecordedState::Failed(of.failure_message.unwrap_or_default()),

@@ -229,7 +229,7 @@ impl Taking<'_> {
                         _ => Ok(None),
                     };
                 }
-                (None, None) if is_fresh => return Ok(None),
+                (None, None) if is_fresh => return self.stopped_meanwhile(job).await,
                 (None, None) => {
                     is_fresh = true;
                     tokio::time::sleep(self.refresh().await).await;
@@ -241,6 +241,22 @@ impl Taking<'_> {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// The path of a stop that was asked for before and has ended the job while its history was awaited. An
+    /// id of our own tells of it, too.
+    async fn stopped_meanwhile(&self, job: &Job) -> Result<Option<String>, CommandError> {
+        if self.reached.dialect().takes_request_ids() {
+            return Ok(None);
+        }
+        let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
+        let finished = jobs.into_iter().find(|other| other.id == job.id && other.state == "FINISHED");
+        let Some(end) = finished.and_then(|job| job.ended_at()) else { return Ok(None) };
+        tokio::time::sleep(self.refresh().await).await;
+        let mut recorded = self.recorded(job).await.map_err(|error| self.not_done(job, &error))?;
+        // One from long before has not ended it.
+        recorded.retain(|savepoint| savepoint.ended_at.is_some_and(|at| at + MOMENTS > end));
+        Ok(newest_complete(recorded))
     }
 
     /// Whether the job ends in the moments after a savepoint of it was complete.
@@ -289,11 +305,7 @@ impl Taking<'_> {
         if waits && job.ended_at().is_none_or(|end| end > long_ago) {
             tokio::time::sleep(self.refresh().await).await;
         }
-        let recorded = self.recorded(job).await?;
-        Ok(recorded.into_iter().find_map(|savepoint| match savepoint.state {
-            RecordedState::Completed(path) => Some(path),
-            _ => None,
-        }))
+        Ok(newest_complete(self.recorded(job).await?))
     }
 
     async fn path_of_earlier_stop(&self, job: &Job) -> Result<Option<String>, RestError> {
@@ -504,6 +516,14 @@ impl Taking<'_> {
             None => told.hint(self.look(job)),
         }
     }
+}
+
+/// The newest come first.
+fn newest_complete(recorded: Vec<Recorded>) -> Option<String> {
+    recorded.into_iter().find_map(|savepoint| match savepoint.state {
+        RecordedState::Completed(path) if !path.is_empty() => Some(path),
+        _ => None,
+    })
 }
 
 /// The path in the words of [`Taking::has_failed`]'s exception.
