@@ -4,7 +4,7 @@
 
 # `test` runs its three parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e test demo demo-down bench bench-create bench-lists bench-upload clean-cache
+.PHONY: help build fmt lint unit e2e test demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
@@ -39,11 +39,15 @@ demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 demo-down: ## remove all that the demo made [CONTEXT=name]
 	@dev/demo down
 
-bench: bench-create bench-lists bench-upload ## all benchmarks
+bench: bench-create bench-delete bench-lists bench-upload ## all benchmarks
 
 bench-create: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
 	cargo build --release --locked
 	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench-create
+
+bench-delete: ## time delete against kubectl delete [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
+	cargo build --release --locked
+	CLUSTER=flink-bench VERSIONS="$${VERSION:-2.3.0}" $(with_cluster) dev/bench-delete
 
 bench-lists: ## time ls and status against kubectl and bare HTTP, on thousands of pods [PODS=10000] [ROUNDS=5]
 	cargo build --release --locked

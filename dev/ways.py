@@ -127,12 +127,15 @@ def timed(way, scratch):
     return seconds, used.ru_utime + used.ru_stime, int(report.read_text()) / 1024
 
 
-def rounds(ways, count, scratch):
-    """Runs all ways in every round; round 0 warms up."""
+def rounds(ways, count, scratch, before=lambda: None):
+    """Runs all ways in every round; round 0 warms up. What is done before each is not timed."""
     for number in range(count + 1):
+        before()
         start = number % len(ways)
         order = ways[start:] + ways[:start]
-        for way in order[:: -1 if number % 2 else 1]:
+        # Of two, turning them round would undo the rotation.
+        is_turned = number % 2 and len(ways) > 2
+        for way in order[:: -1 if is_turned else 1]:
             if way.only_once and number != 1:
                 continue
             for _ in range(way.times):
@@ -162,3 +165,23 @@ def print_target(what, is_, at_most, unit=""):
 
 def print_judged(what, is_, at_most, unit, judgement):
     print(f"  {what:<52}{is_:>10.3f}{unit:<3} at most {at_most:.3g}{unit:<4} {judgement}", flush=True)
+
+
+def judgement(figures, at_most):
+    """Whether the target is met, and whether the noise allows to tell."""
+    lower, median, upper = statistics.quantiles(figures, n=4, method="inclusive")
+    met = "met" if median <= at_most else "NOT MET"
+    return met + (", within the noise" if lower <= at_most < upper else "")
+
+
+def in_rounds(way, other):
+    return [one / two for one, two in zip(way.wall, other.wall)]
+
+
+def print_ratio(what, figures, at_most=None):
+    median = statistics.median(figures)
+    if at_most is None:
+        print(f"  {what:<52}{median:>10.3f}", flush=True)
+    else:
+        print_judged(what, median, at_most, "", judgement(figures, at_most))
+    print(f"  {'  in the rounds':<52}{min(figures):>10.3f} to {max(figures):.3f}", flush=True)
