@@ -11,6 +11,33 @@ pub const FLINK_2_3: (&str, &str) = ("flink:2.3.0", "2.3.0");
 /// Small enough for several sessions on a small node, large enough to start in seconds.
 pub const SMALL: [&str; 2] = ["--jobmanager-cpu", "0.4"];
 
+/// Several sessions fit on a small node, beside those of other tests: they ask for little, and take more.
+pub const TINY: [&str; 9] = [
+    "--timeout=10m",
+    // On a busy node a JobManager that starts has no answer from itself within ten seconds, and ends.
+    "-Dpekko.ask.timeout=1min",
+    "--jobmanager-cpu=0.15",
+    "--jobmanager-memory=1g",
+    "--taskmanager-cpu=0.05",
+    "--taskmanager-memory=1g",
+    "--slots=2",
+    "-Dkubernetes.jobmanager.cpu.limit-factor=10",
+    "-Dkubernetes.taskmanager.cpu.limit-factor=20",
+];
+
+/// Flink 1.10 takes no more than it asks for.
+pub const TINY_1_10: [&str; 6] = [
+    "--timeout=10m",
+    "--jobmanager-cpu=0.4",
+    "--jobmanager-memory=1g",
+    "--taskmanager-cpu=0.2",
+    "--taskmanager-memory=1g",
+    "--slots=2",
+];
+
+/// For what starts while other sessions do.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
 pub struct Lab {
     pub namespace: String,
     context: String,
@@ -192,11 +219,28 @@ impl Lab {
         format!("/api/v1/namespaces/{}/services/{scheme}{service}/proxy{path}", self.namespace)
     }
 
+    /// Waits until all tasks of a job run, on a node that other sessions keep busy.
+    pub fn until_job_runs(&self, name: &str, job: &str) {
+        self.until_within(PATIENCE, "all tasks of the job", || {
+            let told = self.rest_json(name, "/jobs/overview");
+            let jobs = told["jobs"].as_array().expect("jobs");
+            jobs.iter().any(|other| {
+                let tasks = &other["tasks"];
+                other["jid"] == job && tasks["total"] != 0 && tasks["running"] == tasks["total"]
+            })
+        });
+    }
+
     /// Polls until `is_so`, and fails after two minutes.
-    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    pub fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        self.until_within(Duration::from_secs(120), what, is_so);
+    }
+
+    /// The same, for what takes longer beside other sessions.
+    pub fn until_within(&self, limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
         let start = Instant::now();
         while !is_so() {
-            assert!(start.elapsed() < Duration::from_secs(120), "gave up waiting for {what}");
+            assert!(start.elapsed() < limit, "gave up waiting for {what}");
             std::thread::sleep(Duration::from_millis(200));
         }
     }

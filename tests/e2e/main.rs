@@ -21,6 +21,7 @@ mod refusals;
 mod running;
 mod seeing;
 mod submit;
+mod sweep;
 mod tables;
 mod tls;
 mod ui;
