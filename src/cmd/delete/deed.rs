@@ -220,11 +220,12 @@ impl<'a> Deletion<'a> {
             return Ok(false);
         }
         self.delete_once(deployment, Propagation::Foreground).await?;
-        // What takes longest to end begins first.
+        // What takes longest to end begins first; a pod that the garbage collector has told to end may not
+        // hear of another time.
+        self.hurry(last.pods()).await?;
         self.delete_all(last.taskmanagers.iter()).await?;
         self.delete_jobs(last).await?;
         self.delete_all(last.services.iter().chain(&last.config_maps)).await?;
-        self.hurry(last.pods()).await?;
         Ok(true)
     }
 

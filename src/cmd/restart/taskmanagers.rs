@@ -39,6 +39,7 @@ pub async fn restart(
     let reached = reach::through(&args.ending.rest, &found, name, cluster, app).await?;
     let jobs = running(&reached).await?;
     let registered = registered(&reached).await?;
+    let least = least(&reached).await?.min(registered);
     let progress = app.ui.progress();
     for (number, pod) in pods.iter().enumerate() {
         let deleted = cluster.delete(cluster.namespace(), pod, Propagation::Background).await;
@@ -47,7 +48,7 @@ pub async fn restart(
             CommandError::from(error).while_doing(what)
         })?;
         progress.waiting_for(&format!("{pod} to be replaced"));
-        let replacement = Replacement { reached: &reached, cluster, pod, registered, jobs: &jobs };
+        let replacement = Replacement { reached: &reached, cluster, pod, registered, least, jobs: &jobs };
         let how = match replacement.wait(args, app).await? {
             Took::Another => "replaced",
             Took::Nobody => "gone, and no other is needed",
@@ -73,6 +74,17 @@ async fn registered(reached: &Reached) -> Result<usize, CommandError> {
     Ok(taskmanagers.map_err(|error| reached.error(&error, what()))?.len())
 }
 
+/// How many TaskManagers the session keeps without any job (`slotmanager.number-of-slots.min`). A JobManager
+/// sees to it now and then, not at once.
+async fn least(reached: &Reached) -> Result<usize, CommandError> {
+    let settings = flink::configuration(&reached.rest).await;
+    let what = || format!("cannot read the settings of session {}", reached.name);
+    let settings = settings.map_err(|error| reached.error(&error, what()))?;
+    let number = |key: &str| settings.get(key).and_then(|value| value.parse::<usize>().ok());
+    let slots = number("taskmanager.numberOfTaskSlots").unwrap_or(1).max(1);
+    Ok(number("slotmanager.number-of-slots.min").unwrap_or(0).div_ceil(slots))
+}
+
 /// What came in the place of a TaskManager.
 enum Took {
     Another,
@@ -92,6 +104,8 @@ struct Replacement<'a> {
     pod: &'a ObjectRef,
     /// How many TaskManagers the JobManager had.
     registered: usize,
+    /// How many it keeps in any case.
+    least: usize,
     /// The jobs that ran.
     jobs: &'a [Job],
 }
@@ -116,7 +130,7 @@ impl Replacement<'_> {
     }
 
     async fn look(&self, gone_since: &mut Option<Instant>) -> Result<Look<Took>, CommandError> {
-        let Self { cluster, reached, pod, registered, jobs } = *self;
+        let Self { cluster, reached, pod, registered, least, jobs } = *self;
         let objects = cluster.session_objects(cluster.namespace(), &reached.name).await?;
         if objects.taskmanagers.contains(pod) {
             return Ok(Look::Again(TICK));
@@ -143,7 +157,7 @@ impl Replacement<'_> {
         let all_there = objects.taskmanagers.iter().all(|pod| is_registered(&pod.name));
         Ok(match () {
             () if all.len() >= registered => Look::Done(Took::Another),
-            () if has_settled && all_there => Look::Done(Took::Nobody),
+            () if has_settled && all_there && all.len() >= least => Look::Done(Took::Nobody),
             () => Look::Again(TICK),
         })
     }
