@@ -11,6 +11,7 @@ mod faults;
 mod gc;
 mod jobs;
 mod killed;
+mod killed_delete;
 mod lab;
 mod lifecycle;
 mod manual_way;
