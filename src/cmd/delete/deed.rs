@@ -29,6 +29,8 @@ pub struct Deletion<'a> {
 
 /// What has been seen and done so far.
 struct State {
+    /// What was there when the user agreed, until it has been dealt with.
+    first: Option<SessionObjects>,
     /// What was there at the last look.
     last: SessionObjects,
     /// Everything that was ever seen of the session, in the order of the first look.
@@ -53,6 +55,7 @@ enum Gone {
 impl<'a> Deletion<'a> {
     pub fn new(plan: &'a Plan, run: &'a Run<'a>) -> Self {
         let state = State {
+            first: Some(plan.session.objects.clone()),
             seen: plan.session.objects.all().cloned().collect(),
             last: plan.session.objects.clone(),
             told: BTreeSet::new(),
@@ -83,14 +86,6 @@ impl<'a> Deletion<'a> {
     pub async fn run(self) -> Result<(), CommandError> {
         let Run { args, cluster, app, .. } = *self.run;
         let name = self.plan.name();
-        // What was looked at a moment ago need not be looked at again: uids tell if it is another.
-        let first = &self.plan.session.objects;
-        if !first.is_empty() {
-            self.step(first).await?;
-        }
-        if args.wait {
-            (self.run.told.waiting_for)(&plan::awaited(std::slice::from_ref(self.plan)));
-        }
         let changes = cluster.changes(cluster.namespace(), name);
         let waited = until(args.timeout, changes, async || self.look().await).await?;
         let last = self.state.borrow().last.clone();
@@ -133,7 +128,12 @@ impl<'a> Deletion<'a> {
     /// Looks anew each time: a dying JobManager asks for TaskManagers.
     async fn look(&self) -> Result<Look<Gone>, CommandError> {
         let Run { cluster, args, .. } = *self.run;
-        let last = cluster.session_objects(cluster.namespace(), self.plan.name()).await?;
+        // What was looked at a moment ago need not be looked at again: uids tell if it is another.
+        let first = self.state.borrow_mut().first.take();
+        let last = match first {
+            Some(first) => first,
+            None => cluster.session_objects(cluster.namespace(), self.plan.name()).await?,
+        };
         self.state.borrow_mut().last = last.clone();
         self.tell_gone(&last);
         if is_another(&self.plan.session.objects, &last) {
@@ -143,6 +143,9 @@ impl<'a> Deletion<'a> {
         if !last.is_empty() {
             self.state.borrow_mut().looked_empty = false;
             let is_all_asked = self.step(&last).await?;
+            if args.wait {
+                (self.run.told.waiting_for)(&plan::awaited(std::slice::from_ref(self.plan)));
+            }
             if args.wait || !is_all_asked {
                 return Ok(Look::Again(TICK));
             }

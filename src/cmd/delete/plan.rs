@@ -209,7 +209,7 @@ async fn refuse_what_is_led(session: &Session, cluster: &Cluster, app: &App) -> 
     let Session { name, objects, .. } = session;
     let Some(before) = &objects.leader else { return Ok(()) };
     let progress = app.ui.progress();
-    progress.waiting_for("the end of the leader's hold");
+    progress.waiting_for("a sign of life of its leader");
     tokio::time::sleep(RENEWS).await;
     let now = cluster.session_objects(cluster.namespace(), name).await?;
     let Some(leader) = now.leader.filter(|leader| leader.renewed != before.renewed) else { return Ok(()) };
