@@ -1,6 +1,7 @@
 //! `kubectl flink savepoint NAME JOB...`: the state of jobs that go on; and `--dispose` of one.
 
 pub mod directory;
+mod earlier;
 pub mod take;
 
 use std::time::Duration;

@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::earlier::Earlier;
 use crate::app::{App, CommandError, id};
 use crate::cmd::reach::Reached;
 use crate::diagnosis::cause;
@@ -21,16 +21,10 @@ use crate::model::status::Job;
 pub const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a JobManager tells of one job may be this old (`web.refresh-interval`), and a little more.
-const HISTORY: Duration = Duration::from_secs(10);
-
-/// The same where nothing else is set.
-const REFRESH: Duration = Duration::from_millis(3500);
-
-/// After its savepoint is complete, a job that is stopped ends within this time.
-const MOMENTS: Duration = Duration::from_secs(5);
+pub(super) const HISTORY: Duration = Duration::from_secs(10);
 
 /// Where that interval is set, it may be long.
-const LONG_HISTORY: Duration = Duration::from_secs(90);
+pub(super) const LONG_HISTORY: Duration = Duration::from_secs(90);
 
 /// How long a JobManager that has gone is waited for, before the request is sent again.
 const COME_BACK: Duration = Duration::from_secs(90);
@@ -113,7 +107,7 @@ impl Taking<'_> {
         format!("kubectl flink submit {name} JAR --from-savepoint {path}{flags}")
     }
 
-    fn failed(&self, job: &Job) -> String {
+    pub(super) fn failed(&self, job: &Job) -> String {
         match self.kind {
             Kind::Savepoint => format!("there is no savepoint of job {} ({})", job.id, job.name),
             Kind::Stop { .. } => format!("job {} ({}) was not stopped", job.id, job.name),
@@ -200,7 +194,7 @@ impl Taking<'_> {
     }
 
     /// The savepoints in the history of a job; none where it takes no checkpoints.
-    async fn recorded(&self, job: &Job) -> Result<Vec<Recorded>, RestError> {
+    pub(super) async fn recorded(&self, job: &Job) -> Result<Vec<Recorded>, RestError> {
         match flink::recorded_savepoints(&self.reached.rest, &job.id).await {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             recorded => recorded,
@@ -211,116 +205,7 @@ impl Taking<'_> {
         Ok(self.recorded(job).await?.into_iter().map(|savepoint| savepoint.id).collect())
     }
 
-    /// Waits while another savepoint of the job is under way: a stop beside another stop makes both fail,
-    /// and the job with them (seen with 2.3.0). Its path, if it has ended the job.
-    async fn let_others_end(&self, job: &Job, end: Instant) -> Result<Option<String>, CommandError> {
-        let mut awaited = None;
-        // What is told may be from before that savepoint began. An id of our own makes up for that.
-        let mut is_fresh = self.reached.dialect().takes_request_ids();
-        loop {
-            let recorded = self.recorded(job).await.map_err(|error| self.not_done(job, &error))?;
-            let goes_on = recorded.iter().find(|savepoint| savepoint.state == RecordedState::InProgress);
-            match (goes_on, awaited) {
-                (Some(savepoint), _) => awaited = Some(savepoint.id),
-                (None, Some(id)) => {
-                    let ended = recorded.into_iter().find(|savepoint| savepoint.id == id);
-                    return match ended.map(|savepoint| savepoint.state) {
-                        Some(RecordedState::Completed(path)) if self.ends_soon(job).await? => Ok(Some(path)),
-                        _ => Ok(None),
-                    };
-                }
-                (None, None) if is_fresh => return self.stopped_meanwhile(job).await,
-                (None, None) => {
-                    is_fresh = true;
-                    tokio::time::sleep(self.refresh().await).await;
-                }
-            }
-            if Instant::now() > end {
-                let told = self.late(job).because("another savepoint of it was under way before");
-                return Err(told.hint(self.look(job)));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// The path of a stop that was asked for before and has ended the job while its history was awaited. An
-    /// id of our own tells of it, too.
-    async fn stopped_meanwhile(&self, job: &Job) -> Result<Option<String>, CommandError> {
-        if self.reached.dialect().takes_request_ids() {
-            return Ok(None);
-        }
-        let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
-        let finished = jobs.into_iter().find(|other| other.id == job.id && other.state == "FINISHED");
-        let Some(end) = finished.and_then(|job| job.ended_at()) else { return Ok(None) };
-        tokio::time::sleep(self.refresh().await).await;
-        let mut recorded = self.recorded(job).await.map_err(|error| self.not_done(job, &error))?;
-        // One from long before has not ended it.
-        recorded.retain(|savepoint| savepoint.ended_at.is_some_and(|at| at + MOMENTS > end));
-        Ok(newest_complete(recorded))
-    }
-
-    /// Whether the job ends in the moments after a savepoint of it was complete.
-    async fn ends_soon(&self, job: &Job) -> Result<bool, CommandError> {
-        let end = Instant::now() + MOMENTS;
-        loop {
-            let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
-            match jobs.into_iter().find(|other| other.id == job.id) {
-                Some(job) if job.is_alive() && Instant::now() < end => tokio::time::sleep(PAUSE).await,
-                job => return Ok(job.is_some_and(|job| job.state == "FINISHED")),
-            }
-        }
-    }
-
-    /// How old what a JobManager tells of one job may be, and a little more.
-    async fn refresh(&self) -> Duration {
-        let settings = flink::configuration(&self.reached.rest).await.unwrap_or_default();
-        if settings.contains_key("web.refresh-interval") { HISTORY } else { REFRESH }
-    }
-
-    /// What became of a stop of this job that was asked for before, maybe by a command that was killed.
-    /// The ids of stops follow from the job's: a job ends once.
-    async fn earlier_stop(&self, job: &Job) -> Result<Earlier, CommandError> {
-        for number in 0.. {
-            let request = RequestId(id::derived(&job.id, number));
-            let progress = flink::trigger_progress(&self.reached.rest, &job.id, &request).await;
-            match progress.map_err(|error| self.not_done(job, &error))? {
-                Progress::Unknown => return Ok(Earlier::Next(request.0)),
-                Progress::InProgress | Progress::Done(_) => return Ok(Earlier::GoesOn(request)),
-                Progress::Failed(_) => {}
-            }
-        }
-        Ok(Earlier::Next(id::random()?))
-    }
-
-    /// The savepoint that a job had last before it finished. A stop by an id of ours tells its own at once;
-    /// a history may be from before the savepoint, while the job has ended only now: who `waits` reads it
-    /// when it cannot be.
-    pub async fn last_of_finished(&self, job: &Job, waits: bool) -> Result<Option<String>, RestError> {
-        if self.reached.dialect().takes_request_ids()
-            && let Some(path) = self.path_of_earlier_stop(job).await?
-        {
-            return Ok(Some(path));
-        }
-        let long_ago = Timestamp::now().checked_sub(LONG_HISTORY).unwrap_or_default();
-        if waits && job.ended_at().is_none_or(|end| end > long_ago) {
-            tokio::time::sleep(self.refresh().await).await;
-        }
-        Ok(newest_complete(self.recorded(job).await?))
-    }
-
-    async fn path_of_earlier_stop(&self, job: &Job) -> Result<Option<String>, RestError> {
-        for number in 0.. {
-            let request = RequestId(id::derived(&job.id, number));
-            match flink::trigger_progress(&self.reached.rest, &job.id, &request).await? {
-                Progress::Done(path) => return Ok(path),
-                Progress::Failed(_) => {}
-                Progress::Unknown | Progress::InProgress => break,
-            }
-        }
-        Ok(None)
-    }
-
-    fn not_done(&self, job: &Job, error: &RestError) -> CommandError {
+    pub(super) fn not_done(&self, job: &Job, error: &RestError) -> CommandError {
         self.reached.error(error, self.failed(job))
     }
 
@@ -487,12 +372,12 @@ impl Taking<'_> {
     }
 
     /// The command that shows the job.
-    fn look(&self, job: &Job) -> String {
+    pub(super) fn look(&self, job: &Job) -> String {
         let Reached { name, flags, .. } = self.reached;
         format!("kubectl flink jobs {name} {}{flags}", job.id)
     }
 
-    fn late(&self, job: &Job) -> CommandError {
+    pub(super) fn late(&self, job: &Job) -> CommandError {
         let what = match self.kind {
             Kind::Savepoint => "the savepoint of job",
             Kind::Stop { .. } => "the stop of job",
@@ -518,25 +403,10 @@ impl Taking<'_> {
     }
 }
 
-/// The newest come first.
-fn newest_complete(recorded: Vec<Recorded>) -> Option<String> {
-    recorded.into_iter().find_map(|savepoint| match savepoint.state {
-        RecordedState::Completed(path) if !path.is_empty() => Some(path),
-        _ => None,
-    })
-}
-
 /// The path in the words of [`Taking::has_failed`]'s exception.
 fn completed_path(stack: &str) -> Option<&str> {
     let (_, rest) = stack.split_once("A savepoint has been created at: ")?;
     rest.split([',', '\n']).next().filter(|path| !path.is_empty())
-}
-
-/// A stop that may have been asked for before.
-enum Earlier {
-    GoesOn(RequestId),
-    /// There is none, or it has failed: the id of the next.
-    Next(String),
 }
 
 /// How a savepoint that was triggered is known.
