@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, jobs, state, submit, the_id};
-use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, SMALL};
 
 /// A directory inside the pods is good enough for state that fits into the JobManager's own file.
 const SAVEPOINT: [&str; 2] = ["--savepoint=file:///tmp/sp", "--allow-local-dir"];
@@ -25,7 +25,8 @@ fn flink_2_3() {
 
 fn nothing_is_lost_and_nothing_left(test: &str, (image, _): (&str, &str)) {
     let lab = Lab::new(test);
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], &SMALL, &SMALL_TASKMANAGERS].concat());
+    let small = if image == FLINK_1_10.0 { &SMALL[..] } else { &QUICK };
+    lab.flink_ok(&[&["create", "roc", "--image", image][..], small, &SMALL_TASKMANAGERS].concat());
     let [long, stubborn] = ["long", "stubborn"].map(|program| the_id(&submit(&lab, &[], &[program])));
     for id in [&long, &stubborn] {
         all_tasks_run(&lab, id);
@@ -117,7 +118,7 @@ fn one_failed_savepoint_keeps_the_session(lab: &Lab, long: &str, stubborn: &str)
 fn forced_or_cancelled_while_jobs_run() {
     let lab = Lab::new("delete-force");
     for flag in ["--force", "--cancel-jobs"] {
-        lab.flink_ok(&[&["create", "roc"][..], &SMALL, &SMALL_TASKMANAGERS].concat());
+        lab.flink_ok(&[&["create", "roc"][..], &QUICK, &SMALL_TASKMANAGERS].concat());
         let id = the_id(&submit(&lab, &[], &["long"]));
         all_tasks_run(&lab, &id);
         let deleted = lab.flink(&["delete", "roc", "--yes", flag, "--grace-period=0"]);
@@ -227,7 +228,7 @@ spec:
 #[test]
 fn a_namespace_that_goes_at_the_same_time() {
     let lab = Lab::new("delete-namespace");
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL, &SMALL_TASKMANAGERS].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK, &SMALL_TASKMANAGERS].concat());
     let id = the_id(&submit(&lab, &[], &["long"]));
     all_tasks_run(&lab, &id);
     let mut delete = lab.command(&["delete", "roc", "--yes", "--force"]);
@@ -324,7 +325,7 @@ fn one_that_is_refused_does_not_keep_the_others() {
 fn a_restart_makes_new_processes_and_waits_for_them() {
     let lab = Lab::new("restart");
     let one = ["-D", "slotmanager.number-of-slots.min=1"];
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL, &SMALL_TASKMANAGERS, &one].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK, &SMALL_TASKMANAGERS, &one].concat());
     let pods = |role: &str| {
         let selector = format!("app=roc,component={role}");
         let names = "jsonpath={range .items[?(@.status.phase=='Running')]}{.metadata.name}{'\\n'}{end}";

@@ -1,6 +1,6 @@
 //! The plugin that is killed, and `create` that is cut off, or not alone.
 
-use crate::lab::{Lab, SMALL};
+use crate::lab::{Lab, QUICK};
 use crate::proxy::{At, Kill, Proxy};
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
@@ -28,7 +28,7 @@ fn is_one_healthy_session(lab: &Lab) {
 
 #[test]
 fn killed_at_any_of_its_writes_and_run_again_it_ends_with_one_healthy_session() {
-    let create = [&["create", "roc"][..], &SMALL].concat();
+    let create = [&["create", "roc"][..], &QUICK].concat();
     for done in [false, true] {
         for write in 1.. {
             let lab = Lab::new(&format!("killed-{write}-{done}"));
@@ -52,7 +52,7 @@ fn killed_at_any_of_its_writes_and_run_again_it_ends_with_one_healthy_session() 
 #[test]
 fn killed_at_any_of_its_requests_a_look_changes_nothing() {
     let lab = Lab::new("killed-look");
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
     let proxy = Proxy::new(lab.context(), &lab.namespace);
     let whole = proxy.flink(&["jobs", "roc"], None);
     assert!(whole.code == 0 && whole.hit.is_none(), "{}", whole.stderr);
@@ -87,7 +87,7 @@ fn killed_at_any_of_its_requests_a_look_changes_nothing() {
 #[test]
 fn killed_at_an_upload_it_leaves_the_jar_or_nothing() {
     let lab = Lab::new("killed-upload");
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
     let proxy = Proxy::new(lab.context(), &lab.namespace);
     let rights = [("get,list", "pods,deployments.apps,jobs.batch"), ("create,get", "pods/portforward")];
     drop(lab.user("forwarder", &rights));
@@ -114,7 +114,7 @@ fn an_api_server_that_goes_away_for_a_while_is_waited_for() {
     let lab = Lab::new("outage");
     let proxy = Proxy::new(lab.context(), &lab.namespace);
     std::thread::scope(|threads| {
-        let create = threads.spawn(|| proxy.flink(&[&["create", "roc"][..], &SMALL].concat(), None));
+        let create = threads.spawn(|| proxy.flink(&[&["create", "roc"][..], &QUICK].concat(), None));
         lab.until("the Deployment", || lab.kubectl(&["get", "deployment", "roc"]).code == 0);
         proxy.set_down(true);
         // The session goes on meanwhile, and the plugin hears nothing of it.
@@ -129,7 +129,7 @@ fn an_api_server_that_goes_away_for_a_while_is_waited_for() {
 #[test]
 fn of_two_at_once_one_makes_it_and_the_other_is_told() {
     let lab = Lab::new("two");
-    let create = [&["create", "roc"][..], &SMALL].concat();
+    let create = [&["create", "roc"][..], &QUICK].concat();
     let runs = std::thread::scope(|threads| {
         let runs = [threads.spawn(|| lab.flink(&create)), threads.spawn(|| lab.flink(&create))];
         runs.map(|run| run.join().expect("create"))
