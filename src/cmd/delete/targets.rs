@@ -11,12 +11,11 @@ use crate::session::SessionName;
 pub fn typed(args: &Args, app: &App) -> Result<Option<Vec<SessionName>>, CommandError> {
     let mut names: Vec<SessionName> = Vec::new();
     for word in &args.names {
-        let name = SessionName::existing(word).map_err(|error| {
-            let told = CommandError::from(error);
-            match args.ending.has_bare_savepoint() && word.contains(['/', ':']) {
-                true => told.hint(format!("a directory goes with an equals sign: --savepoint={word}")),
-                false => told,
-            }
+        let is_directory = args.ending.has_bare_savepoint() && word.contains(['/', ':']);
+        let name = SessionName::existing(word).map_err(|error| match is_directory {
+            true => CommandError::new(Exit::Error, error.to_string())
+                .hint(format!("a directory goes with an equals sign: --savepoint={word}")),
+            false => CommandError::from(error),
         })?;
         if !names.contains(&name) {
             names.push(name);

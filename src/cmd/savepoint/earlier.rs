@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::take::{HISTORY, LONG_HISTORY, PAUSE, Taking};
+use super::take::{LONG_HISTORY, PAUSE, Taking};
 use crate::app::{CommandError, id};
 use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
 use crate::model::status::Job;
@@ -15,6 +15,9 @@ use crate::model::status::Job;
 /// How old what a JobManager tells of one job may be (`web.refresh-interval`), and a little more, where
 /// nothing else is set.
 const REFRESH: Duration = Duration::from_millis(3500);
+
+/// The little more.
+const MORE: Duration = Duration::from_millis(500);
 
 /// After its savepoint is complete, a job that is stopped ends within this time.
 const MOMENTS: Duration = Duration::from_secs(5);
@@ -94,7 +97,7 @@ impl Taking<'_> {
     /// How old what a JobManager tells of one job may be, and a little more.
     pub(super) async fn refresh(&self) -> Duration {
         let settings = flink::configuration(&self.reached.rest).await.unwrap_or_default();
-        if settings.contains_key("web.refresh-interval") { HISTORY } else { REFRESH }
+        refresh_of(settings.get("web.refresh-interval").map(String::as_str))
     }
 
     /// What became of a stop of this job that was asked for before, maybe by a command that was killed.
@@ -141,10 +144,33 @@ impl Taking<'_> {
     }
 }
 
+/// What the setting comes to: milliseconds, from 1.20 on with a unit. What cannot be read may be long.
+fn refresh_of(interval: Option<&str>) -> Duration {
+    let Some(interval) = interval else { return REFRESH };
+    let read = match interval.parse() {
+        Ok(milliseconds) => Some(Duration::from_millis(milliseconds)),
+        Err(_) => interval.parse::<SignedDuration>().ok().and_then(|read| read.try_into().ok()),
+    };
+    read.map_or(LONG_HISTORY, |read| read + MORE)
+}
+
 /// The newest come first.
 fn newest_complete(recorded: Vec<Recorded>) -> Option<String> {
     recorded.into_iter().find_map(|savepoint| match savepoint.state {
         RecordedState::Completed(path) if !path.is_empty() => Some(path),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_an_answer_follows_from_the_setting() {
+        assert_eq!(refresh_of(None), REFRESH);
+        assert_eq!(refresh_of(Some("30000")), Duration::from_millis(30_500));
+        assert_eq!(refresh_of(Some("20 s")), Duration::from_millis(20_500));
+        assert_eq!(refresh_of(Some("soon")), LONG_HISTORY);
+    }
 }

@@ -21,7 +21,7 @@ use crate::model::status::Job;
 pub const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a JobManager tells of one job may be this old (`web.refresh-interval`), and a little more.
-pub(super) const HISTORY: Duration = Duration::from_secs(10);
+const HISTORY: Duration = Duration::from_secs(10);
 
 /// Where that interval is set, it may be long.
 pub(super) const LONG_HISTORY: Duration = Duration::from_secs(90);
