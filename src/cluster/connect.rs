@@ -6,15 +6,10 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Config;
-use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
-use tower::limit::ConcurrencyLimitLayer;
 
-use super::Cluster;
 use super::error::{self, ClusterError, Result};
-
-/// Requests at once. The client speaks HTTP/1.1, so each more is a connection and a handshake more.
-const CONCURRENT_REQUESTS: usize = 4;
+use super::{Cluster, client};
 
 /// The connection flags, as typed. Empty text counts as absent, as with kubectl.
 #[derive(Clone, Debug, Default)]
@@ -105,9 +100,6 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
         })?,
     };
     config.disable_compression = options.disable_compression;
-    // The library's own retry sends every method again, for minutes: a person would wait, and a
-    // create that is sent twice may make two.
-    config.default_retry = false;
     let user_agent = concat!("kubectl-flink/", env!("CARGO_PKG_VERSION"));
     config.headers.push((USER_AGENT, HeaderValue::from_static(user_agent)));
 
@@ -117,10 +109,7 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     if options.namespace.is_some() {
         check_namespace(&namespace)?;
     }
-    let client = ClientBuilder::try_from(config.clone())
-        .map_err(|error| ClusterError::from_kube(error, &server))?
-        .with_layer(&ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS))
-        .build();
+    let client = client::client(config.clone()).map_err(|error| ClusterError::from_kube(error, &server))?;
     Ok(Cluster {
         client,
         config: Arc::new(config),

@@ -3,6 +3,7 @@
 //! It knows neither Flink's REST nor any flag. What it reads leaves it as plain values of
 //! [`crate::model`].
 
+mod client;
 pub mod connect;
 mod direct;
 pub mod error;

@@ -31,6 +31,22 @@ impl Cluster {
     /// Yields whenever the bootstrap Job, the Deployment, a Service or a pod of the session changes.
     /// Without the permission to watch the stream stays silent, and the caller's own ticks remain.
     pub fn changes(&self, namespace: &str, name: &SessionName) -> BoxStream<'static, ()> {
+        let is_news =
+            |change: &Change<()>| matches!(change, Change::Listed(_) | Change::Set(()) | Change::Gone(()));
+        self.wakes(namespace, name, is_news)
+    }
+
+    /// Like [`Cluster::changes`], but only when one of them has gone, and once at the beginning.
+    pub fn departures(&self, namespace: &str, name: &SessionName) -> BoxStream<'static, ()> {
+        self.wakes(namespace, name, |change| matches!(change, Change::Listed(_) | Change::Gone(())))
+    }
+
+    fn wakes(
+        &self,
+        namespace: &str,
+        name: &SessionName,
+        is_news: fn(&Change<()>) -> bool,
+    ) -> BoxStream<'static, ()> {
         let named = |name: &str| format!("fieldSelector={}", escape(&format!("metadata.name={name}")));
         let of_app = format!("labelSelector={}", escape(&format!("{}={name}", labels::APP)));
         let collections = [
@@ -45,9 +61,7 @@ impl Cluster {
                 let change = changes.recv().await?;
                 Some((change, changes))
             };
-            let news = |change| async move {
-                matches!(change, Change::Listed(_) | Change::Set(()) | Change::Gone(())).then_some(())
-            };
+            let news = move |change| async move { is_news(&change).then_some(()) };
             stream::unfold(changes, next).filter_map(news).boxed()
         });
         stream::select_all(signals).boxed()

@@ -4,8 +4,10 @@
 //! command is typed again.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use futures::{StreamExt, stream};
 
 use super::Run;
 use super::plan::{self, Plan};
@@ -17,8 +19,8 @@ use crate::exit::Exit;
 use crate::model::session::Owner;
 use crate::session::SessionName;
 
-/// Between looks while pods end; changes of pods wake the wait earlier.
-const TICK: Duration = Duration::from_millis(500);
+/// Between looks while pods end; what goes wakes the wait earlier.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A deletion under way.
 pub struct Deletion<'a> {
@@ -36,11 +38,18 @@ struct State {
     /// Everything that was ever seen of the session, in the order of the first look.
     seen: Vec<ObjectRef>,
     told: BTreeSet<ObjectRef>,
-    asked: BTreeSet<ObjectRef>,
+    asked: BTreeMap<ObjectRef, Asked>,
     /// Pods that were told how long they have.
     hurried: BTreeSet<ObjectRef>,
     stopped: bool,
     looked_empty: bool,
+}
+
+/// Whether every deletion was taken, or one is left to the garbage collector.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    All,
+    Some,
 }
 
 /// How a session ended.
@@ -59,7 +68,7 @@ impl<'a> Deletion<'a> {
             seen: plan.session.objects.all().cloned().collect(),
             last: plan.session.objects.clone(),
             told: BTreeSet::new(),
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             hurried: BTreeSet::new(),
             stopped: false,
             looked_empty: false,
@@ -86,7 +95,8 @@ impl<'a> Deletion<'a> {
     pub async fn run(self) -> Result<(), CommandError> {
         let Run { args, cluster, app, .. } = *self.run;
         let name = self.plan.name();
-        let changes = cluster.changes(cluster.namespace(), name);
+        // What is to be done comes first: it is watched from then on.
+        let changes = stream::once(async { cluster.departures(cluster.namespace(), name) }).flatten();
         let waited = until(args.timeout, changes, async || self.look().await).await?;
         let last = self.state.borrow().last.clone();
         match waited {
@@ -223,12 +233,20 @@ impl<'a> Deletion<'a> {
             return Ok(false);
         }
         self.delete_once(deployment, Propagation::Foreground).await?;
-        // What takes longest to end begins first; a pod that the garbage collector has told to end may not
-        // hear of another time.
+        // The garbage collector would come to its pods too, and later. It is not told of by name: it goes
+        // with the Deployment, whoever may delete it.
+        let replica_sets = self.delete_all(last.replica_sets.iter()).await?;
+        // A pod that has been told to end may not hear of another time.
         self.hurry(last.pods()).await?;
-        self.delete_all(last.taskmanagers.iter()).await?;
-        self.delete_jobs(last).await?;
-        self.delete_all(last.services.iter().chain(&last.config_maps)).await?;
+        // A JobManager that goes before its ReplicaSet is made anew.
+        let jobmanagers = last.jobmanagers.iter().filter(|_| replica_sets == Asked::All);
+        let (pods, jobs, parts) = tokio::join!(
+            self.delete_all(last.taskmanagers.iter().chain(jobmanagers)),
+            self.delete_jobs(last),
+            self.delete_all(last.services.iter().chain(&last.config_maps)),
+        );
+        pods.and(parts)?;
+        jobs?;
         Ok(true)
     }
 
@@ -273,22 +291,27 @@ impl<'a> Deletion<'a> {
         Ok(())
     }
 
-    async fn delete_all<'o>(&self, objects: impl Iterator<Item = &'o ObjectRef>) -> Result<(), CommandError> {
-        for object in objects {
-            self.delete_once(object, Propagation::Background).await?;
-        }
-        Ok(())
+    /// Asks for all of them at the same time.
+    async fn delete_all<'o>(
+        &self,
+        objects: impl Iterator<Item = &'o ObjectRef>,
+    ) -> Result<Asked, CommandError> {
+        let deletions = objects.map(|object| self.delete_once(object, Propagation::Background));
+        let asked = futures::future::try_join_all(deletions).await?;
+        Ok(if asked.contains(&Asked::Some) { Asked::Some } else { Asked::All })
     }
 
-    async fn delete_once(&self, object: &ObjectRef, propagation: Propagation) -> Result<(), CommandError> {
-        if self.state.borrow().asked.contains(object) {
-            return Ok(());
+    async fn delete_once(&self, object: &ObjectRef, propagation: Propagation) -> Result<Asked, CommandError> {
+        let asked = self.state.borrow().asked.get(object).copied();
+        if let Some(asked) = asked {
+            return Ok(asked);
         }
         let cluster = self.run.cluster;
         let deleted = cluster.delete(cluster.namespace(), object, propagation).await;
+        let asked = if deleted.is_ok() { Asked::All } else { Asked::Some };
         self.check(object, deleted.map(drop))?;
-        self.state.borrow_mut().asked.insert(object.clone());
-        Ok(())
+        self.state.borrow_mut().asked.insert(object.clone(), asked);
+        Ok(asked)
     }
 
     fn check(
@@ -298,7 +321,7 @@ impl<'a> Deletion<'a> {
     ) -> Result<(), CommandError> {
         deleted.or_else(|error| {
             // What the Deployment owns goes with it, whoever may delete it.
-            let goes_along = self.state.borrow().asked.iter().any(|o| o.kind == Kind::Deployment);
+            let goes_along = self.state.borrow().asked.keys().any(|o| o.kind == Kind::Deployment);
             if error.is_forbidden() && goes_along {
                 return Ok(());
             }

@@ -136,9 +136,11 @@ impl Guard<'_> {
         let unknown = |error: &RestError| {
             self.unknown(reached.error(error, format!("cannot list the jobs of session {name}")))
         };
+        // Before its jobs: one that ends in between has started them.
+        let runs_a_program = is_running_a_program(&reached).await;
         let jobs = flink::jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
         let (ended, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| !job.is_alive());
-        if jobs.is_empty() && is_running_a_program(&reached).await {
+        if jobs.is_empty() && runs_a_program {
             let Deed { participle, .. } = self.deed;
             let what =
                 format!("a program is about to start jobs on session {name}, so it is not {participle}");
