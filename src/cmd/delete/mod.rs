@@ -158,7 +158,9 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let deletions = futures::stream::iter(plans)
         .take_while(|_| std::future::ready(!run.is_interrupted.get()))
         .map(async |plan| (plan.name().clone(), delete(plan, &run).await));
-    let mut deletions = std::pin::pin!(deletions.buffer_unordered(AT_ONCE));
+    // What is only tried is told in the order of the names.
+    let at_once = if is_trial { 1 } else { AT_ONCE };
+    let mut deletions = std::pin::pin!(deletions.buffer_unordered(at_once));
     while let Some((name, deleted)) = deletions.next().await {
         if let Err(error) = deleted {
             run.is_interrupted.set(run.is_interrupted.get() || error.exit() == Exit::Interrupted);
