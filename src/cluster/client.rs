@@ -1,17 +1,24 @@
 //! The client that carries requests to the API server.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::{Client, Config};
 use tower::limit::ConcurrencyLimitLayer;
-use tower::{BoxError, ServiceBuilder};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, ServiceBuilder};
 use tower_http::classify::ServerErrorsFailureClass;
 use tower_http::decompression::DecompressionLayer;
 use tower_http::trace::TraceLayer;
@@ -20,23 +27,14 @@ use tracing::Span;
 /// Requests at once. The client speaks HTTP/1.1, so each more is a connection and a handshake more.
 const CONCURRENT_REQUESTS: usize = 4;
 
-/// Makes a client. It asks for nothing twice: a person would wait, and a creation that is sent again may
-/// make two.
+/// Makes a client that goes through `proxy`, if there is one. It asks for nothing twice: a person would
+/// wait, and a creation that is sent again may make two.
 ///
 /// # Errors
 /// For certificates and credentials that cannot be used.
-pub fn client(mut config: Config) -> kube::Result<Client> {
-    config.default_retry = false;
-    if config.proxy_url.is_some() {
-        let builder = ClientBuilder::try_from(config)?;
-        return Ok(builder.with_layer(&ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS)).build());
-    }
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    // A deletion says in a body what it means, which goes in a packet of its own. That one would be held
-    // back until the server has acknowledged the first, which it puts off for 40 ms.
-    connector.set_nodelay(true);
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
+pub fn client(config: &Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
+    let connector = config.rustls_https_connector_with_connector(way(config, proxy)?)?;
+    let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
     let transport = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
     let service = ServiceBuilder::new()
@@ -62,5 +60,103 @@ pub fn client(mut config: Config) -> kube::Result<Client> {
         )
         .map_err(BoxError::from)
         .service(transport);
-    Ok(ClientBuilder::new(service, config.default_namespace).build())
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// Makes connections to the API server, below its TLS.
+type Way = BoxCloneSyncService<Uri, Stream, BoxError>;
+
+fn way(config: &Config, proxy: Option<&Intercept>) -> kube::Result<Way> {
+    let mut direct = HttpConnector::new();
+    direct.enforce_http(false);
+    // A deletion says in a body what it means, which goes in a packet of its own. That one would be held
+    // back until the server has acknowledged the first, which it puts off for 40 ms.
+    direct.set_nodelay(true);
+    let Some(proxy) = proxy else { return Ok(boxed(direct)) };
+    let to = proxy.uri().clone();
+    Ok(match to.scheme_str() {
+        Some("http") => boxed(authenticated(Tunnel::new(to, direct), proxy)),
+        Some("https") => {
+            let secured = config.rustls_https_connector_with_connector(direct)?;
+            boxed(authenticated(Tunnel::new(to, secured), proxy))
+        }
+        // It resolves the server's name.
+        _ => {
+            let socks = SocksV5::new(to, direct);
+            match proxy.raw_auth() {
+                Some((user, password)) => boxed(socks.with_auth(user.to_owned(), password.to_owned())),
+                None => boxed(socks),
+            }
+        }
+    })
+}
+
+fn authenticated<C>(tunnel: Tunnel<C>, proxy: &Intercept) -> Tunnel<C> {
+    match proxy.basic_auth() {
+        Some(auth) => tunnel.with_auth(auth.clone()),
+        None => tunnel,
+    }
+}
+
+fn boxed<C>(connector: C) -> Way
+where
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Bytes + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+{
+    let connector = ServiceBuilder::new()
+        .map_err(Into::into)
+        .map_response(|stream| Stream(Box::new(stream)))
+        .service(connector);
+    BoxCloneSyncService::new(connector)
+}
+
+trait Bytes: Read + Write + Connection + Unpin + Send {}
+
+impl<S: Read + Write + Connection + Unpin + Send> Bytes for S {}
+
+/// A connection, whichever way it goes. One type keeps one copy of the HTTP client in the program.
+struct Stream(Box<dyn Bytes>);
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.0.connected()
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
 }

@@ -9,7 +9,7 @@ use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::error::{self, ClusterError, Result};
-use super::{Cluster, client};
+use super::{Cluster, client, proxy};
 
 /// The connection flags, as typed. Empty text counts as absent, as with kubectl.
 #[derive(Clone, Debug, Default)]
@@ -90,9 +90,9 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     let kubeconfig = read(&options.kubeconfig)?;
     let context =
         options.context.clone().or_else(|| kubeconfig.as_ref().and_then(|k| k.current_context.clone()));
-    let mut config = match kubeconfig {
+    let (mut config, proxy_url) = match kubeconfig {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, options).await?,
-        None => Config::incluster().map_err(|_| {
+        None => Config::incluster().map(|config| (config, None)).map_err(|_| {
             ClusterError::Config(
                 "there is no kubeconfig: neither --kubeconfig, nor $KUBECONFIG, nor ~/.kube/config names a file"
                     .to_owned(),
@@ -109,7 +109,10 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     if options.namespace.is_some() {
         check_namespace(&namespace)?;
     }
-    let client = client::client(config.clone()).map_err(|error| ClusterError::from_kube(error, &server))?;
+    let proxy = proxy::of(&config.cluster_url, proxy_url.as_deref()).map_err(ClusterError::Config)?;
+    config.proxy_url = proxy.as_ref().map(|proxy| proxy.uri().clone());
+    let client = client::client(&config, proxy.as_ref())
+        .map_err(|error| ClusterError::from_kube(error, &server))?;
     Ok(Cluster {
         client,
         config: Arc::new(config),
@@ -150,13 +153,18 @@ fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>> {
     Ok(merged)
 }
 
-async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Result<Config> {
+/// With the `proxy-url` of the cluster: the library sees it as one of the environment.
+async fn from_kubeconfig(
+    mut kubeconfig: Kubeconfig,
+    options: &Options,
+) -> Result<(Config, Option<String>)> {
     let selection = KubeConfigOptions {
         context: options.context.clone(),
         cluster: options.cluster.clone(),
         user: options.user.clone(),
     };
     override_entries(&mut kubeconfig, options);
+    let proxy_url = take_proxy_url(&mut kubeconfig, options);
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &selection).await.map_err(error::config)?;
     let auth = &mut config.auth_info;
     let path = |file: &PathBuf| file.to_string_lossy().into_owned();
@@ -188,7 +196,17 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Resul
             .or_default()
             .push(value.clone());
     }
-    Ok(config)
+    Ok((config, proxy_url))
+}
+
+/// The `proxy-url` of the chosen cluster.
+fn take_proxy_url(kubeconfig: &mut Kubeconfig, options: &Options) -> Option<String> {
+    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
+    let of_context = context.and_then(|named| named.context.as_ref()).map(|context| context.cluster.clone());
+    let chosen = options.cluster.clone().or(of_context)?;
+    let cluster = kubeconfig.clusters.iter_mut().find(|named| named.name == chosen)?;
+    cluster.cluster.as_mut()?.proxy_url.take()
 }
 
 /// Flags that replace a field of the chosen cluster. They are written into the entries before the

@@ -22,6 +22,7 @@ mod look;
 mod objects;
 mod operator;
 mod preflight;
+mod proxy;
 mod session_objects;
 mod sessions;
 mod small;
