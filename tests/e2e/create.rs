@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
 
 fn create<'a>(image: &'a str, words: &[&'a str]) -> Vec<&'a str> {
-    [&["create", "roc", "--image", image][..], &SMALL, words].concat()
+    [&["create", "roc", "--image", image][..], small(image), words].concat()
 }
 
 /// A TaskManager without a job, small; from 1.19 on.

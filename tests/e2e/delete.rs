@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, jobs, state, submit, the_id};
-use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, SMALL};
+use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
 
 /// A directory inside the pods is good enough for state that fits into the JobManager's own file.
 const SAVEPOINT: [&str; 2] = ["--savepoint=file:///tmp/sp", "--allow-local-dir"];
@@ -25,8 +25,7 @@ fn flink_2_3() {
 
 fn nothing_is_lost_and_nothing_left(test: &str, (image, _): (&str, &str)) {
     let lab = Lab::new(test);
-    let small = if image == FLINK_1_10.0 { &SMALL[..] } else { &QUICK };
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], small, &SMALL_TASKMANAGERS].concat());
+    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS].concat());
     let [long, stubborn] = ["long", "stubborn"].map(|program| the_id(&submit(&lab, &[], &[program])));
     for id in [&long, &stubborn] {
         all_tasks_run(&lab, id);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
 use crate::proxy::{Cut, Moment, Proxy};
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
@@ -33,7 +33,7 @@ fn flink_2_3() {
 
 fn survive(test: &str, (image, version): (&str, &str)) {
     let lab = Lab::new(test);
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], &SMALL, &TASKMANAGER].concat());
+    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &TASKMANAGER].concat());
     let proxy = Proxy::new(lab.context(), &lab.namespace);
     for at in MOMENTS {
         submits_once(&lab, &proxy, Cut { of: "/jars/upload", at }, &["long"], &[]);

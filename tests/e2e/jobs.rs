@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
 
 /// The programs that `job/Programs.java` describes.
 pub const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
@@ -35,7 +35,7 @@ fn flink_2_3() {
 
 fn start_save_and_end(test: &str, (image, version): (&str, &str)) -> Lab {
     let lab = Lab::new(test);
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], &SMALL, &SMALL_TASKMANAGERS].concat());
+    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS].concat());
 
     let job = submit_starts_one_job(&lab);
     // Flink 1.10 itself loses the reason.

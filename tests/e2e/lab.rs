@@ -16,13 +16,19 @@ const QUICK_TASKMANAGER: &str = "-Denv.java.opts.taskmanager=-XX:TieredStopAtLev
 pub const SMALL: [&str; 4] = ["--jobmanager-cpu", "0.4", QUICK_JOBMANAGER, QUICK_TASKMANAGER];
 
 /// The same, and it starts as fast as the node lets it. Flink 1.10 has no such setting.
-pub const QUICK: [&str; 5] = [
+pub const QUICK: [&str; 6] = [
     "--jobmanager-cpu",
     "0.4",
     "-Dkubernetes.jobmanager.cpu.limit-factor=4",
+    "-Dkubernetes.taskmanager.cpu.limit-factor=8",
     QUICK_JOBMANAGER,
     QUICK_TASKMANAGER,
 ];
+
+/// The quickest of the two that `image` can do.
+pub fn small(image: &str) -> &'static [&'static str] {
+    if image == FLINK_1_10.0 { &SMALL } else { &QUICK }
+}
 
 /// Several sessions fit on a small node, beside those of other tests: they ask for little, and take more.
 pub const TINY: [&str; 11] = [

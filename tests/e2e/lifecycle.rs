@@ -1,6 +1,6 @@
 //! A session's whole life, with each Flink.
 
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
 use crate::tables;
 
 /// Keeps one TaskManager without a job; from 1.19 on.
@@ -24,7 +24,7 @@ fn flink_2_3() {
 
 fn live_and_die(test: &str, (image, version): (&str, &str), settings: &[&str], taskmanagers: usize) {
     let lab = Lab::new(test);
-    let create = [&["create", "roc", "--image", image][..], &SMALL, settings].concat();
+    let create = [&["create", "roc", "--image", image][..], small(image), settings].concat();
     let printed = lab.flink_ok(&create);
 
     // REST answers in the moment create returns, and with the version that the image really has.
@@ -108,7 +108,7 @@ fn without_any_flag_in_a_fresh_namespace() {
 #[test]
 fn an_exposed_session_in_a_namespace_made_for_it() {
     let lab = Lab::not_yet("expose");
-    let create = [&["create", "roc", "--expose=NodePort"][..], &SMALL].concat();
+    let create = [&["create", "roc", "--expose=NodePort"][..], &QUICK].concat();
     lab.flink(&create).failed(1, &["does not exist", "--create-namespace"]);
     lab.flink_ok(&[&create[..], &["--create-namespace"]].concat());
     assert_eq!(lab.kubectl_ok(&["get", "service", "roc-rest", "-o", "jsonpath={.spec.type}"]), "NodePort");

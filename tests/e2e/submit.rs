@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::create::shared_directory;
 use crate::jobs::{NO_MAIN, PROGRAMS, SMALL_TASKMANAGERS, all_tasks_run, jars, jobs, state, submit, the_id};
-use crate::lab::{FLINK_2_3, Lab, SMALL};
+use crate::lab::{FLINK_2_3, Lab, QUICK};
 
 fn session(lab: &Lab, words: &[&str]) {
     let create = ["create", "roc", "--image", FLINK_2_3.0];
-    lab.flink_ok(&[&create[..], &SMALL, &SMALL_TASKMANAGERS, words].concat());
+    lab.flink_ok(&[&create[..], &QUICK, &SMALL_TASKMANAGERS, words].concat());
 }
 
 fn cancel(lab: &Lab, id: &str) {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use crate::jobs::{PROGRAMS, SMALL_TASKMANAGERS, the_id};
-use crate::lab::{Ended, FLINK_2_3, Lab, SMALL};
+use crate::lab::{Ended, FLINK_2_3, Lab, QUICK};
 use crate::submit::{Forwarded, READS};
 
 /// A certificate that vouches for itself, as those of Flink's own guide do.
@@ -66,7 +66,7 @@ fn session(lab: &Lab, certificate: &Certificate, words: &[&str]) {
         "-Dsecurity.ssl.rest.truststore-password=secret",
     ];
     let create = ["create", "roc", "--image", FLINK_2_3.0];
-    lab.flink_ok(&[&create[..], &SMALL, &SMALL_TASKMANAGERS, &settings, words].concat());
+    lab.flink_ok(&[&create[..], &QUICK, &SMALL_TASKMANAGERS, &settings, words].concat());
 }
 
 fn submit(lab: &Lab, words: &[&str]) -> Ended {

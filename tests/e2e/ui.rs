@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::lab::{FLINK_1_20, FLINK_2_3, Lab, SMALL};
+use crate::lab::{FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
 use crate::running::Running;
 
 /// A `ui` that has printed its address.
@@ -92,7 +92,7 @@ fn exchange(address: &str, method: &str, path: &str, content_type: &str, body: &
 #[test]
 fn hundreds_are_served_at_once_and_the_jobmanager_may_move() {
     let lab = Lab::new("ui");
-    lab.flink_ok(&[&["create", "roc", "--image", FLINK_2_3.0], &SMALL[..]].concat());
+    lab.flink_ok(&[&["create", "roc", "--image", FLINK_2_3.0], &QUICK[..]].concat());
     let ui = Ui::start(&lab, &[]);
     let (status, page) = ui.get("/");
     assert!(status == 200 && page.contains("Apache Flink"), "{status} {page}");
@@ -148,7 +148,7 @@ fn a_browser_shows_a_job_of_flink_2_3() {
 fn a_browser_shows_a_job(test: &str, (image, version): (&str, &str), page: &str) {
     let lab = Lab::new(test);
     let sizes = ["--taskmanager-cpu", "0.2", "--taskmanager-memory", "1024m"];
-    lab.flink_ok(&[&["create", "roc", "--image", image], &SMALL[..], &sizes].concat());
+    lab.flink_ok(&[&["create", "roc", "--image", image], small(image), &sizes].concat());
     let ui = Ui::start(&lab, &[]);
     ui.run_a_job(&lab);
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, SMALL};
+use crate::lab::{Lab, QUICK, SMALL};
 
 /// Far below the default timeout of five minutes, far above what a slow machine needs.
 const SECONDS: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ fn an_image_that_does_not_exist() {
     );
     assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
     // The right image, at once: what is left of the first try is let go.
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
     assert!(lab.rest_overview("roc").stdout.contains("2.3.0"));
 }
 
@@ -127,7 +127,7 @@ fn a_wait_that_is_too_short_says_what_it_was_waiting_for() {
     // The command of the hint goes on waiting, and so does asking for the same again.
     assert!(lab.flink_ok(&["status", "roc", "--wait"]).starts_with("Session roc is Running: Flink 2.3.0"));
     assert!(lab.rest_overview("roc").stdout.contains("2.3.0"));
-    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
     assert_eq!(lab.uid("job/boot-roc"), job);
 }
 
