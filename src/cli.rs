@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::{App, CommandError, duration};
-use crate::cluster::Options;
+use crate::cluster::{Options, Proxies};
 use crate::cmd;
 use crate::config::{self, Config};
 use crate::exit::Exit;
@@ -190,7 +190,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let ended = tokio::select! {
         // Waits end by themselves on Ctrl-C, and say what goes on; they come first.
         biased;
-        ended = dispatch(cli.command, &app) => ended,
+        ended = app.telling_warnings(dispatch(cli.command, &app)) => ended,
         () = app.interrupted() => Err(CommandError::new(Exit::Interrupted, "interrupted")
             .hint(format!("kubectl flink ls{} shows what there is", app.scope_flags()))),
     };
@@ -265,6 +265,12 @@ impl Connection {
             impersonate_extra: self.impersonate_extra,
             request_timeout: self.request_timeout.0,
             disable_compression: self.disable_compression,
+            proxies: Proxies {
+                https: config::proxy("HTTPS_PROXY"),
+                http: config::proxy("HTTP_PROXY"),
+                none_for: config::proxy("NO_PROXY"),
+            },
+            warnings: None,
         }
     }
 }

@@ -28,6 +28,13 @@ impl Config {
     }
 }
 
+/// What a variable such as `HTTPS_PROXY` says, in capital letters or else in small ones; empty where it says
+/// nothing.
+pub fn proxy(name: &str) -> String {
+    let value = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    value(name).or_else(|| value(&name.to_lowercase())).unwrap_or_default()
+}
+
 /// True where a browser has a screen to appear on, or one is named. Only Linux may have none; of WSL
 /// it is that of Windows.
 pub fn has_screen() -> bool {

@@ -27,8 +27,8 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 const KNOWN_TO: [(&str, &[&str]); 21] = [
     ("kube", &["cluster"]),
     ("k8s_openapi", &["cluster", "session"]),
-    ("hyper", &["flink"]),
-    ("hyper_util", &["flink"]),
+    ("hyper", &["flink", "cluster"]),
+    ("hyper_util", &["flink", "cluster"]),
     ("rustls", &["flink", "cluster"]),
     ("tokio_rustls", &["flink", "cluster"]),
     ("rustls_platform_verifier", &["flink"]),

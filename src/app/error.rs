@@ -122,7 +122,10 @@ impl From<ClusterError> for CommandError {
                 told.hint("kubectl cluster-info")
             }
             ClusterError::Unauthorized(_) => told.hint("kubectl auth whoami"),
-            ClusterError::Config(_) | ClusterError::Api(_) | ClusterError::Answer(_) => told,
+            ClusterError::Config(_)
+            | ClusterError::Credentials(_)
+            | ClusterError::Api(_)
+            | ClusterError::Answer(_) => told,
         }
     }
 }

@@ -10,7 +10,10 @@ pub mod rest;
 pub mod wait;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cluster::{self, Cluster, Options};
 use crate::config;
@@ -23,6 +26,8 @@ pub use error::CommandError;
 pub struct App {
     pub ui: Ui,
     options: RefCell<Options>,
+    /// Until somebody tells them.
+    warnings: RefCell<Option<UnboundedReceiver<String>>>,
     /// Somebody who has more to say about it waits for Ctrl-C.
     is_interrupt_awaited: Cell<bool>,
 }
@@ -45,7 +50,38 @@ pub struct UserFile {
 
 impl App {
     pub fn new(ui: Ui, options: Options) -> Self {
-        Self { ui, options: RefCell::new(options), is_interrupt_awaited: Cell::new(false) }
+        let (sender, warnings) = mpsc::unbounded_channel();
+        let options = Options { warnings: Some(sender), ..options };
+        Self {
+            ui,
+            options: RefCell::new(options),
+            warnings: RefCell::new(Some(warnings)),
+            is_interrupt_awaited: Cell::new(false),
+        }
+    }
+
+    /// Runs `command`, and tells what the server warns of meanwhile, each warning once.
+    pub async fn telling_warnings<T>(&self, command: impl Future<Output = T>) -> T {
+        let mut told = BTreeSet::new();
+        let mut tell = |warning: String| {
+            if !told.contains(&warning) {
+                self.ui.warn(&warning);
+                told.insert(warning);
+            }
+        };
+        let Some(mut warnings) = self.warnings.take() else { return command.await };
+        let mut command = std::pin::pin!(command);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                Some(warning) = warnings.recv() => tell(warning),
+                ended = &mut command => break ended,
+            }
+        };
+        while let Ok(warning) = warnings.try_recv() {
+            tell(warning);
+        }
+        ended
     }
 
     /// Takes Ctrl-C over, for what has to be tidied up after it.

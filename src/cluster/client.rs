@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_timeout::TimeoutConnector;
@@ -16,6 +16,7 @@ use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::{Client, Config};
+use tokio::sync::mpsc::UnboundedSender;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceBuilder};
@@ -30,9 +31,15 @@ const CONCURRENT_REQUESTS: usize = 4;
 /// Makes a client that goes through `proxy`, if there is one. It asks for nothing twice: a person would
 /// wait, and a creation that is sent again may make two.
 ///
+/// What the server warns of, it sends to `warnings`.
+///
 /// # Errors
 /// For certificates and credentials that cannot be used.
-pub fn client(config: &Config, proxy: Option<&Intercept>) -> kube::Result<Client> {
+pub fn client(
+    config: &Config,
+    proxy: Option<&Intercept>,
+    warnings: Option<UnboundedSender<String>>,
+) -> kube::Result<Client> {
     let connector = config.rustls_https_connector_with_connector(way(config, proxy)?)?;
     let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
@@ -58,9 +65,31 @@ pub fn client(config: &Config, proxy: Option<&Intercept>) -> kube::Result<Client
                     tracing::debug!(%error, "failed");
                 }),
         )
+        .map_response(move |response: Response<Incoming>| {
+            for warning in response.headers().get_all(http::header::WARNING) {
+                if let (Some(warnings), Some(text)) = (&warnings, text_of(warning)) {
+                    // Without anybody to hear it, nothing is lost.
+                    let _ = warnings.send(text);
+                }
+            }
+            response
+        })
         .map_err(BoxError::from)
         .service(transport);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// The text of a warning, such as `299 - "policy/v1beta1 is deprecated"` (RFC 7234, 5.5).
+fn text_of(warning: &HeaderValue) -> Option<String> {
+    let (_, quoted) = warning.to_str().ok()?.split_once('"')?;
+    let (mut text, mut characters) = (String::new(), quoted.chars());
+    loop {
+        match characters.next()? {
+            '"' => return Some(text),
+            '\\' => text.push(characters.next()?),
+            other => text.push(other),
+        }
+    }
 }
 
 /// Makes connections to the API server, below its TLS.
@@ -158,5 +187,21 @@ impl Write for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_what_stands_in_quotes() {
+        let text = |header| text_of(&HeaderValue::from_static(header));
+        assert_eq!(text(r#"299 - "is deprecated""#).as_deref(), Some("is deprecated"));
+        assert_eq!(
+            text(r#"299 - "unknown field \"spec.x\"" "Wed, 25 Nov 2026""#).as_deref(),
+            Some(r#"unknown field "spec.x""#)
+        );
+        assert_eq!(text("299 -"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! From kubeconfig and flags to a client, with kubectl's meaning of every flag.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,11 @@ use std::time::Duration;
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{self, ClusterError, Result};
-use super::{Cluster, client, proxy};
+use super::proxy::Proxies;
+use super::{Cluster, client, credentials, proxy};
 
 /// The connection flags, as typed. Empty text counts as absent, as with kubectl.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,9 @@ pub struct Options {
     /// Of one request; none is no limit. Never applied to watches.
     pub request_timeout: Option<Duration>,
     pub disable_compression: bool,
+    pub proxies: Proxies,
+    /// Hears what the server warns of.
+    pub warnings: Option<UnboundedSender<String>>,
 }
 
 impl Options {
@@ -109,10 +115,12 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
     if options.namespace.is_some() {
         check_namespace(&namespace)?;
     }
-    let proxy = proxy::of(&config.cluster_url, proxy_url.as_deref()).map_err(ClusterError::Config)?;
+    credentials::settle(&mut config.auth_info, &config.cluster_url, std::io::stdin().is_terminal())?;
+    let proxy = proxy::of(&config.cluster_url, proxy_url.as_deref(), &options.proxies)
+        .map_err(ClusterError::Config)?;
     config.proxy_url = proxy.as_ref().map(|proxy| proxy.uri().clone());
-    let client = client::client(&config, proxy.as_ref())
-        .map_err(|error| ClusterError::from_kube(error, &server))?;
+    let client = client::client(&config, proxy.as_ref(), options.warnings.clone())
+        .map_err(|error| credentials::error(error, &config.auth_info, &server))?;
     Ok(Cluster {
         client,
         config: Arc::new(config),
@@ -154,15 +162,17 @@ fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>> {
 }
 
 /// With the `proxy-url` of the cluster: the library sees it as one of the environment.
-async fn from_kubeconfig(
-    mut kubeconfig: Kubeconfig,
-    options: &Options,
-) -> Result<(Config, Option<String>)> {
+async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Result<(Config, Option<String>)> {
     let selection = KubeConfigOptions {
         context: options.context.clone(),
         cluster: options.cluster.clone(),
         user: options.user.clone(),
     };
+    if let Some(user) = &options.user
+        && !kubeconfig.auth_infos.iter().any(|named| named.name == *user)
+    {
+        return Err(ClusterError::Config(format!("auth info {user:?} does not exist")));
+    }
     override_entries(&mut kubeconfig, options);
     let proxy_url = take_proxy_url(&mut kubeconfig, options);
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &selection).await.map_err(error::config)?;

@@ -3,7 +3,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::core::Status;
+use rustls::CertificateError;
+use rustls::pki_types::{ServerName, UnixTime};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -14,6 +17,9 @@ pub enum ClusterError {
     Refused { server: String },
     #[error("Unable to connect to the server: {cause}")]
     Unreachable { cause: String },
+    /// No credentials, from a program that was to give them.
+    #[error("Unable to connect to the server: getting credentials: {0}")]
+    Credentials(String),
     #[error("You must be logged in to the server ({0})")]
     Unauthorized(String),
     #[error("Error from server ({}): {}", .0.reason, .0.message)]
@@ -38,6 +44,9 @@ impl ClusterError {
             // The request could not even be written: asking again would not help.
             error @ (kube::Error::BuildRequest(_) | kube::Error::HttpError(_)) => Self::Config(chain(&error)),
             other => {
+                if let Some(cause) = certificate(&other) {
+                    return Self::Unreachable { cause };
+                }
                 let cause = chain(&other);
                 if cause.contains("Connection refused") {
                     Self::Refused { server: server.to_owned() }
@@ -68,7 +77,7 @@ impl ClusterError {
         match self {
             Self::Refused { .. } | Self::Unreachable { .. } | Self::TimedOut(_) => true,
             Self::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
-            Self::Config(_) | Self::Unauthorized(_) | Self::Answer(_) => false,
+            Self::Config(_) | Self::Credentials(_) | Self::Unauthorized(_) | Self::Answer(_) => false,
         }
     }
 
@@ -96,6 +105,63 @@ impl ClusterError {
     }
 }
 
+/// What is wrong with the server's certificate, in the words that kubectl has from Go (`crypto/x509`).
+fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(error)) = error.downcast_ref() {
+            return Some(format!("tls: failed to verify certificate: x509: {}", in_words(error)));
+        }
+        // What an I/O error wraps is not among its sources.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next =
+            wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
+fn in_words(error: &CertificateError) -> String {
+    let expired = |compared: &str, time: UnixTime, limit: UnixTime| {
+        let told = |time: UnixTime| {
+            let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+            Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+        };
+        format!(
+            "certificate has expired or is not yet valid: current time {} is {compared} {}",
+            told(time),
+            told(limit)
+        )
+    };
+    match error {
+        CertificateError::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
+        CertificateError::Expired | CertificateError::NotValidYet => {
+            "certificate has expired or is not yet valid".to_owned()
+        }
+        CertificateError::ExpiredContext { time, not_after } => expired("after", *time, *not_after),
+        CertificateError::NotValidYetContext { time, not_before } => expired("before", *time, *not_before),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let is_address = matches!(expected, ServerName::IpAddress(_));
+            let expected = expected.to_str();
+            let of = |kind: &str| -> Vec<String> {
+                let named = presented.iter().filter_map(|name| name.strip_prefix(kind));
+                named.map(|name| name.trim_matches(['(', ')', '"']).to_owned()).collect()
+            };
+            match (is_address, of("IpAddress"), of("DnsName")) {
+                (true, addresses, _) if addresses.is_empty() => format!(
+                    "cannot validate certificate for {expected} because it doesn't contain any IP SANs"
+                ),
+                (false, _, names) if names.is_empty() => {
+                    format!("certificate is not valid for any names, but wanted to match {expected}")
+                }
+                (true, names, _) | (false, _, names) => {
+                    format!("certificate is valid for {}, not {expected}", names.join(", "))
+                }
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The messages of `error` and its sources, each part once: many libraries repeat their source.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut parts: Vec<String> = vec![error.to_string()];
@@ -118,8 +184,8 @@ pub fn config(error: kube::config::KubeconfigError) -> ClusterError {
     use kube::config::KubeconfigError as E;
     ClusterError::Config(match error {
         E::CurrentContextNotSet => "no current context is set in the kubeconfig".to_owned(),
-        E::LoadContext(name) => format!("context {name:?} does not exist in the kubeconfig"),
-        E::LoadClusterOfContext(name) => format!("cluster {name:?} does not exist in the kubeconfig"),
+        E::LoadContext(name) => format!("context {name:?} does not exist"),
+        E::LoadClusterOfContext(name) => format!("cluster {name:?} does not exist"),
         other => match other.source() {
             Some(_) => chain(&other),
             None => other.to_string(),

@@ -5,6 +5,7 @@
 
 mod client;
 pub mod connect;
+mod credentials;
 mod direct;
 pub mod error;
 mod events;
@@ -48,9 +49,23 @@ pub use left_over::{Inventories, Signs};
 pub use look::{Look, SessionConfig};
 pub use objects::{Deleted, Propagation};
 pub use preflight::Rights;
+pub use proxy::Proxies;
 pub use session_objects::SessionObjects;
 pub use sessions::{Follow, News, Query, Scope, SessionEvent, Sessions};
 pub use surroundings::{Question, Right};
+
+/// What an API server says of itself (`GET /version`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServerVersion {
+    /// Numbers as text; providers add a `+` to the minor one.
+    pub major: String,
+    pub minor: String,
+    /// Such as `v1.34.4`.
+    pub git_version: String,
+    /// Such as `linux/amd64`.
+    pub platform: String,
+}
 
 /// A client of one cluster, and the namespace that commands act in.
 #[derive(Clone)]
@@ -92,14 +107,9 @@ impl Cluster {
         }
     }
 
-    /// The version of the API server, such as `v1.34.4`.
-    pub async fn server_version(&self) -> Result<String> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Info {
-            git_version: String,
-        }
-        self.read::<Info>("/version", list::JSON).await.map(|info| info.git_version)
+    /// The version of the API server.
+    pub async fn server_version(&self) -> Result<ServerVersion> {
+        self.read("/version", list::JSON).await
     }
 
     /// Bounds one request by `--request-timeout` and sorts its error.

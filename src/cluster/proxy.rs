@@ -7,19 +7,25 @@
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
+/// What the environment says; empty where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    /// `HTTPS_PROXY`
+    pub https: String,
+    /// `HTTP_PROXY`
+    pub http: String,
+    /// `NO_PROXY`
+    pub none_for: String,
+}
+
 /// The proxy between here and `server`; none for the direct way.
 ///
 /// # Errors
 /// A sentence on what is wrong with `from_kubeconfig`.
-pub fn of(server: &Uri, from_kubeconfig: Option<&str>) -> Result<Option<Intercept>, String> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    between(server, from_kubeconfig, |name| environment(name).or_else(|| environment(&name.to_lowercase())))
-}
-
-fn between(
+pub fn of(
     server: &Uri,
     from_kubeconfig: Option<&str>,
-    environment: impl Fn(&str) -> Option<String>,
+    environment: &Proxies,
 ) -> Result<Option<Intercept>, String> {
     if let Some(url) = from_kubeconfig.filter(|url| !url.is_empty()) {
         let known = ["http://", "https://", "socks5://", "socks5h://"];
@@ -30,11 +36,12 @@ fn between(
             None => Err(format!("proxy-url {url:?} is none: http://, https:// or socks5:// and a host")),
         };
     }
-    if is_here(server) {
+    let Proxies { https, http, none_for } = environment.clone();
+    // The matcher takes a star for names alone.
+    if is_here(server) || none_for.split(',').any(|entry| entry.trim() == "*") {
         return Ok(None);
     }
-    let of = |name: &str| environment(name).unwrap_or_default();
-    let matcher = Matcher::builder().http(of("HTTP_PROXY")).https(of("HTTPS_PROXY")).no(of("NO_PROXY"));
+    let matcher = Matcher::builder().http(http).https(https).no(none_for);
     Ok(matcher.build().intercept(server))
 }
 
@@ -47,50 +54,54 @@ fn is_here(server: &Uri) -> bool {
 mod tests {
     use super::*;
 
-    fn through(server: &str, kubeconfig: Option<&str>, environment: &[(&str, &str)]) -> Option<String> {
-        let value = |name: &str| {
-            let found = environment.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
+    fn through(server: &str, kubeconfig: Option<&str>, environment: &Proxies) -> Option<String> {
         let server: Uri = server.parse().expect("server");
-        let proxy = between(&server, kubeconfig, value).expect("proxy");
+        let proxy = of(&server, kubeconfig, environment).expect("proxy");
         proxy.map(|proxy| proxy.uri().to_string())
+    }
+
+    fn proxies(none_for: &str) -> Proxies {
+        Proxies {
+            https: "http://secure:1".to_owned(),
+            http: "plain:2".to_owned(),
+            none_for: none_for.to_owned(),
+        }
     }
 
     #[test]
     fn the_environment_says_what_goes_directly() {
-        let proxies = [("HTTPS_PROXY", "http://secure:1"), ("HTTP_PROXY", "plain:2")];
-        assert_eq!(through("https://10.1.2.3:6443/", None, &proxies).as_deref(), Some("http://secure:1/"));
-        assert_eq!(through("http://10.1.2.3:8080/", None, &proxies).as_deref(), Some("http://plain:2/"));
+        let server = "https://10.1.2.3:6443/";
+        assert_eq!(through(server, None, &proxies("")).as_deref(), Some("http://secure:1/"));
+        assert_eq!(through("http://10.1.2.3:8080/", None, &proxies("")).as_deref(), Some("http://plain:2/"));
+        assert_eq!(through(server, None, &Proxies::default()), None);
         for here in ["https://127.0.0.1:6443/", "https://localhost:6443/", "https://[::1]:6443/"] {
-            assert_eq!(through(here, None, &proxies), None);
+            assert_eq!(through(here, None, &proxies("")), None);
         }
-        for no in ["10.1.2.3", "10.0.0.0/8", "other, 10.1.2.3", "*"] {
-            let all = [proxies[0], ("NO_PROXY", no)];
-            assert_eq!(through("https://10.1.2.3:6443/", None, &all), None, "{no}");
+        for none_for in ["10.1.2.3", "10.0.0.0/8", "other, 10.1.2.3", "*"] {
+            assert_eq!(through(server, None, &proxies(none_for)), None, "{none_for}");
         }
-        let all = [proxies[0], ("NO_PROXY", "example.com,10.2.0.0/16")];
-        assert_eq!(through("https://k8s.example.com/", None, &all), None);
-        assert!(through("https://10.1.2.3:6443/", None, &all).is_some());
-        assert!(through("https://notexample.com/", None, &all).is_some());
+        let some = proxies("example.com,10.2.0.0/16");
+        assert_eq!(through("https://k8s.example.com/", None, &some), None);
+        assert!(through(server, None, &some).is_some());
+        assert!(through("https://notexample.com/", None, &some).is_some());
     }
 
     #[test]
     fn that_of_the_kubeconfig_counts_for_its_cluster() {
-        let all = [("HTTPS_PROXY", "http://other:1"), ("NO_PROXY", "*")];
         for url in ["http://p:3128/", "https://p:3128/", "socks5://p:1080/"] {
-            assert_eq!(through("https://127.0.0.1:6443/", Some(url), &all).as_deref(), Some(url));
+            assert_eq!(through("https://127.0.0.1:6443/", Some(url), &proxies("*")).as_deref(), Some(url));
         }
-        let server: Uri = "https://10.1.2.3:6443/".parse().expect("server");
+        let server = Uri::from_static("https://10.1.2.3:6443/");
         for url in ["ftp://p:1", "p:3128", "http://"] {
-            assert!(between(&server, Some(url), |_| None).is_err(), "{url}");
+            assert!(of(&server, Some(url), &Proxies::default()).is_err(), "{url}");
         }
     }
 
     #[test]
     fn a_password_is_kept_apart() {
-        let server: Uri = "https://10.1.2.3:6443/".parse().expect("server");
-        let proxy = between(&server, Some("http://me:p%40ss@p:3128"), |_| None).expect("proxy").expect("one");
+        let server = Uri::from_static("https://10.1.2.3:6443/");
+        let proxy = of(&server, Some("http://me:p%40ss@p:3128"), &Proxies::default());
+        let proxy = proxy.expect("proxy").expect("one");
         assert_eq!(proxy.uri(), "http://p:3128/");
         assert!(proxy.basic_auth().is_some_and(http::HeaderValue::is_sensitive));
     }

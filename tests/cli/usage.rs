@@ -1,6 +1,9 @@
 //! Wrong words, and places that are not there.
 
+use serde_json::{Value, json};
+
 use crate::process::{command, flink, flink_at};
+use crate::server::Server;
 
 /// All of these are refused without a kubeconfig: nothing was asked of any cluster.
 #[test]
@@ -65,14 +68,47 @@ fn a_kubeconfig_that_is_not_there_or_not_right() {
 fn version_needs_no_cluster() {
     let ended = flink(&["version", "--client"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-    insta::assert_snapshot!(ended.stdout, @"
-    Client Version: v0.1.0
-    Flink: 1.10 to 2.3
-    Kubernetes: v1.27 and later
-    ");
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("(?m)^Commit: [0-9a-f]{40}\n", "");
+    settings.add_filter("Target: [a-z0-9_-]+", "Target: TARGET");
+    settings.bind(|| {
+        insta::assert_snapshot!(ended.stdout, @r"
+        Client Version: v0.1.0
+        Target: TARGET
+        Flink: 1.10 to 2.3
+        Kubernetes: v1.27 and later
+        ");
+    });
     let without = flink(&["version"]);
     assert_eq!(without.code, 0);
     assert!(without.stderr.starts_with("Warning: there is no kubeconfig"), "{}", without.stderr);
+}
+
+#[test]
+fn version_for_scripts() {
+    let server = Server::answering(|line| {
+        (line == "GET /version").then(|| {
+            (200, json!({"major": "1", "minor": "20+", "gitVersion": "v1.20.7", "platform": "linux/arm64"}))
+        })
+    });
+    let ended = server.flink(&["version", "-o", "json"]);
+    assert!(ended.code == 0 && ended.stderr.contains("older than v1.27"), "{}", ended.stderr);
+    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(told["clientVersion"]["gitVersion"], "v0.1.0");
+    assert!(told["clientVersion"]["target"].as_str().is_some_and(|target| target.contains('-')), "{told}");
+    assert_eq!(told["supported"]["flink"], json!({"oldest": "1.10", "newest": "2.3"}));
+    assert_eq!(
+        told["serverVersion"],
+        json!({"major": "1", "minor": "20+", "gitVersion": "v1.20.7", "platform": "linux/arm64"})
+    );
+    let yaml = server.flink(&["version", "-o", "yaml"]).stdout;
+    assert!(yaml.contains("serverVersion:\n") && yaml.contains("gitVersion: v1.20.7\n"), "{yaml}");
+    let client = server.flink(&["version", "--client", "-o", "json"]);
+    assert!(client.stderr.is_empty() && !client.stdout.contains("serverVersion"), "{}", client.stdout);
+    let refused = server.flink(&["version", "-o", "wide"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    assert!(refused.stderr.contains("allowed formats are: json,yaml"), "{}", refused.stderr);
+    assert_eq!(server.asked().iter().filter(|line| line.contains("/version")).count(), 2);
 }
 
 #[test]
