@@ -1,15 +1,17 @@
 //! The command line on one page: every command and every flag that they share.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
-use crate::app::{App, CommandError, duration};
+use crate::app::{App, CommandError, duration, silence};
 use crate::cluster::{Options, Proxies};
 use crate::cmd;
+use crate::cmd::completion::{self, COMPLETER};
+use crate::cmd::word::Word;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::log;
@@ -74,6 +76,8 @@ enum Command {
     Ui(cmd::ui::Args),
     /// Show the config file, and the settings that create starts from
     Config(cmd::config::Args),
+    /// Complete commands, flags and live names in bash, fish, PowerShell and zsh
+    Completion(cmd::completion::Args),
     /// Show the version of this program, of the server, and what is supported
     Version(cmd::version::Args),
 }
@@ -83,11 +87,11 @@ enum Command {
 #[command(next_help_heading = "Connection")]
 struct Connection {
     /// Namespace to act in [default: the context's]
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", add = Word::Namespace)]
     namespace: Option<String>,
 
     /// Context of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = Word::Context)]
     context: Option<String>,
 
     /// Kubeconfig file [default: those of $KUBECONFIG, else ~/.kube/config]
@@ -100,7 +104,7 @@ struct Connection {
 
     /// When to colour: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true,
-          hide_short_help = true, value_parser = colour)]
+          hide_short_help = true, value_parser = colour, add = Word::OneOf(&["auto", "always", "never"]))]
     color: Colour,
 
     /// Say nothing of the progress
@@ -108,11 +112,11 @@ struct Connection {
     quiet: bool,
 
     /// Cluster of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true, add = Word::Cluster)]
     cluster: Option<String>,
 
     /// User of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true, add = Word::User)]
     user: Option<String>,
 
     /// Address of the API server
@@ -164,13 +168,47 @@ struct Connection {
     disable_compression: bool,
 
     /// Accepted as by kubectl; nothing is cached
-    #[arg(long, global = true, value_name = "DIRECTORY", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DIRECTORY", hide_short_help = true, value_hint = ValueHint::DirPath)]
     cache_dir: Option<PathBuf>,
 
     /// How much to tell of what goes on: 0 to 9
     #[arg(short, long = "v", global = true, value_name = "LEVEL", default_value_t = 0, hide_short_help = true,
           hide_default_value = true, action = ArgAction::Set)]
     verbosity: u8,
+}
+
+/// The connection flags alone on a line.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct ConnectionFlags {
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// The words of a line that is to be completed, if that is what the program is run for: by kubectl as
+/// `kubectl_complete-flink`, or by a script of `completion`.
+pub fn words_to_complete(arguments: &[OsString]) -> Option<Vec<String>> {
+    let (program, words) = arguments.split_first()?;
+    let is_completer = Path::new(program).file_stem().is_some_and(|stem| stem == COMPLETER);
+    let words = match words {
+        words if is_completer => words,
+        [first, words @ ..] if first == completion::ASK => words,
+        _ => return None,
+    };
+    Some(words.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+}
+
+/// Prints what may come at the end of `words`. Whatever is wrong, it is no error.
+pub fn complete(words: Vec<String>) -> Exit {
+    silence::keep();
+    let app = |flags: Vec<String>| {
+        let connection = ConnectionFlags::try_parse_from(flags).ok()?.connection;
+        Some(App::new(Ui::plain(), connection.options()))
+    };
+    let answer = completion::complete(Cli::command(), words, app);
+    // A shell that has gone is no error either.
+    let _ = Ui::plain().data(&answer);
+    Exit::Done
 }
 
 /// Parses `arguments` (the program's name first), runs the command and tells its error.
@@ -218,6 +256,7 @@ async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
         Command::Gc(args) => cmd::gc::run(args, app).await,
         Command::Ui(args) => cmd::ui::run(args, app).await,
         Command::Config(args) => cmd::config::run(args, app).await,
+        Command::Completion(args) => cmd::completion::run(args, app).await,
         Command::Version(args) => cmd::version::run(args, app).await,
     }
 }
@@ -343,5 +382,63 @@ mod tests {
         for words in ["kubectl-flink create roc -D a=b", "kubectl-flink create roc -Da=b"] {
             assert!(Cli::try_parse_from(words.split(' ')).is_ok(), "{words}");
         }
+    }
+
+    /// Every command below `command`, with the words that lead to it.
+    fn commands<'c>(command: &'c clap::Command, path: &str, all: &mut Vec<(String, &'c clap::Command)>) {
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            let path = format!("{path}{} ", below.get_name());
+            all.push((path.clone(), below));
+            commands(below, &path, all);
+        }
+    }
+
+    #[test]
+    fn every_argument_that_names_something_says_what() {
+        let mut root = Cli::command();
+        root.build();
+        let mut all = Vec::new();
+        commands(&root, "", &mut all);
+        assert!(all.len() > 14, "{}", all.len());
+        for (path, command) in all {
+            for arg in command.get_arguments() {
+                let known = arg.get::<Word>().is_some() || !arg.get_possible_values().is_empty();
+                let expected = match arg.get_id().as_str() {
+                    // A new name.
+                    "name" if path == "create " => false,
+                    "name" | "names" | "job" | "jobs" | "output" | "profile" | "namespace" | "context"
+                    | "cluster" | "user" | "color" | "dry_run" => true,
+                    _ => continue,
+                };
+                if arg.get_action().takes_values() {
+                    assert_eq!(known, expected, "{path}{arg}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_flags_to_offer() {
+        let mut root = Cli::command();
+        root.build();
+        let mut all = Vec::new();
+        commands(&root, "", &mut all);
+        for (path, _) in all {
+            let words: Vec<String> = format!("{path}--").split(' ').map(str::to_owned).collect();
+            let answer = completion::complete(Cli::command(), words, |_| None);
+            assert!(answer.contains("--namespace\t") && answer.ends_with("\n:4\n"), "{path}: {answer}");
+        }
+    }
+
+    #[test]
+    fn who_is_asked_to_complete_a_line_knows() {
+        let asked = |line: &str| {
+            words_to_complete(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+                .map(|words| words.join(" "))
+        };
+        assert_eq!(asked("/bin/kubectl_complete-flink status r").as_deref(), Some("status r"));
+        assert_eq!(asked("kubectl-flink __complete status ").as_deref(), Some("status "));
+        assert_eq!(asked("kubectl-flink status __complete"), None);
+        assert_eq!(asked("kubectl-flink"), None);
     }
 }

@@ -73,3 +73,56 @@ pub fn read_stdin() -> io::Result<String> {
     io::stdin().lock().read_to_string(&mut text)?;
     Ok(text)
 }
+
+/// The directories of PATH, in their order. Programs of a relative one depend on where one stands: kubectl
+/// takes none of them.
+pub fn path() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).filter(|directory| directory.is_absolute()).collect()
+}
+
+/// The file that this process runs, links resolved.
+pub fn program() -> io::Result<PathBuf> {
+    env::current_exe()
+}
+
+/// Where krew keeps plugins: `$KREW_ROOT`, or `~/.krew`.
+pub fn krew_root() -> Option<PathBuf> {
+    directory("KREW_ROOT").or_else(|| Some(dirs::home_dir()?.join(".krew")))
+}
+
+/// The name of the user's shell, such as `zsh`.
+pub fn shell() -> Option<String> {
+    let shell = PathBuf::from(env::var_os("SHELL")?);
+    Some(shell.file_name()?.to_string_lossy().into_owned())
+}
+
+/// Where bash-completion loads a command's file from by the command's name.
+pub fn bash_completions() -> Option<PathBuf> {
+    let of_user = directory("BASH_COMPLETION_USER_DIR");
+    Some(of_user.or_else(|| Some(data_home()?.join("bash-completion")))?.join("completions"))
+}
+
+/// Where fish does, from files `COMMAND.fish`.
+pub fn fish_completions() -> Option<PathBuf> {
+    let config = directory("XDG_CONFIG_HOME").or_else(|| Some(dirs::home_dir()?.join(".config")))?;
+    Some(config.join("fish").join("completions"))
+}
+
+/// A directory for zsh's functions of the user, and whether the environment says that zsh looks there. zsh
+/// has none by itself.
+pub fn zsh_functions() -> Option<(PathBuf, bool)> {
+    let functions = data_home()?.join("zsh").join("site-functions");
+    let fpath = env::var_os("FPATH").unwrap_or_default();
+    let is_known = env::split_paths(&fpath).any(|directory| directory == functions);
+    Some((functions, is_known))
+}
+
+/// As those shells have it on every system.
+fn data_home() -> Option<PathBuf> {
+    directory("XDG_DATA_HOME").or_else(|| Some(dirs::home_dir()?.join(".local").join("share")))
+}
+
+fn directory(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

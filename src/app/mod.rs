@@ -5,8 +5,11 @@ pub mod duration;
 pub mod error;
 pub mod id;
 pub mod jar;
+pub mod placing;
+pub mod programs;
 pub mod relay;
 pub mod rest;
+pub mod silence;
 pub mod wait;
 
 use std::cell::{Cell, RefCell};
@@ -15,6 +18,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use crate::cluster::connect::Entries;
 use crate::cluster::{self, Cluster, Options};
 use crate::config;
 use crate::exit::Exit;
@@ -121,6 +125,11 @@ impl App {
         cluster::connect::place(&self.options.borrow()).ok()?.context
     }
 
+    /// What the kubeconfig has to choose from, without a look at any cluster.
+    pub fn entries(&self) -> Result<Entries, CommandError> {
+        Ok(cluster::connect::entries(&self.options.borrow())?)
+    }
+
     /// Acts in `namespace` from here on, unless a flag names another one.
     pub fn use_namespace(&self, namespace: &str) {
         self.options.borrow_mut().namespace.get_or_insert_with(|| namespace.to_owned());
@@ -146,6 +155,11 @@ impl App {
                 Err(CommandError::new(Exit::Error, format!("cannot read the config file {shown}: {error}")))
             }
         }
+    }
+
+    /// The name of the user's shell, such as `zsh`.
+    pub fn shell(&self) -> Option<String> {
+        config::shell()
     }
 
     /// The text of a file that the user named; `-` is stdin.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError, NamedContext};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{self, ClusterError, Result};
@@ -80,6 +80,35 @@ pub fn place(options: &Options) -> Result<Place> {
     let namespace = options.namespace.clone().or(of_context).unwrap_or_else(|| "default".to_owned());
     check_namespace(&namespace)?;
     Ok(Place { namespace, context })
+}
+
+/// What the kubeconfig has to choose from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    pub contexts: Vec<ContextEntry>,
+    pub clusters: Vec<String>,
+    pub users: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextEntry {
+    pub name: String,
+    pub cluster: String,
+    pub namespace: Option<String>,
+}
+
+/// Reads the names of the kubeconfig's entries; no credentials are looked for.
+pub fn entries(options: &Options) -> Result<Entries> {
+    let kubeconfig = read(&options.kubeconfig)?.unwrap_or_default();
+    let context = |named: NamedContext| {
+        let context = named.context.unwrap_or_default();
+        ContextEntry { name: named.name, cluster: context.cluster, namespace: context.namespace }
+    };
+    Ok(Entries {
+        contexts: kubeconfig.contexts.into_iter().map(context).collect(),
+        clusters: kubeconfig.clusters.into_iter().map(|named| named.name).collect(),
+        users: kubeconfig.auth_infos.into_iter().map(|named| named.name).collect(),
+    })
 }
 
 fn check_namespace(namespace: &str) -> Result<()> {

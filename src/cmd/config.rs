@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::word::Word;
 use crate::app::{App, CommandError, UserFile};
 use crate::exit::Exit;
 use crate::model::TableView;
@@ -31,7 +32,7 @@ The file is YAML. Its keys are create's flags without the dashes; settings by Fl
       config: {state.backend.type: rocksdb}")]
 pub struct Args {
     /// Profile to lay over the rest
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = Word::Profile)]
     profile: Option<String>,
 }
 
@@ -57,6 +58,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
 pub fn layers(app: &App, profile: Option<&str>) -> Result<Vec<Layer>, CommandError> {
     let file = app.config_file()?;
     choose(&file, &parse(&file)?, app.context().as_deref(), profile)
+}
+
+/// The names of the profiles in the config file.
+pub fn profiles(app: &App) -> Result<Vec<String>, CommandError> {
+    Ok(parse(&app.config_file()?)?.profiles.into_keys().collect())
 }
 
 fn parse(file: &UserFile) -> Result<ConfigFile, CommandError> {

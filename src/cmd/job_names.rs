@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use futures::StreamExt;
 
 use super::reach::{Reached, RestArgs};
+use super::word::Word;
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
 use crate::flink;
@@ -14,10 +15,11 @@ use crate::model::status::Job;
 #[derive(clap::Args)]
 pub struct JobArgs {
     /// Name of the session
+    #[arg(add = Word::Session)]
     pub name: String,
 
     /// Jobs: an id, the beginning of one that fits no other, or a name
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = Word::RunningJob)]
     pub jobs: Vec<String>,
 
     /// All jobs that have not ended

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::word::Word;
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
-use crate::output::format::{Asked, Format, ObjectFormat};
+use crate::output::format::{self, Asked, Format, ObjectFormat};
 use crate::output::sort::{self, SortKey};
 use crate::output::{json_safe, objects, table};
 
@@ -13,7 +14,8 @@ use crate::output::{json_safe, objects, table};
 #[command(next_help_heading = "Output")]
 pub struct Listing {
     /// Form of the output: json, yaml, name, wide, jsonpath=TEMPLATE, custom-columns=SPEC, and both of a file
-    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list,
+          add = Word::OneOf(&format::OF_LIST))]
     pub output: Asked,
 
     /// Leave the header out

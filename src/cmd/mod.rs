@@ -1,6 +1,7 @@
 //! One file a command: its arguments, and one function that reads as what it does.
 
 pub mod cancel;
+pub mod completion;
 pub mod config;
 pub mod create;
 pub mod delete;
@@ -23,3 +24,4 @@ pub mod stop;
 pub mod submit;
 pub mod ui;
 pub mod version;
+pub mod word;

@@ -79,6 +79,32 @@ const LIST: &str = "custom-columns,custom-columns-file,json,jsonpath,jsonpath-fi
 const STATUS: &str =
     "custom-columns,custom-columns-file,flinkdeployment,json,jsonpath,jsonpath-file,name,wide,yaml";
 
+/// The same to be typed: what takes more ends in `=`.
+pub const OF_LIST: [&str; 8] = [
+    "custom-columns=",
+    "custom-columns-file=",
+    "json",
+    "jsonpath=",
+    "jsonpath-file=",
+    "name",
+    "wide",
+    "yaml",
+];
+pub const OF_STATUS: [&str; 9] = [
+    "custom-columns=",
+    "custom-columns-file=",
+    "flinkdeployment",
+    "json",
+    "jsonpath=",
+    "jsonpath-file=",
+    "name",
+    "wide",
+    "yaml",
+];
+pub const OF_OBJECTS: [&str; 3] = ["json", "name", "yaml"];
+/// [`OF_OBJECTS`] in an error.
+const OBJECTS: &str = "json,name,yaml";
+
 impl Asked {
     /// Reads `-o` of a list.
     pub fn of_list(word: &str) -> Result<Self, InvalidFormat> {
@@ -155,7 +181,7 @@ impl FromStr for ObjectFormat {
             "json" => Ok(Self::Json),
             "name" => Ok(Self::Name),
             "yaml" => Ok(Self::Yaml),
-            other => Err(unknown(other, "json,name,yaml")),
+            other => Err(unknown(other, OBJECTS)),
         }
     }
 }
@@ -184,5 +210,15 @@ mod tests {
             .join("\n")
         );
         assert!(Asked::of_status("flinkdeployment").is_ok());
+    }
+
+    #[test]
+    fn what_can_be_typed_is_what_an_error_allows() {
+        let bare = |forms: &[&str]| {
+            forms.iter().map(|form| form.trim_end_matches('=')).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(bare(&OF_LIST), LIST);
+        assert_eq!(bare(&OF_STATUS), STATUS);
+        assert_eq!(bare(&OF_OBJECTS), OBJECTS);
     }
 }

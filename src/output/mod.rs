@@ -76,6 +76,19 @@ impl Ui {
         }
     }
 
+    /// The process's own stdout, plain, and nothing else.
+    pub fn plain() -> Self {
+        Self {
+            out: RefCell::new(Box::new(io::BufWriter::new(io::stdout()))),
+            err: RefCell::new(Box::new(io::sink())),
+            colours: [false; 2],
+            live: false,
+            redraws: false,
+            quiet: true,
+            line: RefCell::new(None),
+        }
+    }
+
     /// True when stderr takes colours and they are wanted.
     pub fn has_colour(&self) -> bool {
         self.colours[1]

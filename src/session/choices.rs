@@ -37,7 +37,9 @@ pub enum PullPolicy {
 impl PullPolicy {
     pub const ALL: [Self; 3] = [Self::IfNotPresent, Self::Always, Self::Never];
 
-    pub fn as_str(self) -> &'static str {
+    pub const NAMES: [&str; 3] = [Self::IfNotPresent.as_str(), Self::Always.as_str(), Self::Never.as_str()];
+
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::IfNotPresent => "IfNotPresent",
             Self::Always => "Always",

@@ -116,6 +116,11 @@ pub fn known(name: &str) -> Option<&'static Key> {
     KEYS.binary_search_by_key(&name, |key| key.name).ok().map(|index| &KEYS[index])
 }
 
+/// The keys that Flink of `version` reads under their own names.
+pub fn read_in(version: Version) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.reading(version) == Reading::AsIs)
+}
+
 /// What Flink of `version` does with `name`.
 pub fn reading(name: &str, version: Version) -> Reading {
     known(name).map_or(Reading::Unknown, |key| key.reading(version))

@@ -19,6 +19,7 @@ fn help_pages() {
         "restart",
         "gc",
         "config",
+        "completion",
         "version",
     ] {
         let words: Vec<&str> = [command, "-h"].into_iter().filter(|word| !word.is_empty()).collect();

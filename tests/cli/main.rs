@@ -2,6 +2,8 @@
 //! No cluster is needed; where a server is asked, the test is the server.
 
 mod collections;
+#[cfg(unix)]
+mod completion;
 mod create;
 mod delete;
 mod gc;

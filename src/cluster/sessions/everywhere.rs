@@ -133,7 +133,8 @@ impl Cluster {
         }
     }
 
-    pub(in crate::cluster) async fn namespaces(&self) -> Result<Vec<String>> {
+    /// The names of all namespaces.
+    pub async fn namespaces(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         self.each_of("/api/v1/namespaces", METADATA, "items", &mut |_, namespace| {
             names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::groups::{Access, Availability, Pods, Rbac, ServiceType, Sizes};
 use crate::app::{App, CommandError, duration};
 use crate::cmd::dry_run::DryRun;
+use crate::cmd::word::Word;
 use crate::exit::Exit;
-use crate::output::format::ObjectFormat;
+use crate::output::format::{self, ObjectFormat};
 use crate::session::flinkdeployment::{self, InvalidManifest};
 use crate::session::pod_template::PodTemplate;
 use crate::session::rbac::Grant;
@@ -47,7 +48,7 @@ pub struct Args {
     filename: Option<PathBuf>,
 
     /// Profile of the config file to start from: see kubectl flink config
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = Word::Profile)]
     profile: Option<String>,
 
     /// Image to run; must hold Flink 1.10 or later. The settings follow the Flink that is in it, whatever its tag says
@@ -56,11 +57,11 @@ pub struct Args {
     image: Option<String>,
 
     /// Flink version to run, such as 1.20 or 2.3.0; with --image, the version that the image must have
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", add = Word::FlinkVersion)]
     flink_version: Option<FlinkVersion>,
 
     /// A setting of Flink's; may be repeated
-    #[arg(short = 'D', value_name = "KEY=VALUE")]
+    #[arg(short = 'D', value_name = "KEY=VALUE", add = Word::Setting)]
     define: Vec<String>,
 
     /// Take every -D as it is: no check of its name and value
@@ -81,7 +82,7 @@ pub struct Args {
     pub dry_run: DryRun,
 
     /// Form of the objects of a dry run: json, name or yaml
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", add = Word::OneOf(&format::OF_OBJECTS))]
     pub output: Option<ObjectFormat>,
 
     /// Wait until REST answers

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
+use crate::cmd::word::Word;
 use crate::session::quantity::{Cpu, Memory, Period};
 use crate::session::scheduling::Toleration;
 use crate::session::settings::{PullPolicy, SecretKey};
@@ -85,7 +86,7 @@ pub struct Pods {
     pub image_pull_secret: Vec<String>,
 
     /// When to pull the image [default: Flink's, IfNotPresent]
-    #[arg(long, value_name = "POLICY", value_parser = pull_policy)]
+    #[arg(long, value_name = "POLICY", value_parser = pull_policy, add = Word::OneOf(&PullPolicy::NAMES))]
     pub image_pull_policy: Option<PullPolicy>,
 
     /// Label that nodes must have; may be repeated (1.11)

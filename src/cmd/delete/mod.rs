@@ -14,6 +14,7 @@ use self::plan::Plan;
 use super::dry_run::DryRun;
 use super::ending::{Deed, EndingArgs, Guard, Jobs, Told};
 use super::removal::Removal;
+use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
 use crate::exit::Exit;
@@ -39,6 +40,7 @@ Examples:
   kubectl flink delete -l team=orders --force")]
 pub struct Args {
     /// Names of the sessions
+    #[arg(add = Word::Session)]
     names: Vec<String>,
 
     /// Sessions whose Deployment has these labels, such as team=a,tier!=test

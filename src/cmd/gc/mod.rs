@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::dry_run::DryRun;
 use super::listing;
+use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Inventories, Scope};
 use crate::diagnosis::left_over::{left_over, older_than};
@@ -16,7 +17,7 @@ use crate::exit::Exit;
 use crate::model::LeftOver;
 use crate::model::left_over::LEFT_OVER_LIST_KIND;
 use crate::model::session::API_VERSION;
-use crate::output::format::{Asked, Format};
+use crate::output::format::{self, Asked, Format};
 use crate::output::table;
 
 #[derive(clap::Args)]
@@ -63,7 +64,8 @@ pub struct Args {
 #[command(next_help_heading = "Output")]
 struct Form {
     /// Form of the output: json, yaml, name, jsonpath=TEMPLATE, custom-columns=SPEC, and both of a file
-    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list,
+          add = Word::OneOf(&format::OF_LIST))]
     output: Asked,
 
     /// Leave the header out

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use self::rows::Columns;
 use super::reach::{self, Reached, RestArgs};
+use super::word::Word;
 use super::{job_names, listing};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
@@ -18,7 +19,7 @@ use crate::model::JobView;
 use crate::model::job::JOB_LIST_KIND;
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
-use crate::output::format::{Asked, Format};
+use crate::output::format::{self, Asked, Format};
 use crate::output::sort::SortKey;
 use crate::output::table::Layout;
 
@@ -41,9 +42,11 @@ Examples:
   kubectl flink jobs roc -o jsonpath='{.items[*].status.state}'")]
 pub struct Args {
     /// Name of the session
+    #[arg(add = Word::Session)]
     name: String,
 
     /// Show this job: an id, the beginning of one that fits no other, or a name
+    #[arg(add = Word::Job)]
     job: Option<String>,
 
     /// Jobs that have ended, too
@@ -61,7 +64,8 @@ pub struct Args {
 #[command(next_help_heading = "Output")]
 struct Form {
     /// Form of the output: json, yaml, name, wide, jsonpath=TEMPLATE, custom-columns=SPEC, and both of a file
-    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list,
+          add = Word::OneOf(&format::OF_LIST))]
     output: Asked,
 
     /// Leave the header out

@@ -15,6 +15,9 @@ struct Term {
     value: String,
 }
 
+/// What a term begins with.
+pub const TERMS: [&str; 3] = ["metadata.name=", "metadata.namespace=", "status.phase="];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Name,

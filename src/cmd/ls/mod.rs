@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use self::field_selector::FieldSelector;
 use self::rows::Columns;
 use super::listing::{self, Listing};
+use super::word::Word;
 use crate::app::{App, CommandError, rest};
 use crate::cluster::{Query, Scope};
 use crate::exit::Exit;
@@ -34,6 +35,7 @@ Examples:
   kubectl flink ls roc -o jsonpath='{.status.phase}'")]
 pub struct Args {
     /// Only these sessions
+    #[arg(add = Word::Session)]
     names: Vec<String>,
 
     /// The sessions of all namespaces
@@ -45,7 +47,7 @@ pub struct Args {
     selector: Option<String>,
 
     /// Only sessions with this metadata.name, metadata.namespace or status.phase
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, value_name = "SELECTOR", add = Word::OneOf(&field_selector::TERMS))]
     field_selector: Option<FieldSelector>,
 
     /// A name that is not there is no error

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ending::{Deed, EndingArgs, Guard, Jobs, Session, Told};
 use super::readiness::{self, Awaited, Ended};
+use super::word::Word;
 use super::{ls, session_tables};
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
@@ -36,6 +37,7 @@ Examples:
   kubectl flink restart roc --taskmanagers")]
 pub struct Args {
     /// Name of the session
+    #[arg(add = Word::Session)]
     name: String,
 
     /// Restart the TaskManagers one by one, and not the JobManager

@@ -15,12 +15,13 @@ use super::listing;
 use super::ls::{not_found, tell_missing};
 use super::readiness::{self, Awaited, Ended};
 use super::sections::indented;
+use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, Query, Scope};
 use crate::exit::Exit;
 use crate::model::session::API_VERSION;
 use crate::model::status::{STATUS_LIST_KIND, SessionStatus};
-use crate::output::format::{Asked, Format, ObjectFormat};
+use crate::output::format::{self, Asked, Format, ObjectFormat};
 use crate::output::{objects, printable};
 use crate::session::{SessionName, flinkdeployment};
 
@@ -43,6 +44,7 @@ Examples:
   kubectl flink status roc -o flinkdeployment")]
 pub struct Args {
     /// Names of sessions; without one, a sentence on each of the namespace
+    #[arg(add = Word::Session)]
     names: Vec<String>,
 
     /// Wait until REST answers, as create does
@@ -62,7 +64,8 @@ pub struct Args {
     watch: bool,
 
     /// Form of the output: json, yaml, name, wide, flinkdeployment, jsonpath=TEMPLATE, custom-columns=SPEC
-    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_status)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_status,
+          add = Word::OneOf(&format::OF_STATUS))]
     output: Asked,
 }
 

@@ -12,6 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::job_names::sentence;
 use super::listing;
 use super::reach::{self, Reached, RestArgs};
+use super::word::Word;
 use crate::app::jar::Jar;
 use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
@@ -20,7 +21,7 @@ use crate::model::JobView;
 use crate::model::job::JOB_LIST_KIND;
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
-use crate::output::format::{Asked, Format};
+use crate::output::format::{self, Asked, Format};
 use crate::session::FlinkVersion;
 
 #[derive(clap::Args)]
@@ -42,6 +43,7 @@ Examples:
   JOB=$(kubectl flink submit roc orders.jar --quiet)")]
 pub struct Args {
     /// Name of the session
+    #[arg(add = Word::Session)]
     name: String,
 
     /// The program's jar
@@ -68,7 +70,7 @@ pub struct Args {
     allow_non_restored_state: bool,
 
     /// Flink setting of this program's jobs; may be repeated; from Flink 1.17 on
-    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = setting, add = Word::Setting)]
     settings: Vec<(String, String)>,
 
     /// Follow the jobs to their end
@@ -84,7 +86,8 @@ pub struct Args {
     keep_jar: bool,
 
     /// Form of the output [default: the ids of the jobs]: json, yaml, name, jsonpath=TEMPLATE, custom-columns=SPEC
-    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_list,
+          add = Word::OneOf(&format::OF_LIST))]
     output: Asked,
 
     #[command(flatten)]

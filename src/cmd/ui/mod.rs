@@ -3,6 +3,7 @@
 mod pursuit;
 
 use super::reach::{self, RestArgs};
+use super::word::Word;
 use crate::app::relay::{Relay, Trail};
 use crate::app::rest::SessionRest;
 use crate::app::{App, CommandError, browser};
@@ -23,6 +24,7 @@ Examples:
   kubectl flink ui roc --port 8081")]
 pub struct Args {
     /// Name of the session
+    #[arg(add = Word::Session)]
     name: String,
 
     /// Port of 127.0.0.1 to listen on [default: a free one]
