@@ -29,6 +29,7 @@ unit: ## run every test that needs no cluster
 # The tests are compiled first, so that a typing error does not cost the start of a cluster.
 e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 	cargo test --locked --features e2e --test e2e --no-run
+	tests/e2e/shells/packages
 	$(with_cluster) cargo test --locked --features e2e --test e2e
 
 test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::app::{App, CommandError};
 use crate::cluster::ServerVersion;
+use crate::cmd::word::Word;
 use crate::exit::Exit;
 use crate::output::format::{InvalidFormat, ObjectFormat};
 use crate::output::objects;
@@ -24,7 +25,7 @@ pub struct Args {
     client: bool,
 
     /// Form of the output: json or yaml
-    #[arg(short, long, value_name = "FORMAT", value_parser = format)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = format, add = Word::OneOf(&["json", "yaml"]))]
     output: Option<ObjectFormat>,
 }
 
