@@ -211,6 +211,11 @@ pub fn complete(words: Vec<String>) -> Exit {
     Exit::Done
 }
 
+/// The definitions of all commands: what the reference and the man pages are made of.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses `arguments` (the program's name first), runs the command and tells its error.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let config = Config::from_env();

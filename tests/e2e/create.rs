@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, SMALL, small};
 
 fn create<'a>(image: &'a str, words: &[&'a str]) -> Vec<&'a str> {
     [&["create", "roc", "--image", image][..], small(image), words].concat()
@@ -269,7 +269,9 @@ fn a_quota_without_room_is_told_before_any_write() {
         lab.kubectl_ok(&["get", "quota", "team", "-o", "jsonpath={.status.hard.limits\\.cpu}"]) == "2"
     });
     let before = lab.fingerprint();
-    lab.flink(&create(FLINK_2_3.0, &["--slots", "4"])).failed(
+    // What one asks for is also its limit here.
+    let four = [&["create", "roc", "--image", FLINK_2_3.0, "--slots", "4"][..], &SMALL].concat();
+    lab.flink(&four).failed(
         1,
         &[
             "session roc would not start in namespace",
@@ -280,7 +282,7 @@ fn a_quota_without_room_is_told_before_any_write() {
     );
     assert_eq!(lab.fingerprint(), before);
     // Whoever knows better goes on.
-    lab.flink_ok(&create(FLINK_2_3.0, &["--slots", "4", "--ignore-preflight"]));
+    lab.flink_ok(&[&four[..], &["--ignore-preflight"]].concat());
 }
 
 #[test]
