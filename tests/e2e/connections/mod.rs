@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use certificates::Certificates;
-use server::{Facts, Log, TOKEN, api, http_proxy, socks_proxy};
+use server::{AGENT, Facts, Log, TOKEN, api, http_proxy, socks_proxy};
 
 /// The servers of all forms.
 struct World {
@@ -161,8 +161,15 @@ fn run(form: &Form, world: &World, program: &str, words: &[&str]) -> Outcome {
         .stdin(std::process::Stdio::null())
         .output()
         .expect("program");
-    let mut facts: BTreeSet<Facts> =
-        std::mem::take(&mut *world.log.lock().expect("lock")).into_iter().collect();
+    let mut facts = BTreeSet::new();
+    for mut told in std::mem::take(&mut *world.log.lock().expect("lock")) {
+        let agent = told.iter().find(|fact| fact.starts_with(AGENT)).cloned();
+        if let Some(agent) = agent {
+            assert!(program.ends_with(agent.trim_start_matches(AGENT)), "{agent}");
+            told.remove(&agent);
+        }
+        facts.insert(told);
+    }
     facts.extend(helpers(home.path()));
     Outcome {
         code: output.status.code().unwrap_or(-1),

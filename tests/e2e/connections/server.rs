@@ -20,6 +20,9 @@ pub const TOKEN: &str = "good-token";
 /// What one request says of the connection that it came on, a line each.
 pub type Facts = BTreeSet<String>;
 
+/// Begins the one fact that tells the two programs apart.
+pub const AGENT: &str = "agent: ";
+
 /// Collects facts of all servers of a form.
 pub type Log = Arc<Mutex<Vec<Facts>>>;
 
@@ -169,6 +172,9 @@ fn answer(mut stream: impl Read + Write, of_connection: &Facts, log: &Log) -> st
         let tells =
             |name: &str| ["authorization", "host"].contains(&name) || name.starts_with("impersonate-");
         facts.extend(head.headers.iter().filter(|(name, _)| tells(name)).map(pair));
+        let agent = head.headers.iter().find(|(name, _)| name == "user-agent");
+        let agent = agent.and_then(|(_, agent)| agent.split('/').next()).unwrap_or_default();
+        facts.insert(format!("{AGENT}{agent}"));
         let of = |name: &str| head.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value);
         let knows = facts.iter().any(|fact| fact.starts_with("client certificate of "))
             || of("authorization").is_some_and(|value| {
