@@ -11,6 +11,7 @@ mod create;
 mod delete;
 mod faults;
 mod gc;
+mod in_cluster;
 mod jobs;
 mod killed;
 mod killed_delete;
