@@ -4,7 +4,7 @@
 
 # `test` runs its three parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e reference test demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
+.PHONY: help build fmt lint unit e2e reference picture test demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
@@ -34,6 +34,9 @@ e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 
 reference: ## make docs/reference and docs/man of the commands' definitions
 	MAKE_REFERENCE=1 cargo test --locked --test reference
+
+picture: ## draw docs/terminal.svg of README.md
+	dev/picture docs/terminal.svg
 
 test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
 
