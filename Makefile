@@ -2,13 +2,13 @@
 # Without CONTEXT the end-to-end targets start a test cluster of their own (tests/cluster: Linux, root) and
 # remove it. CONTEXT=kind-kind takes that context of your kubeconfig instead; KEEP=1 leaves the cluster running.
 
-# `test` runs its three parts in this order, also under -j.
+# `test` runs its parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e reference picture test demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
+.PHONY: help build fmt lint unit e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
-export CONTEXT KEEP PODS ROUNDS VERSION
+export CONTEXT DOWNLOADS HOMEPAGE KEEP PLATFORMS PODS ROUNDS VERSION
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
 test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
+
+dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
+	dist/build $(PLATFORMS)
+	dist/complete
 
 demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 	@dev/demo up

@@ -1,0 +1,27 @@
+# shellcheck shell=bash
+# What dist/build and dist/complete share. macOS has Bash 3.2, so what a Mac runs goes without anything newer.
+
+root=$(cd "$own/.." && pwd)
+dist=${DIST:-$root/target/dist}
+lib=$root/tests/cluster/lib
+# For the messages of the libraries.
+# shellcheck disable=SC2034
+instead="then run the same command again"
+cd "$root"
+
+# shellcheck source=../../tests/cluster/lib/say.sh
+. "$lib/say.sh"
+# shellcheck source=../../tests/cluster/lib/cache.sh
+. "$lib/cache.sh"
+# shellcheck source=../../tests/cluster/lib/host.sh
+. "$lib/host.sh"
+# shellcheck source=../../tests/cluster/lib/tools.sh
+. "$lib/tools.sh"
+
+version=v$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+
+usage() {
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "$0" >&2
+  exit 2
+}
