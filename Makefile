@@ -4,11 +4,11 @@
 
 # `test` runs its parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
+.PHONY: help build fmt lint unit krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
-export CONTEXT DOWNLOADS HOMEPAGE KEEP PLATFORMS PODS ROUNDS VERSION
+export ARCHIVES CONTEXT DOWNLOADS HOMEPAGE KEEP PLATFORMS PODS ROUNDS VERSION
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ lint: ## check the format and run clippy; warnings are errors
 unit: ## run every test that needs no cluster
 	cargo test --locked
 
+krew: ## build archives as for a release, and let krew install, upgrade and remove them [PLATFORMS="linux/amd64"]
+	cargo test --locked --features krew --test krew --no-run
+	tests/krew/with-krew cargo test --locked --features krew --test krew
+
 # The tests are compiled first, so that a typing error does not cost the start of a cluster.
 e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 	cargo test --locked --features e2e --test e2e --no-run
@@ -38,7 +42,7 @@ reference: ## make docs/reference and docs/man of the commands' definitions
 picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
-test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
+test: lint unit krew e2e ## lint, unit, krew and e2e [CONTEXT=name] [KEEP=1]
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)
