@@ -10,7 +10,7 @@ use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, Kind, ObjectRef};
 use crate::diagnosis::{self, Phase};
 use crate::exit::Exit;
-use crate::model::evidence::{Outcome, Rest};
+use crate::model::evidence::{Deployment, Outcome, Rest};
 use crate::model::{Evidence, Finding};
 use crate::session::SessionName;
 
@@ -124,7 +124,11 @@ fn gone(evidence: &Evidence, job: Option<&ObjectRef>) -> Option<Finding> {
         Some(job) => format!("{job} is gone: somebody has deleted it"),
         None => format!("there is no session {} in namespace {}", evidence.name, evidence.namespace),
     };
-    (!is_there && !is_hidden && evidence.deployment.is_none()).then(|| Finding {
+    // What it has made goes as well, one after the other.
+    let is_going =
+        |deployment: &Deployment| job.is_some() && (deployment.deleting || deployment.replicas == 0);
+    let nothing_stays = evidence.deployment.as_ref().is_none_or(is_going);
+    (!is_there && !is_hidden && nothing_stays).then(|| Finding {
         id: GONE,
         summary,
         evidence: None,

@@ -127,7 +127,7 @@ fn a_wait_that_is_too_short_says_what_it_was_waiting_for() {
     // The command of the hint goes on waiting, and so does asking for the same again.
     assert!(lab.flink_ok(&["status", "roc", "--wait"]).starts_with("Session roc is Running: Flink 2.3.0"));
     assert!(lab.rest_overview("roc").stdout.contains("2.3.0"));
-    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
+    lab.flink_ok(&[&["create", "roc"][..], &SMALL].concat());
     assert_eq!(lab.uid("job/boot-roc"), job);
 }
 

@@ -68,7 +68,7 @@ impl Taking<'_> {
 
     /// The path of a stop that was asked for before and has ended the job while its history was awaited. An
     /// id of our own tells of it, too.
-    async fn stopped_meanwhile(&self, job: &Job) -> Result<Option<String>, CommandError> {
+    pub(super) async fn stopped_meanwhile(&self, job: &Job) -> Result<Option<String>, CommandError> {
         if self.reached.dialect().takes_request_ids() {
             return Ok(None);
         }
@@ -83,7 +83,7 @@ impl Taking<'_> {
     }
 
     /// Whether the job ends in the moments after a savepoint of it was complete.
-    async fn ends_soon(&self, job: &Job) -> Result<bool, CommandError> {
+    pub(super) async fn ends_soon(&self, job: &Job) -> Result<bool, CommandError> {
         let end = Instant::now() + MOMENTS;
         loop {
             let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;

@@ -79,14 +79,25 @@ impl Taking<'_> {
         {
             return Ok(path);
         }
-        let path = match self.trigger(job, known).await? {
-            Triggered::Asked(request) => self.follow(job, &request, end).await?,
-            Triggered::Recorded(id) => self.follow_history(job, id, end).await?,
+        let path = match self.trigger(job, known).await {
+            Ok(Triggered::Asked(request)) => self.follow(job, &request, end).await,
+            Ok(Triggered::Recorded(id)) => self.follow_history(job, id, end).await,
+            Err(error) => Err(error),
         };
-        if let Kind::Stop { .. } = self.kind {
-            self.until_ended(job, &path, end).await?;
+        let Kind::Stop { .. } = self.kind else { return path };
+        let error = match path {
+            Ok(path) => return self.until_ended(job, &path, end).await.map(|()| path),
+            Err(error) => error,
+        };
+        // One that a command before this one had asked for, and no history told of yet, may have been first:
+        // it ends the job, and with it this one's savepoint.
+        if !self.reached.dialect().takes_request_ids()
+            && self.ends_soon(job).await.unwrap_or(false)
+            && let Ok(Some(path)) = self.stopped_meanwhile(job).await
+        {
+            return Ok(path);
         }
-        Ok(path)
+        Err(error)
     }
 
     /// Asks after a savepoint that was triggered before.
