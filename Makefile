@@ -42,7 +42,7 @@ reference: ## make docs/reference and docs/man of the commands' definitions
 picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
-test: lint unit krew e2e ## lint, unit, krew and e2e [CONTEXT=name] [KEEP=1]
+test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)
