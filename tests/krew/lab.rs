@@ -44,6 +44,10 @@ pub fn archives() -> Vec<PathBuf> {
     let dir = std::env::var_os("KUBECTL_FLINK_TEST_ARCHIVES").expect("run it with `make krew`");
     let entries = fs::read_dir(dir).expect("the archives");
     let mut archives: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    // What goes beside them has other names.
+    archives.retain(|path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"kubectl-flink_v"))
+    });
     archives.sort();
     archives
 }
