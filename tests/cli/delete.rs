@@ -23,6 +23,9 @@ struct State {
     /// States of the JobManager pod's containers, by name.
     containers: Vec<(&'static str, &'static str)>,
     services: Vec<&'static str>,
+    /// How often its pods were listed, and how often before all is on its way out.
+    lists: usize,
+    ends_after: usize,
 }
 
 impl Session {
@@ -33,11 +36,13 @@ impl Session {
             cluster_id: "roc",
             containers: vec![("flink-main-container", "running")],
             services: Vec::new(),
+            lists: 0,
+            ends_after: usize::MAX,
         };
         change(&mut state);
         let state = Arc::new(Mutex::new(state));
         let played = Arc::clone(&state);
-        let server = Server::answering(move |line| answer(line, &played.lock().expect("state")));
+        let server = Server::answering(move |line| answer(line, &mut played.lock().expect("state")));
         Self { server, state }
     }
 
@@ -71,12 +76,13 @@ fn native() -> Value {
     json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"})
 }
 
-fn answer(line: &str, state: &State) -> Option<Answer> {
+fn answer(line: &str, state: &mut State) -> Option<Answer> {
     let list = |items: Value| Some((200, json!({"metadata": {}, "items": items})));
     let ok = |body: Value| Some((200, body));
+    let ended = if state.lists >= state.ends_after { json!("2026-01-01T00:00:00Z") } else { Value::Null };
     match line {
         "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => ok(json!({
-            "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": native()},
+            "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": native(), "deletionTimestamp": ended},
             "status": {"readyReplicas": 1},
             "spec": {"replicas": 1, "template": {"spec": {"containers": [
                 {"name": "flink-main-container", "args": ["bash", "-c", "kubernetes-jobmanager.sh kubernetes-session"]}]}}}})),
@@ -89,8 +95,9 @@ fn answer(line: &str, state: &State) -> Option<Answer> {
                 json!({"name": name, "ready": false, "state": state})
             };
             let containers: Vec<Value> = state.containers.iter().map(|(name, _)| json!({"name": name})).collect();
+            state.lists += 1;
             list(json!([{
-                "metadata": {"name": "roc-5d4-x", "namespace": "team-a", "uid": "p1", "labels": native(),
+                "metadata": {"name": "roc-5d4-x", "namespace": "team-a", "uid": "p1", "labels": native(), "deletionTimestamp": ended,
                     "ownerReferences": [{"kind": "ReplicaSet", "name": "roc-5d4", "uid": "r1"}]},
                 "spec": {"containers": containers},
                 "status": {"phase": "Running", "containerStatuses": state.containers.iter().map(status).collect::<Vec<_>>()}}]))
@@ -168,6 +175,21 @@ fn a_container_beside_flinks_says_nothing_of_jobs() {
     assert_eq!(ended.code, 4, "{ended}");
     assert!(ended.stderr.contains("it is not known whether jobs run on session roc"), "{ended}");
     session.is_untouched();
+}
+
+#[test]
+fn one_whose_end_begins_while_it_is_asked_is_asked_no_more() {
+    // By a deletion that was killed, say. No port can be forwarded here.
+    let asked = |ends_after| {
+        let session = Session::with(|state| state.ends_after = ends_after);
+        session.flink(&["delete", "roc", "--yes", "--wait=false"])
+    };
+    for ends_after in [1, 2] {
+        let ended = asked(ends_after);
+        assert_eq!(ended.code, 0, "{ends_after}: {ended}");
+        assert!(ended.stdout.contains("deployment.apps \"roc\" deleted from team-a namespace"), "{ended}");
+    }
+    assert_eq!(asked(usize::MAX).code, 4);
 }
 
 #[test]

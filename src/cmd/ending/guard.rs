@@ -60,7 +60,7 @@ impl Guard<'_> {
         if let Wish::Force = self.args.wish() {
             return Ok(Jobs::None);
         }
-        let Some(reached) = self.reach().await? else {
+        let Some(mut asked) = self.hear().await? else {
             return match self.args.wish() {
                 Wish::Savepoint(_) if self.session.holds_jobs => Err(self.no_savepoint()),
                 Wish::Savepoint(_) | Wish::Cancel if !self.session.objects.is_empty() => {
@@ -71,7 +71,6 @@ impl Guard<'_> {
                 _ => Ok(Jobs::None),
             };
         };
-        let mut asked = self.ask(reached).await?;
         match self.args.wish() {
             Wish::Refuse if asked.jobs.is_empty() => {}
             Wish::Refuse => return Err(self.refusal(&asked)),
@@ -84,7 +83,38 @@ impl Guard<'_> {
         Ok(Jobs::ToEnd(Box::new(asked)))
     }
 
-    /// None when nobody is there to ask, and so nothing runs.
+    /// What the session says of its jobs. None when nobody is there to ask, and so nothing runs.
+    async fn hear(&self) -> Result<Option<Asked>, CommandError> {
+        let heard = match self.reach().await {
+            Ok(Some(reached)) => self.ask(reached).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match heard {
+            Err(error) if self.args.has_address() || error.exit() != Exit::Refused => Err(error),
+            Err(_) if self.has_begun_to_end().await => Ok(None),
+            // Whatever ran there ends with the namespace.
+            Err(_) if self.is_to_save_nothing() && self.namespace_is_ending().await => Ok(None),
+            heard => heard,
+        }
+    }
+
+    /// Looks again whether a JobManager is there: its end may have begun a moment ago, at any word of it.
+    pub(super) async fn has_begun_to_end(&self) -> bool {
+        let Self { session, cluster, .. } = self;
+        let now = cluster.session_objects(cluster.namespace(), &session.name).await;
+        now.is_ok_and(|now| now.staying_jobmanagers == 0 && (now.deployment.is_none() || now.is_ending))
+    }
+
+    fn is_to_save_nothing(&self) -> bool {
+        matches!(self.args.wish(), Wish::Refuse | Wish::Cancel)
+    }
+
+    async fn namespace_is_ending(&self) -> bool {
+        self.cluster.namespace_is_ending(self.cluster.namespace()).await
+    }
+
+    /// None when no JobManager is there.
     async fn reach(&self) -> Result<Option<Reached>, CommandError> {
         let Self { args, session, cluster, app, .. } = self;
         let name = &session.name;
@@ -101,17 +131,8 @@ impl Guard<'_> {
         if !session.may_keep_jobs() && no_jobmanager_runs(&found) {
             return Ok(None);
         }
-        let error = match reach::through(&args.rest, &found, name, cluster, app).await {
-            Ok(reached) => return Ok(Some(reached)),
-            Err(error) => error,
-        };
-        // Its end may have begun a moment ago.
-        let now = cluster.session_objects(cluster.namespace(), name).await?;
-        let has_ended = now.staying_jobmanagers == 0 && (now.deployment.is_none() || now.is_ending);
-        // Whatever ran there ends with the namespace.
-        let ends = matches!(args.wish(), Wish::Refuse | Wish::Cancel)
-            && cluster.namespace_is_ending(cluster.namespace()).await;
-        if has_ended || ends { Ok(None) } else { Err(self.unknown(error)) }
+        let reached = reach::through(&args.rest, &found, name, cluster, app).await;
+        reached.map(Some).map_err(|error| self.unknown(error))
     }
 
     /// An address may be that of another session.
