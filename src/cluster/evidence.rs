@@ -153,6 +153,7 @@ fn bootstrap(job: &Job) -> evidence::Bootstrap {
         job: job.metadata.name.clone(),
         uid: job.metadata.uid.clone(),
         created: job.metadata.creation_timestamp,
+        deleting: job.metadata.deletion_timestamp.is_some(),
         outcome,
         ended,
         ..evidence::Bootstrap::default()

@@ -10,7 +10,7 @@ use crate::app::{App, CommandError, rest};
 use crate::cluster::{Cluster, Kind, ObjectRef};
 use crate::diagnosis::{self, Phase};
 use crate::exit::Exit;
-use crate::model::evidence::{Deployment, Outcome, Rest};
+use crate::model::evidence::{Bootstrap, Deployment, Outcome, Rest};
 use crate::model::{Evidence, Finding};
 use crate::session::SessionName;
 
@@ -116,8 +116,9 @@ pub const GONE: &str = "bootstrap-gone";
 
 /// What makes the session vanished before it made anything: somebody has deleted it, or all of it.
 fn gone(evidence: &Evidence, job: Option<&ObjectRef>) -> Option<Finding> {
-    let is_there =
-        evidence.bootstrap.as_ref().is_some_and(|bootstrap| job.is_none_or(|job| bootstrap.uid == job.uid));
+    let is_awaited =
+        |bootstrap: &Bootstrap| !bootstrap.deleting && job.is_none_or(|job| bootstrap.uid == job.uid);
+    let is_there = evidence.bootstrap.as_ref().is_some_and(is_awaited);
     let mut unreadable = evidence.unreadable.iter();
     let is_hidden = unreadable.any(|part| part.starts_with("job") || part.starts_with("deployment"));
     let summary = match job {
@@ -162,4 +163,53 @@ async fn adopt(cluster: &Cluster, evidence: &Evidence, job: &ObjectRef) -> bool 
     // `delete` finds the Job by its labels too.
     let _ = cluster.adopt(&evidence.namespace, job, &owner).await;
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cluster::Kind;
+
+    #[test]
+    fn who_waits_hears_that_somebody_deletes_the_session() {
+        let job = ObjectRef { kind: Kind::Job, name: "boot-roc".to_owned(), uid: "j1".to_owned() };
+        let is_gone = |bootstrap: Option<(&str, bool)>, deployment: Option<(i32, bool)>| {
+            let bootstrap = bootstrap.map(|(uid, deleting)| Bootstrap {
+                uid: uid.to_owned(),
+                deleting,
+                ..Bootstrap::default()
+            });
+            let deployment = deployment.map(|(replicas, deleting)| Deployment {
+                replicas,
+                deleting,
+                ..Deployment::default()
+            });
+            let evidence = Evidence {
+                name: "roc".to_owned(),
+                namespace: "flink".to_owned(),
+                scope: String::new(),
+                at: Timestamp::UNIX_EPOCH,
+                bootstrap,
+                deployment,
+                jobmanagers: Vec::new(),
+                waiting_taskmanagers: Vec::new(),
+                jobmanager_log: None,
+                rest: Rest::NotAsked,
+                unreadable: Vec::new(),
+            };
+            gone(&evidence, Some(&job)).is_some()
+        };
+        assert!(!is_gone(Some(("j1", false)), None));
+        assert!(is_gone(None, None));
+        assert!(is_gone(Some(("j2", false)), None));
+        // The Job goes with its pod, which takes a while, and the JobManager is stopped meanwhile.
+        assert!(is_gone(Some(("j1", true)), None));
+        assert!(is_gone(Some(("j1", true)), Some((0, false))));
+        assert!(is_gone(Some(("j1", true)), Some((1, true))));
+        // A session that runs does so without its Job.
+        assert!(!is_gone(None, Some((1, false))));
+        assert!(!is_gone(Some(("j1", false)), Some((0, false))));
+    }
 }

@@ -34,6 +34,7 @@ pub struct Bootstrap {
     pub job: String,
     pub uid: String,
     pub created: Option<Timestamp>,
+    pub deleting: bool,
     /// When it ended, well or not.
     pub ended: Option<Timestamp>,
     pub outcome: Outcome,
