@@ -18,6 +18,7 @@ use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::{Client, Config};
 use tokio::sync::mpsc::UnboundedSender;
 use tower::limit::ConcurrencyLimitLayer;
+use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceBuilder};
 use tower_http::classify::ServerErrorsFailureClass;
@@ -25,11 +26,13 @@ use tower_http::decompression::DecompressionLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
+use super::retry::AsTheServerSays;
+
 /// Requests at once. The client speaks HTTP/1.1, so each more is a connection and a handshake more.
 const CONCURRENT_REQUESTS: usize = 4;
 
-/// Makes a client that goes through `proxy`, if there is one. It asks for nothing twice: a person would
-/// wait, and a creation that is sent again may make two.
+/// Makes a client that goes through `proxy`, if there is one. It asks for nothing twice unless the server asks
+/// for that: a person would wait, and a creation that is sent again may make two.
 ///
 /// What the server warns of, it sends to `warnings`.
 ///
@@ -50,6 +53,7 @@ pub fn client(
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
+        .layer(RetryLayer::new(AsTheServerSays::default()))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(|request: &Request<Body>| {

@@ -24,6 +24,7 @@ mod objects;
 mod operator;
 mod preflight;
 mod proxy;
+mod retry;
 mod session_objects;
 mod sessions;
 mod small;

@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use certificates::Certificates;
-use server::{AGENT, Facts, Log, TOKEN, api, http_proxy, socks_proxy};
+use server::{AGENT, BUSY, Facts, Log, TOKEN, TOLD_TO_WAIT, api, http_proxy, socks_proxy};
 
 /// The servers of all forms.
 struct World {
@@ -294,6 +294,7 @@ fn forms(world: &World) -> Vec<Form> {
         new("a server below a path that ends in a slash", Fact("paths below \"/k8s\""))
             .cluster("server", format!("{}/k8s/", at(world.secure)))
             .asks_version(),
+        new("a server that is busy at first", Fact(TOLD_TO_WAIT)).user(json!({"token": BUSY})),
         // Which way.
         new("a proxy of the cluster's", Fact("through an HTTP proxy: CONNECT api.test"))
             .cluster("server", far.clone())

@@ -17,6 +17,12 @@ use super::certificates::Certificates;
 /// The token that the server takes.
 pub const TOKEN: &str = "good-token";
 
+/// The token of somebody whose first request is one too many for it.
+pub const BUSY: &str = "busy-token";
+
+/// What a request says that came when the server was busy.
+pub const TOLD_TO_WAIT: &str = "told to come again in a second";
+
 /// What one request says of the connection that it came on, a line each.
 pub type Facts = BTreeSet<String>;
 
@@ -178,17 +184,30 @@ fn answer(mut stream: impl Read + Write, of_connection: &Facts, log: &Log) -> st
         let of = |name: &str| head.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value);
         let knows = facts.iter().any(|fact| fact.starts_with("client certificate of "))
             || of("authorization").is_some_and(|value| {
-                *value == format!("Bearer {TOKEN}") || value.starts_with("Basic ") || value.ends_with(".e30")
+                [TOKEN, BUSY].iter().any(|token| *value == format!("Bearer {token}"))
+                    || value.starts_with("Basic ")
+                    || value.ends_with(".e30")
             });
+        let mut is_busy = false;
         // kubectl asks for it when it has been refused something else, or for a warning.
         if !path.ends_with("/version?timeout=5s") {
-            log.lock().expect("lock").push(facts);
+            let mut log = log.lock().expect("lock");
+            is_busy = of("authorization").is_some_and(|value| value.ends_with(BUSY))
+                && log.iter().all(|facts| !facts.contains(TOLD_TO_WAIT));
+            if is_busy {
+                facts.insert(TOLD_TO_WAIT.to_owned());
+            }
+            log.push(facts);
         }
         let accept = of("accept").map_or("", String::as_str);
         let (status, body) = match knows {
             false => (
                 "401 Unauthorized",
                 r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#,
+            ),
+            true if is_busy => (
+                "429 Too Many Requests\r\nretry-after: 1",
+                r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too many","reason":"TooManyRequests","code":429}"#,
             ),
             true if path.contains("/version") => {
                 ("200 OK", r#"{"major":"1","minor":"34","gitVersion":"v1.34.0"}"#)
