@@ -53,12 +53,12 @@ build_base() {
 }
 
 build_flink() { # build_flink VERSION
-  part "image-flink-$1" "$(key_of "$(<"$base/layer")" "$here"/images/{flink,entrypoint.sh,oci.py})" \
-    "building the image flink:$1 (about 20 s)" flink_image "$1"
+  part "image-flink-$1" "$(key_of "$(<"$base/layer")" "$here"/images/{flink,entrypoint.sh,java,oci.py,record})" \
+    "building the image flink:$1 (about a minute)" flink_image "$1"
   archives+=("$part/flink.tar")
 }
 
-flink_image() { PYTHON=$python "$here/images/flink" "$2" "$1" "$(<"$base/layer")"; }
+flink_image() { PYTHON=$python "$here/images/flink" "$2" "$1" "$base"; }
 
 # build_store: sets $store to containerd's root directory with $archives in it, and the marks that they are loaded.
 build_store() {
