@@ -31,6 +31,9 @@ use super::retry::AsTheServerSays;
 /// Requests at once. The client speaks HTTP/1.1, so each more is a connection and a handshake more.
 const CONCURRENT_REQUESTS: usize = 4;
 
+/// Silence on a connection after which the other side is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 /// Makes a client that goes through `proxy`, if there is one. It asks for nothing twice unless the server asks
 /// for that: a person would wait, and a creation that is sent again may make two.
 ///
@@ -43,7 +46,12 @@ pub fn client(
     proxy: Option<&Intercept>,
     warnings: Option<UnboundedSender<String>>,
 ) -> kube::Result<Client> {
-    let connector = config.rustls_https_connector_with_connector(way(config, proxy)?)?;
+    // A helper is asked once for a token. What makes TLS would ask it again, for a certificate.
+    let auth = config.auth_layer()?;
+    let mut unasked = config.clone();
+    (unasked.auth_info.exec, unasked.auth_info.auth_provider) = (None, None);
+    let of_server = if auth.is_some() { &unasked } else { config };
+    let connector = of_server.rustls_https_connector_with_connector(way(&unasked, proxy)?)?;
     let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
     let transport = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
@@ -51,7 +59,7 @@ pub fn client(
         .layer(ConcurrencyLimitLayer::new(CONCURRENT_REQUESTS))
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
-        .option_layer(config.auth_layer()?)
+        .option_layer(auth)
         .layer(config.extra_headers_layer()?)
         .layer(RetryLayer::new(AsTheServerSays::default()))
         .layer(
@@ -85,7 +93,8 @@ pub fn client(
 
 /// The text of a warning, such as `299 - "policy/v1beta1 is deprecated"` (RFC 7234, 5.5).
 fn text_of(warning: &HeaderValue) -> Option<String> {
-    let (_, quoted) = warning.to_str().ok()?.split_once('"')?;
+    let warning = String::from_utf8_lossy(warning.as_bytes());
+    let (_, quoted) = warning.split_once('"')?;
     let (mut text, mut characters) = (String::new(), quoted.chars());
     loop {
         match characters.next()? {
@@ -105,6 +114,9 @@ fn way(config: &Config, proxy: Option<&Intercept>) -> kube::Result<Way> {
     // A deletion says in a body what it means, which goes in a packet of its own. That one would be held
     // back until the server has acknowledged the first, which it puts off for 40 ms.
     direct.set_nodelay(true);
+    // What lies between may forget a connection that is silent, and a watch would wait for ever (client-go,
+    // `transport/cache.go`).
+    direct.set_keepalive(Some(KEEPALIVE));
     let Some(proxy) = proxy else { return Ok(boxed(direct)) };
     let to = proxy.uri().clone();
     Ok(match to.scheme_str() {
@@ -207,5 +219,7 @@ mod tests {
             Some(r#"unknown field "spec.x""#)
         );
         assert_eq!(text("299 -"), None);
+        let chinese = HeaderValue::from_bytes("299 - \"已弃用\"".as_bytes()).expect("header");
+        assert_eq!(text_of(&chinese).as_deref(), Some("已弃用"));
     }
 }

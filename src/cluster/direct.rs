@@ -4,6 +4,9 @@
 //! It is the fastest way into a pod: docs/performance.md has the figures. The rest of the program does
 //! without it.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use http::{HeaderMap, Request};
 use http_body_util::Empty;
 use kube::client::ConfigExt;
@@ -46,11 +49,13 @@ impl Cluster {
         let port = url.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => ClusterError::Refused { server: self.server.clone() },
+            ErrorKind::ConnectionRefused => ClusterError::Refused { server: self.server.clone() },
             _ => ClusterError::Unreachable { cause: error.to_string() },
         };
         let connect = async {
-            let tcp = TcpStream::connect((bare, port)).await.map_err(failed)?;
+            let limit = config.connect_timeout.unwrap_or(Duration::MAX);
+            let connected = tokio::time::timeout(limit, TcpStream::connect((bare, port))).await;
+            let tcp = connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())).map_err(failed)?;
             // What is small should not wait for more.
             let _ = tcp.set_nodelay(true);
             if !is_https {

@@ -1,4 +1,4 @@
-//! Writes: create, adopt, delete. None of them is ever sent twice.
+//! Writes: create, adopt, delete. None of them is ever done twice.
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};

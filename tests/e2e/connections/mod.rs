@@ -8,12 +8,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use certificates::Certificates;
-use server::{AGENT, BUSY, Facts, Log, TOKEN, TOLD_TO_WAIT, api, http_proxy, socks_proxy};
+use server::{AGENT, BUSY, Facts, LATER, Log, TOKEN, TOLD_TO_WAIT, api, http_proxy, socks_proxy};
 
 /// The servers of all forms.
 struct World {
@@ -129,7 +131,8 @@ struct Outcome {
     facts: BTreeSet<Facts>,
 }
 
-fn run(form: &Form, world: &World, program: &str, words: &[&str]) -> Outcome {
+/// A program that is about to be run, and the home that it finds.
+fn prepared(form: &Form, world: &World, program: &str, words: &[&str]) -> (TempDir, Command) {
     let home = tempfile::tempdir().expect("home");
     let files: Vec<String> = std::iter::once(&form.config)
         .chain(&form.more)
@@ -149,7 +152,8 @@ fn run(form: &Form, world: &World, program: &str, words: &[&str]) -> Outcome {
         fs::write(home.path().join(name), world.certificates.read(name)).expect("certificate");
     }
     world.log.lock().expect("lock").clear();
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(words)
         .args(&form.flags)
         .env_clear()
@@ -158,9 +162,13 @@ fn run(form: &Form, world: &World, program: &str, words: &[&str]) -> Outcome {
         .env("KUBECONFIG", files.join(":"))
         .envs(form.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(home.path().join("work"))
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("program");
+        .stdin(Stdio::null());
+    (home, command)
+}
+
+fn run(form: &Form, world: &World, program: &str, words: &[&str]) -> Outcome {
+    let (home, mut command) = prepared(form, world, program, words);
+    let output = command.output().expect("program");
     let mut facts = BTreeSet::new();
     for mut told in std::mem::take(&mut *world.log.lock().expect("lock")) {
         let agent = told.iter().find(|fact| fact.starts_with(AGENT)).cloned();
@@ -191,12 +199,14 @@ fn helpers(home: &Path) -> Option<Facts> {
         }
         Err(_) => line.to_owned(),
     };
-    let lines = told.lines().filter(|line| !line.is_empty());
+    let calls = fs::read_to_string(home.join("work/calls.log")).unwrap_or_default().lines().count();
+    let calls = format!("called {calls} times");
+    let lines = told.lines().filter(|line| !line.is_empty()).chain([calls.as_str()]);
     Some(lines.map(|line| format!("helper: {}", sorted(line))).collect())
 }
 
 /// Answers with a token.
-const GIVES_TOKEN: &str = r#"echo "$KUBERNETES_EXEC_INFO" >helper.log; echo "$EXTRA" >>helper.log
+const GIVES_TOKEN: &str = r#"echo called >>calls.log; echo "$KUBERNETES_EXEC_INFO" >helper.log; echo "$EXTRA" >>helper.log
 echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"good-token"}}'"#;
 
 /// A JSON web token that is good until 2100: what the library looks at of one.
@@ -252,6 +262,14 @@ fn forms(world: &World) -> Vec<Form> {
         new("a token by its flag", Fact("authorization: Bearer good-token"))
             .user(json!({"tokenFile": "nowhere"}))
             .flags(["--token=good-token"]),
+        new("a token by its flag, and an OIDC login", Fact("authorization: Bearer good-token"))
+            .user(json!({"auth-provider": {"name": "oidc", "config": {
+                "id-token": "e30.e30.e30", "idp-issuer-url": "https://issuer.test", "client-id": "me",
+            }}}))
+            .flags(["--token=good-token"]),
+        new("a token by its flag, and a password", Error("more than one authentication method found for me; found [token basicAuth], only one is allowed"))
+            .user(json!({"username": "me", "password": "secret"}))
+            .flags(["--token=good-token"]),
         new("a client certificate by flags", Fact("client certificate of alice"))
             .user(json!({}))
             .flags(["--client-certificate=../alice.crt", "--client-key=../alice.key"]),
@@ -282,6 +300,27 @@ fn forms(world: &World) -> Vec<Form> {
         new("another server, by its flag", Fact("authorization: Bearer good-token"))
             .cluster("server", "https://127.0.0.1:1")
             .flags(["--server", &at(world.secure)]),
+        new("another server, by its flag, which has another name", Fact("TLS to no name"))
+            .cluster("server", at(world.elsewhere))
+            .cluster("tls-server-name", "elsewhere.test")
+            .flags(["--server", &at(world.secure)]),
+        new("an authority by its flag, which is asked again", Error("x509: certificate signed by unknown authority"))
+            .cluster("certificate-authority", Value::Null)
+            .cluster("insecure-skip-tls-verify", true)
+            .flags(["--certificate-authority", &file("other.crt")]),
+        new("an authority and no question", Error("specifying a root certificates file with the insecure flag is not allowed"))
+            .flags(["--certificate-authority=../ca.crt", "--insecure-skip-tls-verify"]),
+        new("a server, a token and an authority by flags, and no kubeconfig", Fact("authorization: Bearer good-token"))
+            .nothing()
+            .flags(["--server", &at(world.secure), "--token=good-token", "--certificate-authority=../ca.crt"]),
+        new("a cluster and a user of a kubeconfig without a context", Fact("authorization: Bearer good-token"))
+            .set("", "current-context", Value::Null)
+            .flags(["--cluster=test", "--user=me"]),
+        new("a server by its flag, without TLS and without its scheme", Error("You must be logged in to the server (Unauthorized)"))
+            .nothing()
+            .flags(["--server", &format!("127.0.0.1:{}", world.plain)]),
+        new("a server without its scheme, which is one without TLS", Error("You must be logged in to the server (Unauthorized)"))
+            .cluster("server", format!("127.0.0.1:{}", world.plain)),
         new("a server without TLS, which is told no secret", Error("You must be logged in to the server (Unauthorized)"))
             .cluster("server", format!("http://127.0.0.1:{}", world.plain))
             .user(json!({"username": "me", "password": "secret", "as": "jane"})),
@@ -369,6 +408,12 @@ impl Form {
         self
     }
 
+    /// Without any entry in the kubeconfig.
+    fn nothing(mut self) -> Self {
+        self.config = json!({"apiVersion": "v1", "kind": "Config"});
+        self
+    }
+
     fn more(mut self, config: Value) -> Self {
         self.more.push(config);
         self
@@ -387,6 +432,32 @@ fn kubectl_and_the_plugin_come_to_a_server_alike() {
     assert!(forms.len() >= 15);
     let wrong: Vec<String> = forms.iter().filter_map(|form| differs(form, &world)).collect();
     assert!(wrong.is_empty(), "{} of {} forms:\n{}", wrong.len(), forms.len(), wrong.join("\n"));
+}
+
+/// As the library does it, a minute after it was read: a token of a pod is good for ten more then.
+#[test]
+fn a_token_file_that_changes_is_read_again() {
+    let world = World::new();
+    let form = Form::new("a token in a file", &world, Expects::Fact(""));
+    let form = form.user(json!({"tokenFile": "token"}));
+    let (home, mut command) = prepared(&form, &world, env!("CARGO_BIN_EXE_kubectl-flink"), &["ls", "-w"]);
+    let mut watch = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("program");
+    let has_come_with = |token: &str| {
+        let fact = format!("authorization: Bearer {token}");
+        world.log.lock().expect("lock").iter().any(|facts| facts.contains(&fact))
+    };
+    let until_it_comes_with = |token| {
+        let began = Instant::now();
+        while !has_come_with(token) {
+            assert!(began.elapsed() < Duration::from_secs(100), "nobody comes with {token}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    until_it_comes_with(TOKEN);
+    fs::write(home.path().join("token"), LATER).expect("token");
+    until_it_comes_with(LATER);
+    assert!(watch.try_wait().expect("program").is_none(), "it has ended");
+    watch.kill().and_then(|()| watch.wait()).expect("program");
 }
 
 /// What is not as it should be.

@@ -20,6 +20,9 @@ pub const TOKEN: &str = "good-token";
 /// The token of somebody whose first request is one too many for it.
 pub const BUSY: &str = "busy-token";
 
+/// The token that replaces it.
+pub const LATER: &str = "later-token";
+
 /// What a request says that came when the server was busy.
 pub const TOLD_TO_WAIT: &str = "told to come again in a second";
 
@@ -184,7 +187,7 @@ fn answer(mut stream: impl Read + Write, of_connection: &Facts, log: &Log) -> st
         let of = |name: &str| head.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value);
         let knows = facts.iter().any(|fact| fact.starts_with("client certificate of "))
             || of("authorization").is_some_and(|value| {
-                [TOKEN, BUSY].iter().any(|token| *value == format!("Bearer {token}"))
+                [TOKEN, BUSY, LATER].iter().any(|token| *value == format!("Bearer {token}"))
                     || value.starts_with("Basic ")
                     || value.ends_with(".e30")
             });
