@@ -33,6 +33,30 @@ const FORGIVE: Duration = Duration::from_secs(10);
 /// Changes come in bursts; one look serves those of this time.
 const SETTLE: Duration = Duration::from_millis(30);
 
+/// How long work that hears of Ctrl-C itself has for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Does `work`, which may end by itself on Ctrl-C and then has more to say of it. It is never taken for done after
+/// that.
+///
+/// # Errors
+/// Those of `work`, or `Interrupted` with `what`.
+pub async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, CommandError>>,
+    what: impl FnOnce() -> String,
+) -> Result<T, CommandError> {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        Ok(()) = tokio::signal::ctrl_c() => {}
+    }
+    match tokio::time::timeout(LAST_WORDS, work).await {
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(_)) | Err(_) => Err(CommandError::new(Exit::Interrupted, what())),
+    }
+}
+
 /// Looks until it is done, for at most `timeout`, each time that `changes` yields. An API server
 /// that does not answer, or restarts, is asked again until the time is over.
 pub async fn until<T>(

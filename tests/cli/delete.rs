@@ -19,6 +19,8 @@ struct State {
     jobs: Vec<Value>,
     /// Names of JobManager threads that work.
     busy: Vec<&'static str>,
+    /// REST does not say whether a program runs.
+    hides_threads: bool,
     cluster_id: &'static str,
     /// States of the JobManager pod's containers, by name.
     containers: Vec<(&'static str, &'static str)>,
@@ -33,6 +35,7 @@ impl Session {
         let mut state = State {
             jobs: Vec::new(),
             busy: Vec::new(),
+            hides_threads: false,
             cluster_id: "roc",
             containers: vec![("flink-main-container", "running")],
             services: Vec::new(),
@@ -116,10 +119,14 @@ fn answer(line: &str, state: &mut State) -> Option<Answer> {
         "GET /overview" => ok(json!({"taskmanagers": 0, "slots-total": 0, "slots-available": 0, "jobs-running": 0,
             "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "2.3.0", "flink-commit": "x"})),
         "GET /jobs/overview" => ok(json!({"jobs": state.jobs})),
+        "GET /jobmanager/config" if state.cluster_id.is_empty() => ok(json!([])),
         "GET /jobmanager/config" => ok(json!([
             {"key": "kubernetes.cluster-id", "value": state.cluster_id},
             {"key": "kubernetes.namespace", "value": "team-a"},
             {"key": "execution.checkpointing.savepoint-dir", "value": "s3://b/sp"}])),
+        "GET /jobmanager/thread-dump" if state.hides_threads => {
+            Some((503, json!({"errors": ["Service temporarily unavailable"]})))
+        }
         "GET /jobmanager/thread-dump" => ok(json!({"threadInfos": state.busy.iter()
             .map(|name| json!({"threadName": name, "stringifiedThreadInfo": "at a.B"})).collect::<Vec<_>>()})),
         _ => None,
@@ -159,9 +166,24 @@ fn a_program_that_has_not_started_its_jobs_counts() {
 }
 
 #[test]
+fn a_program_of_which_nothing_is_said_counts_as_well() {
+    let session = Session::with(|state| state.hides_threads = true);
+    let ended = session.at_address(&["delete", "roc", "--yes"]);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(ended.stderr.contains("it is not known whether jobs run on session roc"), "{ended}");
+    session.is_untouched();
+}
+
+#[test]
 fn the_address_of_another_session_is_refused() {
     let session = Session::with(|state| state.cluster_id = "shop");
     insta::assert_snapshot!(session.at_address(&["delete", "roc", "--yes", "--cancel-jobs"]));
+    session.is_untouched();
+    // A Flink that knows of no session.
+    let session = Session::with(|state| state.cluster_id = "");
+    let ended = session.at_address(&["delete", "roc", "--yes"]);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(ended.stderr.contains("no kubernetes.cluster-id is set there"), "{ended}");
     session.is_untouched();
 }
 

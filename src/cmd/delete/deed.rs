@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use super::Run;
 use super::plan::{self, Plan};
 use crate::app::CommandError;
-use crate::app::wait::{Look, Waited, until};
+use crate::app::wait::{Look, Waited, unless_interrupted, until};
 use crate::cluster::{Kind, ObjectRef, Propagation, SessionObjects};
 use crate::cmd::ending::Session;
 use crate::exit::Exit;
@@ -101,8 +101,12 @@ impl<'a> Deletion<'a> {
         let last = self.state.borrow().last.clone();
         match waited {
             Waited::Done(Gone::ForGood | Gone::Asked) => {
-                self.plan.tell_what_has_stayed(&last, cluster, app).await;
-                Ok(())
+                let told = async {
+                    self.plan.tell_what_has_stayed(&last, cluster, app).await;
+                    Ok(())
+                };
+                unless_interrupted(told, || format!("interrupted: what stays of session {name} is not known"))
+                    .await
             }
             Waited::Done(Gone::AndMadeAnew) if self.plan.purges && self.plan.session.keeps_state() => {
                 Err(made_anew(name)

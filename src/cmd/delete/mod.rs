@@ -15,6 +15,7 @@ use super::dry_run::DryRun;
 use super::ending::{Deed, EndingArgs, Guard, Jobs, Told};
 use super::removal::Removal;
 use super::word::Word;
+use crate::app::wait::unless_interrupted;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
 use crate::exit::Exit;
@@ -211,18 +212,13 @@ fn guard<'a>(plan: &'a Plan, args: &'a Args, cluster: &'a Cluster, app: &'a App)
 
 async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
     let Run { args, cluster, app, .. } = *run;
+    let name = plan.name().clone();
+    let untouched = || format!("interrupted: nothing was done to session {name}");
     if args.removal.dry_run != DryRun::None {
-        return Deletion::new(&plan, run).rehearse().await;
+        return unless_interrupted(Deletion::new(&plan, run).rehearse(), untouched).await;
     }
     if run.looks_again {
-        let name = plan.name().clone();
-        let now = tokio::select! {
-            now = look(&name, args, cluster, app) => now?,
-            Ok(()) = tokio::signal::ctrl_c() => {
-                let what = format!("interrupted: nothing was done to session {name}");
-                return Err(CommandError::new(Exit::Interrupted, what));
-            }
-        };
+        let now = unless_interrupted(look(&name, args, cluster, app), untouched).await?;
         // Somebody has been quicker.
         let Some(now) = now else { return Ok(()) };
         if deed::is_another(&plan.session.objects, &now.session.objects) {
@@ -231,7 +227,9 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
         plan = now;
     }
     if let Jobs::ToEnd(asked) = std::mem::replace(&mut plan.jobs, Jobs::None) {
-        guard(&plan, args, cluster, app).end_jobs(*asked, run.told).await?;
+        let guard = guard(&plan, args, cluster, app);
+        let ended = guard.end_jobs(*asked, run.told);
+        unless_interrupted(ended, || format!("interrupted: session {name} is not deleted")).await?;
     }
     Deletion::new(&plan, run).run().await
 }

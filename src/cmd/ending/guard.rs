@@ -141,14 +141,16 @@ impl Guard<'_> {
             self.unknown(reached.error(&error, "cannot read the settings of the session there".to_owned()))
         })?;
         let (name, namespace) = (self.session.name.as_str(), self.cluster.namespace());
-        for (key, expected) in [("kubernetes.cluster-id", name), ("kubernetes.namespace", namespace)] {
-            if settings.get(key).is_some_and(|value| value != expected) {
-                let what = format!("the address is not that of session {name} in namespace {namespace}");
-                return Err(CommandError::new(Exit::Refused, what)
-                    .because(format!("{key} is {} there", settings.get(key).map_or("", String::as_str))));
-            }
-        }
-        Ok(())
+        // A session of a cluster always has the first one.
+        let (id, of) = ("kubernetes.cluster-id", "kubernetes.namespace");
+        let why = match (settings.get(id), settings.get(of)) {
+            (None, _) => format!("no {id} is set there"),
+            (Some(there), _) if there != name => format!("{id} is {there} there"),
+            (_, Some(there)) if there != namespace => format!("{of} is {there} there"),
+            _ => return Ok(()),
+        };
+        let what = format!("the address is not that of session {name} in namespace {namespace}");
+        Err(CommandError::new(Exit::Refused, what).because(why))
     }
 
     /// The jobs that have not ended.
@@ -158,7 +160,7 @@ impl Guard<'_> {
             self.unknown(reached.error(error, format!("cannot list the jobs of session {name}")))
         };
         // Before its jobs: one that ends in between has started them.
-        let runs_a_program = is_running_a_program(&reached).await;
+        let runs_a_program = is_running_a_program(&reached).await.map_err(|error| unknown(&error))?;
         let jobs = flink::jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
         let (ended, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| !job.is_alive());
         if jobs.is_empty() && runs_a_program {
@@ -252,17 +254,18 @@ impl Guard<'_> {
 
 /// True while a program is in its `main()`. A thread that serves another question looks like one for a
 /// moment.
-async fn is_running_a_program(reached: &Reached) -> bool {
+async fn is_running_a_program(reached: &Reached) -> Result<bool, RestError> {
     const LOOKS: u32 = 3;
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(MOMENT).await;
         }
-        if flink::is_running_a_program(&reached.rest).await.unwrap_or(None) != Some(true) {
-            return false;
+        // Old versions cannot tell.
+        if flink::is_running_a_program(&reached.rest).await? != Some(true) {
+            return Ok(false);
         }
     }
-    true
+    Ok(true)
 }
 
 /// True for a job none of whose tasks run yet: there can be no savepoint of it.

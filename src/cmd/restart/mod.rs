@@ -11,6 +11,7 @@ use super::ending::{Deed, EndingArgs, Guard, Jobs, Session, Told};
 use super::readiness::{self, Awaited, Ended};
 use super::word::Word;
 use super::{ls, session_tables};
+use crate::app::wait::unless_interrupted;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
 use crate::exit::Exit;
@@ -101,7 +102,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         let waiting_for = |what: &str| progress.waiting_for(what);
         // The waits for jobs end by themselves on Ctrl-C, and say what goes on.
         let _awaits = app.await_interrupt();
-        guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for }).await?;
+        let ended = guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for });
+        unless_interrupted(ended, || format!("interrupted: session {name} is not restarted")).await?;
     }
     if args.taskmanagers {
         taskmanagers::restart(&name, &args, &cluster, app).await?;
