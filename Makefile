@@ -4,7 +4,7 @@
 
 # `test` runs its parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-upload clean-cache
+.PHONY: help build fmt lint unit krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-start bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
@@ -30,11 +30,13 @@ krew: ## build archives as for a release, and let krew install, upgrade and remo
 	cargo test --locked --features krew --test krew --no-run
 	tests/krew/with-krew cargo test --locked --features krew --test krew
 
-# The tests are compiled first, so that a typing error does not cost the start of a cluster.
+# The tests are compiled first, so that a typing error does not cost the start of a cluster. Most of their time they
+# wait for pods: there is one at work more than there are cores.
 e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 	cargo test --locked --features e2e --test e2e --no-run
 	tests/e2e/shells/packages
-	$(with_cluster) cargo test --locked --features e2e --test e2e
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(getconf _NPROCESSORS_ONLN) + 1))} \
+		$(with_cluster) cargo test --locked --features e2e --test e2e
 
 reference: ## make docs/reference and docs/man of the commands' definitions
 	MAKE_REFERENCE=1 cargo test --locked --test reference
@@ -42,11 +44,12 @@ reference: ## make docs/reference and docs/man of the commands' definitions
 picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
-test: lint unit e2e ## lint, unit and e2e [CONTEXT=name] [KEEP=1]
+test: lint unit krew e2e ## lint, unit, krew and e2e [CONTEXT=name] [KEEP=1]
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)
 	dist/complete
+	dist/checksums plugin.yaml target/dist/kubectl-flink_v*
 
 demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 	@dev/demo up
@@ -54,7 +57,7 @@ demo: ## create a session on a real cluster and look at it [CONTEXT=name]
 demo-down: ## remove all that the demo made [CONTEXT=name]
 	@dev/demo down
 
-bench: bench-create bench-delete bench-lists bench-upload ## all benchmarks
+bench: bench-start bench-create bench-delete bench-lists bench-upload ## all benchmarks
 
 bench-create: ## time create against the manual way [CONTEXT=name] [ROUNDS=5] [VERSION=2.3.0]
 	cargo build --release --locked
@@ -67,6 +70,10 @@ bench-delete: ## time delete against kubectl delete [CONTEXT=name] [ROUNDS=5] [V
 bench-lists: ## time ls and status against kubectl and bare HTTP, on thousands of pods [PODS=10000] [ROUNDS=5]
 	cargo build --release --locked
 	dev/bench-lists
+
+bench-start: ## time the start of the released program, and weigh its archive [ROUNDS=5]
+	DIST=target/bench-start dist/build linux/amd64
+	dev/bench-start target/bench-start/kubectl-flink_*_linux_amd64.tar.gz
 
 bench-upload: ## time submit with a large jar against curl [CONTEXT=name] [ROUNDS=7] [VERSION=2.3.0]
 	cargo build --release --locked

@@ -3,10 +3,17 @@
 
 ziglang_pypi=0.17.1 zigbuild_pypi=0.24.1
 
-# build_program PLATFORM: sets $program.
-build_program() {
-  local triple cargo=(cargo build) name=kubectl-flink
-  triple=$(triple_of "$1")
+# The libraries are built once for all checkouts of this user. Their places are in no program: see flags.
+target=$cache/cross
+
+# build_programs PLATFORM...: builds them all at once, which keeps more than one core at work.
+build_programs() {
+  local platform triple cargo=(cargo build) targets=()
+  for platform; do
+    triple=$(triple_of "$platform")
+    need_std "$triple"
+    targets+=(--target "$triple")
+  done
   case $1 in
   # The first macOS that every Mac of both kinds can have.
   darwin/*) export MACOSX_DEPLOYMENT_TARGET=11.0 ;;
@@ -15,13 +22,23 @@ build_program() {
     cargo=(cargo zigbuild)
     ;;
   esac
-  case $1 in windows/*) name=kubectl-flink.exe ;; esac
-  need_std "$triple"
-  say "building for $1 ..."
+  mkdir -p "$target"
+  # Until this script ends: the program of another checkout would take this one's place.
+  if command -v flock >/dev/null; then
+    exec 9>"$target/.lock"
+    flock 9
+  fi
+  say "building for $* ..."
   cargo fetch --quiet --locked
   CARGO_ENCODED_RUSTFLAGS=$(flags) "${cargo[@]}" --release --locked --bin kubectl-flink \
-    --target "$triple" --target-dir target/cross
-  program=target/cross/$triple/release/$name
+    "${targets[@]}" --target-dir "$target"
+}
+
+# program_of PLATFORM: where it has been built.
+program_of() {
+  local name=kubectl-flink
+  case $1 in windows/*) name=kubectl-flink.exe ;; esac
+  echo "$target/$(triple_of "$1")/release/$name"
 }
 
 triple_of() { # triple_of PLATFORM
@@ -34,10 +51,11 @@ triple_of() { # triple_of PLATFORM
   esac
 }
 
-# flags: what keeps the places of this machine out of the messages that a program is built with.
+# flags: what keeps the places of this machine out of the messages that a program is built with. That of the checkout
+# is in none: cargo names a package's own files from there.
 flags() {
   local place separator=$'\x1f'
-  printf '%s' "--remap-path-prefix=$root="
+  printf '%s' "--remap-path-prefix=$target="
   for place in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
     printf '%s' "$separator--remap-path-prefix=$place/="
   done
@@ -52,7 +70,7 @@ need_zig() {
   part tool-cargo-zigbuild "$zigbuild_pypi" "installing cargo-zigbuild $zigbuild_pypi" \
     pip_install "cargo-zigbuild==$zigbuild_pypi"
   case $PATH in "$part/bin":*) ;; *) PATH=$part/bin:$PATH ;; esac
-  export CARGO_ZIGBUILD_CACHE_DIR=$root/target/cross/zig ZIG_GLOBAL_CACHE_DIR=$root/target/cross/zig/cache
+  export CARGO_ZIGBUILD_CACHE_DIR=$target/zig ZIG_GLOBAL_CACHE_DIR=$target/zig/cache
 }
 
 # need_std TRIPLE: Rust's standard library for it, from rustup when it is not there yet.

@@ -75,6 +75,14 @@ pub fn dist(program: &str) -> Command {
     command
 }
 
+/// plugin.yaml as `make dist` leaves it: with the checksums of all archives.
+pub fn plugin_yaml(lab: &Lab) -> PathBuf {
+    let yaml = fs::read_to_string(Path::new(ROOT).join("plugin.yaml")).expect("plugin.yaml");
+    let yaml = lab.write("plugin.yaml", &yaml);
+    run(dist("checksums").arg(&yaml).args(archives())).good();
+    yaml
+}
+
 /// krew's manifest of these archives, which lie at `downloads`; without that their names stand alone.
 pub fn manifest(version: &str, downloads: &str, archives: &[PathBuf]) -> String {
     let mut command = dist("render");

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::lab::{Lab, VERSION, archives, manifest, own_archive, run};
+use crate::lab::{Lab, VERSION, archives, manifest, own_archive, plugin_yaml, run};
 
 #[test]
 fn a_local_archive_installs_without_an_index_and_kubectl_finds_it() {
     let lab = Lab::new();
-    let yaml = lab.write("flink.yaml", &manifest(VERSION, "", &archives()));
+    let yaml = plugin_yaml(&lab);
     install(&lab, &yaml.display().to_string()).good();
     assert_eq!(lab.versions(), [VERSION]);
     lab.assert_it_runs();
@@ -44,11 +44,11 @@ fn an_archive_with_another_checksum_is_refused_and_leaves_nothing() {
 #[test]
 fn the_command_of_docs_install_md_is_the_one_that_is_tried_here() {
     let lab = Lab::new();
-    let yaml = lab.write("flink.yaml", &manifest(VERSION, "", &archives()));
+    let yaml = plugin_yaml(&lab);
     let doc = fs::read_to_string("docs/install.md").expect("docs/install.md");
-    let line = doc.lines().find(|line| line.starts_with("kubectl krew install --manifest=target/dist/"));
+    let line = doc.lines().find(|line| line.starts_with("kubectl krew install --manifest=plugin.yaml "));
     let line = line.expect("the command for a local archive");
-    let typed = line.replace("target/dist/flink.yaml", &yaml.display().to_string()).replace(
+    let typed = line.replace("plugin.yaml", &yaml.display().to_string()).replace(
         &format!("target/dist/kubectl-flink_{VERSION}_linux_amd64.tar.gz"),
         &own_archive().display().to_string(),
     );

@@ -65,7 +65,7 @@ fn plugin_yaml_keeps_krews_rules() {
     assert!(plugin.spec.description.lines().all(|line| line.len() <= 80));
 }
 
-/// plugin.yaml is what the template says of every platform, but for the checksums, which no archive has yet.
+/// plugin.yaml is what the template says of every platform, also once it has their checksums.
 #[test]
 fn plugin_yaml_and_the_template_of_a_release_say_the_same() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -81,12 +81,24 @@ fn plugin_yaml_and_the_template_of_a_release_say_the_same() {
     for archive in &every {
         fs::write(archive, "").expect("a file");
     }
-    let mut rendered = read(&manifest(VERSION, "", &every));
-    for platform in &mut rendered.spec.platforms {
-        platform.sha256 = "0".repeat(64);
-    }
-    let plugin = read(&fs::read_to_string(Path::new(ROOT).join("plugin.yaml")).expect("plugin.yaml"));
-    assert_eq!(plugin, rendered);
+    let rendered = read(&manifest(VERSION, "", &every));
+    let yaml = dir.path().join("plugin.yaml");
+    fs::copy(Path::new(ROOT).join("plugin.yaml"), &yaml).expect("plugin.yaml");
+    run(dist("checksums").arg(&yaml).args(&every)).good();
+    assert_eq!(read(&fs::read_to_string(&yaml).expect("plugin.yaml")), rendered);
+
+    let other = dir.path().join(format!("kubectl-flink_{VERSION}_plan9_amd64.tar.gz"));
+    fs::write(&other, "").expect("a file");
+    run(dist("checksums").arg(&yaml).arg(&other)).refused_because("does not name kubectl-flink_");
+}
+
+#[test]
+fn plugin_yaml_waits_for_its_archives() {
+    // A checksum that was committed with a build would be of another one: of the commit before.
+    let yaml = fs::read_to_string(Path::new(ROOT).join("plugin.yaml")).expect("plugin.yaml");
+    let committed = run(Command::new("git").args(["show", "HEAD:plugin.yaml"]).current_dir(ROOT));
+    let yaml = if committed.is_good { committed.stdout } else { yaml };
+    assert!(read(&yaml).spec.platforms.iter().all(|platform| platform.sha256 == "0".repeat(64)));
 }
 
 #[test]
