@@ -30,13 +30,11 @@ krew: ## build archives as for a release, and let krew install, upgrade and remo
 	cargo test --locked --features krew --test krew --no-run
 	tests/krew/with-krew cargo test --locked --features krew --test krew
 
-# The tests are compiled first, so that a typing error does not cost the start of a cluster. Most of their time they
-# wait for pods: there is one at work more than there are cores.
+# The tests are compiled first, so that a typing error does not cost the start of a cluster.
 e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 	cargo test --locked --features e2e --test e2e --no-run
 	tests/e2e/shells/packages
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(getconf _NPROCESSORS_ONLN) + 1))} \
-		$(with_cluster) cargo test --locked --features e2e --test e2e
+	$(with_cluster) cargo test --locked --features e2e --test e2e
 
 reference: ## make docs/reference and docs/man of the commands' definitions
 	MAKE_REFERENCE=1 cargo test --locked --test reference

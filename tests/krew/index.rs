@@ -1,6 +1,6 @@
 //! From an index of one's own: a repository with a manifest, and archives on a web server.
 
-use crate::lab::{Lab, VERSION, manifest, own_archive};
+use crate::lab::{Lab, VERSION, manifest, own_archive, run};
 use crate::web::Web;
 
 #[test]
@@ -20,14 +20,23 @@ fn an_index_installs_upgrades_and_removes() {
     lab.krew(["install", "own/flink"]).good();
     assert_eq!(lab.versions(), [VERSION]);
     lab.assert_it_runs();
+    run(lab.command("kubectl").args(["flink", "completion", "install"])).good();
+    assert_it_completes(&lab);
 
     lab.publish(&manifest(&next, &web.address, &[new]));
     lab.krew(["upgrade", "flink"]).good();
     assert_eq!(lab.versions(), [next]);
     lab.assert_it_runs();
+    assert_it_completes(&lab);
 
     lab.krew(["uninstall", "flink"]).good();
     lab.assert_nothing_is_left();
+}
+
+/// kubectl asks the program beside the plugin what may follow.
+fn assert_it_completes(lab: &Lab) {
+    let told = run(lab.command("kubectl").args(["__complete", "flink", "sta"])).good().stdout;
+    assert!(told.starts_with("status\t"), "{told}");
 }
 
 /// v0.1.1 after v0.1.0.
