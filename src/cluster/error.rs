@@ -186,6 +186,14 @@ pub fn config(error: kube::config::KubeconfigError) -> ClusterError {
         E::CurrentContextNotSet => "no current context is set in the kubeconfig".to_owned(),
         E::LoadContext(name) => format!("context {name:?} does not exist"),
         E::LoadClusterOfContext(name) => format!("cluster {name:?} does not exist"),
+        E::ParseClusterUrl(why) => {
+            format!(
+                "the address of --server, or of the kubeconfig's server, is neither a URL nor host:port: {why}"
+            )
+        }
+        E::ParseProxyUrl(why) => {
+            format!("the address of the proxy, of HTTPS_PROXY or its like, is no URL: {why}")
+        }
         other => match other.source() {
             Some(_) => chain(&other),
             None => other.to_string(),
