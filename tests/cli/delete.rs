@@ -1,10 +1,12 @@
 //! `delete` and `restart` against a cluster and a REST that the test plays.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::process::Ended;
+use crate::process::{Ended, command};
+use crate::running::Running;
 use crate::server::{Answer, Server};
 
 /// A session that runs, and its REST, both on one server.
@@ -55,12 +57,16 @@ impl Session {
 
     /// With REST at the address of the played server.
     fn at_address(&self, words: &[&str]) -> Ended {
+        let url = self.url();
+        let ended = self.server.flink(&[words, &["--address", &url]].concat());
+        Ended { stderr: ended.stderr.replace(&url, "http://REST"), ..ended }
+    }
+
+    fn url(&self) -> String {
         let kubeconfig =
             std::fs::read_to_string(self.server.home.path().join(".kube/config")).expect("kubeconfig");
         let kubeconfig: Value = serde_json::from_str(&kubeconfig).expect("JSON");
-        let url = kubeconfig["clusters"][0]["cluster"]["server"].as_str().expect("server").to_owned();
-        let ended = self.server.flink(&[words, &["--address", &url]].concat());
-        Ended { stderr: ended.stderr.replace(&url, "http://REST"), ..ended }
+        kubeconfig["clusters"][0]["cluster"]["server"].as_str().expect("server").to_owned()
     }
 
     fn is_untouched(&self) {
@@ -124,6 +130,9 @@ fn answer(line: &str, state: &mut State) -> Option<Answer> {
             {"key": "kubernetes.cluster-id", "value": state.cluster_id},
             {"key": "kubernetes.namespace", "value": "team-a"},
             {"key": "execution.checkpointing.savepoint-dir", "value": "s3://b/sp"}])),
+        line if line.contains("/savepoints/") => {
+            Some((404, json!({"errors": ["There is no savepoint operation with triggerId"]})))
+        }
         "GET /jobmanager/thread-dump" if state.hides_threads => {
             Some((503, json!({"errors": ["Service temporarily unavailable"]})))
         }
@@ -171,6 +180,32 @@ fn a_program_of_which_nothing_is_said_counts_as_well() {
     let ended = session.at_address(&["delete", "roc", "--yes"]);
     assert_eq!(ended.code, 4, "{ended}");
     assert!(ended.stderr.contains("it is not known whether jobs run on session roc"), "{ended}");
+    session.is_untouched();
+}
+
+#[test]
+fn ctrl_c_is_heard_while_earlier_savepoints_are_looked_for() {
+    // REST answers for the history of a job from a cache, which is waited for: seconds.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("time").as_millis();
+    let mut finished = job(RUNS, "FINISHED", 0);
+    (finished["start-time"], finished["duration"]) = (json!(u64::try_from(now).expect("time")), json!(1));
+    let session = Session::with(|state| state.jobs = vec![finished]);
+    let words = ["delete", "roc", "--yes", "--savepoint=s3://b/sp", "--address", &session.url()];
+    let delete = Running::start(command(session.server.home.path(), &words));
+    let asks =
+        || session.server.asked().iter().any(|line| line.contains(&format!("/jobs/{RUNS}/savepoints/")));
+    let began = Instant::now();
+    while !asks() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", session.server.asked());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let end = delete.interrupt();
+    assert_eq!(end.code, 130, "{end:?}");
+    assert!(
+        end.stderr.iter().any(|line| line == "error: interrupted: session roc is not deleted"),
+        "{end:?}"
+    );
     session.is_untouched();
 }
 
