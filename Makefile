@@ -4,7 +4,7 @@
 
 # `test` runs its parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-start bench-upload clean-cache
+.PHONY: help build fmt lint unit formats krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-start bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
@@ -26,6 +26,10 @@ lint: ## check the format and run clippy; warnings are errors
 unit: ## run every test that needs no cluster
 	cargo test --locked
 
+formats: ## hold hostile settings against the parsers of Flink's releases
+	cargo test --locked --features formats --test formats --no-run
+	tests/formats/with-flinks cargo test --locked --features formats --test formats
+
 krew: ## build archives as for a release, and let krew install, upgrade and remove them [PLATFORMS="linux/amd64"]
 	cargo test --locked --features krew --test krew --no-run
 	tests/krew/with-krew cargo test --locked --features krew --test krew
@@ -42,7 +46,7 @@ reference: ## make docs/reference and docs/man of the commands' definitions
 picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
-test: lint unit krew e2e ## lint, unit, krew and e2e [CONTEXT=name] [KEEP=1]
+test: lint unit formats krew e2e ## lint, unit, formats, krew and e2e [CONTEXT=name] [KEEP=1]
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)

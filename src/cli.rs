@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
-use crate::app::{App, CommandError, duration, silence};
+use crate::app::interrupt::{self, Received};
+use crate::app::{App, CommandError, duration, room, silence};
 use crate::cluster::{Options, Proxies};
 use crate::cmd;
 use crate::cmd::completion::{self, COMPLETER};
 use crate::cmd::word::Word;
+use crate::cmd::{number, suggestion};
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::log;
@@ -173,7 +175,7 @@ struct Connection {
 
     /// How much to tell of what goes on: 0 to 9
     #[arg(short, long = "v", global = true, value_name = "LEVEL", default_value_t = 0, hide_short_help = true,
-          hide_default_value = true, action = ArgAction::Set)]
+          hide_default_value = true, action = ArgAction::Set, value_parser = number::within(0..=u8::MAX))]
     verbosity: u8,
 }
 
@@ -211,6 +213,20 @@ pub fn complete(words: Vec<String>) -> Exit {
     Exit::Done
 }
 
+/// What [`run`] runs on.
+///
+/// # Errors
+/// Tells why there is none: hardly any file may be open.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    room::runtime().map_err(|error| {
+        let config = Config::from_env();
+        let ui = Ui::new(config.colour, Colour::Auto, config.redraws, false);
+        let error = CommandError::new(Exit::Error, format!("cannot start: {error}"));
+        error.hint("run ulimit -n 1024, then the command again").tell(&ui);
+        Exit::Error
+    })
+}
+
 /// The definitions of all commands: what the reference and the man pages are made of.
 pub fn command() -> clap::Command {
     Cli::command()
@@ -219,11 +235,17 @@ pub fn command() -> clap::Command {
 /// Parses `arguments` (the program's name first), runs the command and tells its error.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let config = Config::from_env();
-    let matches = match Cli::command().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error),
-    };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&words);
+    let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
+    if matches!(parsed, Err(_) | Ok(Cli { command: Command::Submit(_), .. }))
+        && let Some(error) = cmd::submit::flink_run::advice(&words, &Cli::command(), parsed.as_ref().err())
+    {
+        error.tell(&Ui::new(config.colour, Colour::Auto, config.redraws, false));
+        return error.exit();
+    }
+    let parsed = parsed.map_err(|error| suggestion::of_the_near(error, &Cli::command()));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -231,19 +253,28 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     log::start(cli.connection.verbosity, config.log_filter.as_deref(), ui.has_colour());
     let app = App::new(ui, cli.connection.options());
     let ended = tokio::select! {
-        // Waits end by themselves on Ctrl-C, and say what goes on; they come first.
+        // Waits end by themselves on a signal, and say what goes on; they come first.
         biased;
         ended = app.telling_warnings(dispatch(cli.command, &app)) => ended,
-        () = app.interrupted() => Err(CommandError::new(Exit::Interrupted, "interrupted")
-            .hint(format!("kubectl flink ls{} shows what there is", app.scope_flags()))),
+        received = app.interrupted() => Err(interrupted(received, &app)),
     };
-    match ended {
+    interrupt::exit(match ended {
         Ok(exit) => exit,
         Err(error) => {
             error.tell(&app.ui);
             error.exit()
         }
-    }
+    })
+}
+
+/// A command that a signal ends, and that has nothing more to report.
+fn interrupted(received: Received, app: &App) -> CommandError {
+    let what = match received {
+        Received::Second => "interrupted again: what was being tidied up may still be there",
+        Received::First | Received::Same => "interrupted",
+    };
+    CommandError::new(Exit::Interrupted, what)
+        .hint(format!("to see what is there: kubectl flink ls{}", app.scope_flags()))
 }
 
 async fn dispatch(command: Command, app: &App) -> Result<Exit, CommandError> {
@@ -291,6 +322,7 @@ impl Connection {
         let file = |value: Option<PathBuf>| value.filter(|value| !value.as_os_str().is_empty());
         Options {
             kubeconfig: config::kubeconfig_files(file(self.kubeconfig.clone()).as_ref()),
+            listed_kubeconfigs: config::listed_kubeconfigs().unwrap_or_default(),
             kubeconfig_flag: file(self.kubeconfig),
             context: given(self.context),
             cluster: given(self.cluster),
@@ -308,6 +340,7 @@ impl Connection {
             impersonate_uid: given(self.impersonate_uid),
             impersonate_extra: self.impersonate_extra,
             request_timeout: self.request_timeout.0,
+            deadline: None,
             disable_compression: self.disable_compression,
             proxies: Proxies {
                 https: config::proxy("HTTPS_PROXY"),
@@ -395,6 +428,68 @@ mod tests {
             let path = format!("{path}{} ", below.get_name());
             all.push((path.clone(), below));
             commands(below, &path, all);
+        }
+    }
+
+    /// Every flag with a value, of every command, is given what it cannot be.
+    #[test]
+    fn an_error_about_a_value_has_no_words_of_a_parser() {
+        let mut root = Cli::command();
+        root.build();
+        let mut all = vec![(String::new(), &root)];
+        commands(&root, "", &mut all);
+        let mut refused = 0;
+        for (path, command) in all {
+            let flags = command.get_arguments().filter(|arg| arg.get_action().takes_values());
+            for flag in flags.filter_map(clap::Arg::get_long) {
+                for value in ["?", "0", "-7", "1.5", "99999999999999999999", ""] {
+                    let flag = format!("--{flag}={value}");
+                    let words =
+                        ["kubectl-flink"].into_iter().chain(path.split_whitespace()).chain([flag.as_str()]);
+                    let Err(error) = Cli::command().try_get_matches_from(words) else { continue };
+                    if error.kind() != ErrorKind::ValueValidation {
+                        continue;
+                    }
+                    refused += 1;
+                    let told = error.to_string();
+                    let words =
+                        ["invalid digit", "..=", "is not in", "number too", "empty string", "invalid float"];
+                    assert!(!words.iter().any(|word| told.contains(word)), "{path}{flag}: {told}");
+                }
+            }
+        }
+        assert!(refused > 100, "{refused}");
+    }
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        let told = |line: &str| {
+            let words = ["kubectl-flink"].into_iter().chain(line.split(' '));
+            let error = Cli::command().try_get_matches_from(words).expect_err(line);
+            suggestion::of_the_near(error, &Cli::command()).to_string()
+        };
+        for (typed, meant) in [("creat roc", "'create'"), ("statsu", "'status'"), ("delte roc", "'delete'")] {
+            let told = told(typed);
+            assert!(told.contains(meant) && told.matches("tip:").count() == 1, "{typed}: {told}");
+            assert_eq!(
+                told.lines().find(|line| line.contains("tip:")).map(|line| line.matches('\'').count()),
+                Some(2),
+                "{told}"
+            );
+        }
+        // None of these is near to a command, and least of all to one that ends something.
+        for typed in
+            ["scale roc", "logs roc", "reset roc", "start roc", "top", "remove roc", "cancel-all roc"]
+        {
+            assert!(!told(typed).contains("tip:"), "{typed}: {}", told(typed));
+        }
+        assert!(told("delete roc --yess").contains("'--yes'"));
+        for typed in ["delete roc --purge", "delete roc --for", "submit roc x.jar --wit"] {
+            assert!(
+                !told(typed).contains("--purge-ha") && !told(typed).contains("'--force'"),
+                "{}",
+                told(typed)
+            );
         }
     }
 

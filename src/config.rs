@@ -49,12 +49,15 @@ pub fn kubeconfig_files(flag: Option<&PathBuf>) -> Vec<PathBuf> {
     if let Some(path) = flag {
         return vec![path.clone()];
     }
-    let listed = env::var_os("KUBECONFIG").filter(|list| !list.is_empty());
-    let files: Vec<PathBuf> = match listed {
-        Some(list) => env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
-        None => dirs::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
-    };
+    let default = || dirs::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect();
+    let files = listed_kubeconfigs().unwrap_or_else(default);
     files.into_iter().filter(|path| path.exists()).collect()
+}
+
+/// The files of `$KUBECONFIG`, whether they exist or not; none when it is not set.
+pub fn listed_kubeconfigs() -> Option<Vec<PathBuf>> {
+    let list = env::var_os("KUBECONFIG").filter(|list| !list.is_empty())?;
+    Some(env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect())
 }
 
 /// Where the user's config file is, whether it exists or not: `kubectl-flink/config.yaml` in the
@@ -72,6 +75,28 @@ pub fn read_stdin() -> io::Result<String> {
     let mut text = String::new();
     io::stdin().lock().read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// The numbers of the signals that the parent process has this one ignore.
+///
+/// Where the system does not list them, SIGHUP counts as ignored unless stderr is a terminal: `nohup` redirects
+/// it.
+#[cfg(unix)]
+pub fn ignored_signals(stderr_is_terminal: bool) -> Vec<i32> {
+    const HANG_UP: i32 = 1;
+    match std::fs::read_to_string("/proc/self/status") {
+        Ok(status) => ignored_in(&status),
+        Err(_) if stderr_is_terminal => Vec::new(),
+        Err(_) => vec![HANG_UP],
+    }
+}
+
+/// Those of `/proc/PID/status` (proc_pid_status(5)).
+#[cfg(unix)]
+fn ignored_in(status: &str) -> Vec<i32> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    (1..=64).filter(|signal| mask & (1 << (signal - 1)) != 0).collect()
 }
 
 /// The directories of PATH, in their order. Programs of a relative one depend on where one stands: kubectl
@@ -125,4 +150,16 @@ fn data_home() -> Option<PathBuf> {
 
 fn directory(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_bits_from_one_on() {
+        assert_eq!(ignored_in("Name:\tx\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n"), [1, 13]);
+        assert_eq!(ignored_in("SigIgn:\t8000000000000000\n"), [64]);
+        assert_eq!(ignored_in("Name:\tx\n"), Vec::<i32>::new());
+    }
 }

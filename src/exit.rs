@@ -14,8 +14,12 @@ pub enum Exit {
     Refused = 4,
     /// The command ran and found the session unhealthy.
     Unhealthy = 5,
-    /// Ctrl-C (128 + SIGINT).
+    /// The terminal was closed (128 + SIGHUP).
+    HungUp = 129,
+    /// Ctrl-C (128 + SIGINT). Commands end with this on every signal; `app::interrupt` knows which it was.
     Interrupted = 130,
+    /// Another process has ended this one (128 + SIGTERM).
+    Terminated = 143,
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -12,5 +12,6 @@ pub mod exit;
 pub mod flink;
 pub mod log;
 pub mod model;
+pub mod net;
 pub mod output;
 pub mod session;

@@ -16,5 +16,7 @@ pub fn start(verbosity: u8, filter: Option<&str>, colour: bool) {
     let targets: Targets = directives.parse().unwrap_or_default();
     // The default writer is stdout, which is for data.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+    // What cannot be written to a closed terminal cannot be reported there either; the library would panic.
+    let lines = lines.log_internal_errors(false);
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines).with(targets));
 }

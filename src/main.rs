@@ -4,21 +4,19 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use kubectl_flink::cli;
-use kubectl_flink::exit::Exit;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(words) = cli::words_to_complete(&arguments) {
         return cli::complete(words).into();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
+    match cli::runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(cli::run(arguments));
             // A question that was interrupted still reads from the terminal: nobody waits for it.
             runtime.shutdown_background();
             exit.into()
         }
-        Err(_) => Exit::Error.into(),
+        Err(exit) => exit.into(),
     }
 }

@@ -95,7 +95,9 @@ fn both_languages_have_the_same_sections_code_and_links() {
     assert_eq!(chinese.targets[0], READMES[0], "the first link leads to the other language");
     // The order within a sentence is the language's.
     let links = |page: &Page| {
+        // An anchor on the same page is that of a translated heading.
         let mut targets = page.targets[1..].to_vec();
+        targets.iter_mut().filter(|target| target.starts_with('#')).for_each(|target| target.truncate(1));
         targets.sort();
         targets
     };

@@ -46,8 +46,12 @@ impl CommandError {
         self
     }
 
+    /// Adds what to do next, unless it is there already.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -67,6 +71,12 @@ impl CommandError {
     pub fn while_doing(mut self, what: impl Into<String>) -> Self {
         let cause = std::mem::replace(&mut self.message, what.into());
         self.causes.insert(0, cause);
+        self
+    }
+
+    /// The same causes and hints under another message.
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
         self
     }
 
@@ -116,16 +126,15 @@ impl From<ClusterError> for CommandError {
     fn from(error: ClusterError) -> Self {
         let transient = error.is_transient();
         let refusal = error.is_refusal();
-        let told = Self { transient, refusal, ..Self::new(Exit::Error, error.to_string()) };
+        let exit = match error {
+            ClusterError::OutOfTime(_) => Exit::TimedOut,
+            _ => Exit::Error,
+        };
+        let told = Self { transient, refusal, ..Self::new(exit, error.to_string()) };
         match error {
-            ClusterError::Refused { .. } | ClusterError::Unreachable { .. } | ClusterError::TimedOut(_) => {
-                told.hint("kubectl cluster-info")
-            }
+            error if error.is_of_the_line() => told.hint("kubectl cluster-info"),
             ClusterError::Unauthorized(_) => told.hint("kubectl auth whoami"),
-            ClusterError::Config(_)
-            | ClusterError::Credentials(_)
-            | ClusterError::Api(_)
-            | ClusterError::Answer(_) => told,
+            _ => told,
         }
     }
 }
@@ -185,6 +194,12 @@ mod tests {
             .because("jobs.batch is forbidden")
             .because("forbidden");
         assert_eq!(error.causes, ["jobs.batch is forbidden"]);
+    }
+
+    #[test]
+    fn a_hint_is_given_once() {
+        let error = CommandError::new(Exit::Error, "x").hint("add a node").hint("wait").hint("add a node");
+        assert_eq!(error.hints, ["add a node", "wait"]);
     }
 
     #[test]

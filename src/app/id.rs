@@ -12,11 +12,13 @@ pub fn random() -> Result<String, CommandError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The id number `number` that belongs to `id`: the same each time, and nobody else's by chance.
-pub fn derived(id: &str, number: u32) -> String {
-    const OURS: u128 = u128::from_be_bytes(*b"kubectl-flink 1.");
+/// The id number `number` that belongs to what is called `id` and began at `began`, in milliseconds since 1970: the
+/// same each time, and nobody else's by chance. A job may have the id of one before it.
+pub fn derived(id: &str, began: i64, number: u32) -> String {
+    const OURS: u128 = u128::from_be_bytes(*b"kubectl-flink 2.");
     let id = u128::from_str_radix(id, 16).unwrap_or_default();
-    format!("{:032x}", id ^ OURS ^ u128::from(number))
+    let began = u128::from(began.unsigned_abs()) << u32::BITS;
+    format!("{:032x}", id ^ OURS ^ began ^ u128::from(number))
 }
 
 #[cfg(test)]
@@ -24,11 +26,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_derived_id_is_the_same_each_time_and_another_for_each_number() {
-        let of = |number| derived("cb37be232ba71fe15975d155cd4fa7f2", number);
-        assert_eq!(of(0), of(0));
-        assert_eq!(of(0).len(), 32);
-        assert_ne!(of(0), of(1));
-        assert_ne!(of(0), derived("0037be232ba71fe15975d155cd4fa7f2", 0));
+    fn a_derived_id_is_the_same_each_time_and_another_for_each_job_start_and_number() {
+        let of = |began, number| derived("cb37be232ba71fe15975d155cd4fa7f2", began, number);
+        assert_eq!(of(1_767_225_600_000, 0), of(1_767_225_600_000, 0));
+        assert_eq!(of(0, 0).len(), 32);
+        assert_ne!(of(0, 0), of(0, 1));
+        assert_ne!(of(1_767_225_600_000, 0), of(1_767_225_600_001, 0));
+        assert_ne!(of(0, 0), derived("0037be232ba71fe15975d155cd4fa7f2", 0, 0));
     }
 }

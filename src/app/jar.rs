@@ -1,25 +1,35 @@
 //! A look into a jar before it travels.
 
+mod class_file;
+
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 
+use class_file::ClassFile;
+
 /// A program's jar on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jar {
+    /// As it was typed.
     pub path: PathBuf,
     /// Without its directories.
     pub name: String,
-    pub bytes: u64,
     /// The class that the manifest names, for Flink or for Java.
     pub main_class: Option<String>,
-    /// Classes that have a `main`, where the manifest names none. A few of them.
-    pub candidates: Vec<String>,
     /// The Flink that is packed in with it, which the session brings itself.
     pub bundled: Option<Bundled>,
+    /// Where an application of this kind has its classes, and Flink finds none.
+    pub layout: Option<Layout>,
+    /// It brings jars in `lib/`, whose classes Flink loads too (`PackagedProgram.extractContainedLibraries`).
+    pub has_libraries: bool,
+    classes: Vec<(String, Packed)>,
+    archive: Archive,
+    /// What was read from a pipe.
+    spooled: Option<File>,
 }
 
 /// A part of Flink inside a jar.
@@ -29,12 +39,46 @@ pub struct Bundled {
     pub version: String,
 }
 
+/// A layout that only the application's own launcher or server reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `BOOT-INF/classes` and `BOOT-INF/lib`.
+    SpringBoot,
+    /// `WEB-INF/classes` and `WEB-INF/lib`.
+    War,
+}
+
+/// What Flink will say of a class when it is to start it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Startable {
+    /// It starts it; or its `main` is inherited from a class that is not in the jar.
+    Yes,
+    /// The jar does not have it. It may be in the session's `lib` directory.
+    Missing,
+    /// It is in a directory of the [`Layout`], which Flink does not read.
+    OutOfReach,
+    /// It has no `public static void main(String[])`.
+    WithoutMain,
+    /// It has one, and is not public itself.
+    NotPublic,
+}
+
+/// Classes that Flink can start.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mains {
+    pub names: Vec<String>,
+    /// False when the time was over before every class was read.
+    pub is_complete: bool,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum JarError {
     #[error("cannot read {path}: {error}")]
     Read { path: String, error: io::Error },
     #[error("{path} is a directory")]
     Directory { path: String },
+    #[error("{path} is a device or a socket, not a file")]
+    Special { path: String },
     /// With what it looks like instead.
     #[error("{path} is no jar: {why}")]
     NoJar { path: String, why: String },
@@ -52,9 +96,38 @@ const RUNTIME: [&str; 5] =
 /// A manifest or a note of Maven's is a few lines; what is longer is something else.
 const LONGEST_TEXT: u64 = 1 << 20;
 
-/// Classes that are looked into for a `main`, and that are named.
-const SEARCHED: usize = 2000;
-const NAMED: usize = 5;
+/// The largest class file that is read. Java limits a class to 65,535 constants, and generated ones come near.
+const LARGEST_CLASS: u64 = 4 << 20;
+
+/// How long classes are searched for a `main`. A jar of 100,000 classes takes longer only on a slow disk.
+const SEARCH: Duration = Duration::from_secs(2);
+
+/// So many classes up is a parent looked for.
+const ANCESTORS: usize = 16;
+
+/// Where libraries that people pack into their jars have their classes. Their `main`s are searched last.
+const LIBRARIES: [&str; 20] = [
+    "org.apache.",
+    "akka.",
+    "ch.qos.",
+    "com.amazonaws.",
+    "com.codahale.",
+    "com.esotericsoftware.",
+    "com.fasterxml.",
+    "com.google.",
+    "com.sun.",
+    "io.netty.",
+    "javassist.",
+    "javax.",
+    "kotlin.",
+    "net.jpountz.",
+    "org.codehaus.",
+    "org.eclipse.",
+    "org.slf4j.",
+    "org.xerial.",
+    "scala.",
+    "software.amazon.",
+];
 
 /// Opens the file for reading.
 pub fn open(path: &Path) -> Result<File, JarError> {
@@ -62,34 +135,94 @@ pub fn open(path: &Path) -> Result<File, JarError> {
     File::open(path).map_err(|error| JarError::Read { path: shown, error })
 }
 
+/// True for a pipe, which can be read once and from its start to its end only.
+///
+/// # Errors
+/// When nothing is at `path`, or when it can be neither a jar nor a pipe.
+pub fn is_pipe(path: &Path) -> Result<bool, JarError> {
+    let shown = path.display().to_string();
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return Err(JarError::Read { path: shown, error }),
+    };
+    match metadata.file_type() {
+        of if of.is_file() => Ok(false),
+        of if of.is_dir() => Err(JarError::Directory { path: shown }),
+        of if is_fifo(of) => Ok(true),
+        _ => Err(JarError::Special { path: shown }),
+    }
+}
+
+#[cfg(unix)]
+fn is_fifo(of: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    of.is_fifo()
+}
+
+#[cfg(not(unix))]
+fn is_fifo(_of: std::fs::FileType) -> bool {
+    false
+}
+
+/// Copies what a pipe gives into a temporary file without a name, which is gone with this process however it ends.
+///
+/// # Errors
+/// When the pipe cannot be read, or the directory for temporary files (`TMPDIR`) cannot be written to or is full.
+pub fn spool(mut pipe: impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut pipe, &mut file)?;
+    Ok(file)
+}
+
 impl Jar {
     /// Reads the directory of the archive, and of its files only the few that tell something.
     pub fn look(path: &Path) -> Result<Self, JarError> {
+        Self::read(path, open(path)?, None)
+    }
+
+    /// The same of what came through a pipe, which is called `path`.
+    pub fn of_spooled(path: &Path, file: File) -> Result<Self, JarError> {
+        let unreadable = |error| JarError::Read { path: path.display().to_string(), error };
+        let spooled = file.try_clone().map_err(unreadable)?;
+        let jar = Self::read(path, file, Some(spooled))?;
+        // The last part of `/dev/fd/63` says nothing.
+        Ok(Self { name: path.display().to_string(), ..jar })
+    }
+
+    /// Opens it to be sent, from its first byte on.
+    pub fn open(&self) -> Result<File, JarError> {
+        let Some(spooled) = &self.spooled else { return open(&self.path) };
+        let unreadable = |error| JarError::Read { path: self.path.display().to_string(), error };
+        let mut file = spooled.try_clone().map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
+        Ok(file)
+    }
+
+    fn read(path: &Path, file: File, spooled: Option<File>) -> Result<Self, JarError> {
         let shown = path.display().to_string();
-        let read = |error| JarError::Read { path: shown.clone(), error };
-        let metadata = std::fs::metadata(path).map_err(read)?;
-        if metadata.is_dir() {
-            return Err(JarError::Directory { path: shown });
-        }
+        let unreadable = |error| JarError::Read { path: shown.clone(), error };
+        let start = start_of(&file).map_err(unreadable)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let no_jar = |why: String| JarError::NoJar { path: shown.clone(), why };
+        let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+        let archive = ZipArchive::from_file(file, &mut buffer).map_err(|_| no_jar(what_it_is(&start)))?;
         let mut jar = Self {
             path: path.to_owned(),
             name: name.unwrap_or_default(),
-            bytes: metadata.len(),
             main_class: None,
-            candidates: Vec::new(),
             bundled: None,
+            layout: None,
+            has_libraries: false,
+            classes: Vec::new(),
+            archive,
+            spooled,
         };
-        let no_jar = |why: String| JarError::NoJar { path: shown.clone(), why };
-        let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
-        let archive = ZipArchive::from_file(open(path)?, &mut buffer)
-            .map_err(|error| no_jar(what_it_is(path).unwrap_or_else(|| error.to_string())))?;
-        jar.read(&archive, &mut buffer).map_err(|error| no_jar(error.to_string()))?;
+        jar.read_directory(&mut buffer).map_err(|error| no_jar(error.to_string()))?;
         Ok(jar)
     }
 
-    fn read(&mut self, archive: &Archive, buffer: &mut [u8]) -> Result<(), rawzip::Error> {
-        let mut classes = Vec::new();
+    fn read_directory(&mut self, buffer: &mut [u8]) -> Result<(), rawzip::Error> {
+        let archive = &self.archive;
         let mut entries = archive.entries(buffer);
         while let Some(entry) = entries.next_entry()? {
             let path = entry.file_path();
@@ -109,19 +242,122 @@ impl Jar {
                 self.bundled = self.bundled.take().or(bundled);
             } else if let Some(bundled) = nested(path) {
                 self.bundled = Some(bundled);
-            } else if path.ends_with(".class")
-                && !path.contains('$')
-                && !path.starts_with("org/apache/flink/")
-            {
-                classes.push((path.trim_end_matches(".class").replace('/', "."), file));
+            } else if let Some(class) = path.strip_suffix(".class") {
+                self.classes.push((class.replace('/', "."), file));
             }
-        }
-        if self.main_class.is_none() {
-            let has_main = |file: &Packed| bytes_of(archive, file).is_some_and(|class| has_main(&class));
-            let mains = classes.into_iter().take(SEARCHED).filter(|(_, file)| has_main(file));
-            self.candidates = mains.map(|(name, _)| name).take(NAMED).collect();
+            self.has_libraries |= path.starts_with("lib/") && path.ends_with(".jar");
+            self.layout = self.layout.or_else(|| Layout::of(path));
         }
         Ok(())
+    }
+
+    /// True when there is no Java class in it, and no jar that Flink would unpack.
+    pub fn is_without_classes(&self) -> bool {
+        self.classes.is_empty() && !self.has_libraries
+    }
+
+    /// What Flink will say of `class`, by its name in Java: `a.b.Outer$Inner`.
+    pub fn startable(&self, class: &str) -> Startable {
+        let Some(first) = self.class(class) else {
+            let is_packed = |(name, _): &&(String, Packed)| {
+                let of = Layout::ALL.iter().find_map(|layout| name.strip_prefix(layout.classes()));
+                of == Some(class)
+            };
+            let is_out_of_reach = self.classes.iter().any(|class| is_packed(&class));
+            return if is_out_of_reach { Startable::OutOfReach } else { Startable::Missing };
+        };
+        let is_public = first.as_ref().is_none_or(|first| first.is_public);
+        let mut of = first;
+        for _ in 0..ANCESTORS {
+            match of {
+                Some(ClassFile { has_main: true, .. }) if is_public => return Startable::Yes,
+                Some(ClassFile { has_main: true, .. }) => return Startable::NotPublic,
+                Some(ClassFile { parent: None, .. }) => return Startable::WithoutMain,
+                Some(ClassFile { parent: Some(parent), .. }) => match self.class(&parent) {
+                    Some(next) => of = next,
+                    None => return Startable::Yes,
+                },
+                // What cannot be read here is left to Flink.
+                None => return Startable::Yes,
+            }
+        }
+        Startable::Yes
+    }
+
+    /// The class of this name: none when the jar has none, and none in it when its file cannot be read.
+    fn class(&self, name: &str) -> Option<Option<ClassFile>> {
+        let (_, file) = self.classes.iter().find(|(other, _)| other == name)?;
+        Some(self.parsed(file))
+    }
+
+    fn parsed(&self, file: &Packed) -> Option<ClassFile> {
+        ClassFile::parse(&bytes_of(&self.archive, file, LARGEST_CLASS)?)
+    }
+
+    /// The classes that Flink can start, those of the program in front of those of well-known libraries.
+    pub fn mains(&self) -> Mains {
+        let mut classes: Vec<_> = self.reachable().collect();
+        classes.sort_by_key(|(name, _)| {
+            let is_library = LIBRARIES.iter().any(|prefix| name.starts_with(prefix));
+            (is_library && !name.contains(".examples."), name.contains('$'))
+        });
+        let end = Instant::now() + SEARCH;
+        let mut mains = Mains { names: Vec::new(), is_complete: true };
+        for (name, file) in classes {
+            if Instant::now() > end {
+                mains.is_complete = false;
+                break;
+            }
+            if self.parsed(file).is_some_and(|class| class.has_main && class.is_public) {
+                mains.names.push(name.clone());
+            }
+        }
+        mains
+    }
+
+    /// The classes that Flink can start, and that `class` is another spelling of: without the package, in another case,
+    /// with slashes, as a file.
+    pub fn spelled_alike(&self, class: &str) -> Vec<String> {
+        let plain = |name: &str| name.to_lowercase().replace(['/', '$'], ".");
+        let asked = [".class", ".java", ".scala", ".kt"].iter().find_map(|end| class.strip_suffix(end));
+        let asked = plain(asked.unwrap_or(class));
+        let is_alike = |name: &str| {
+            let name = plain(name);
+            name == asked || !asked.contains('.') && name.rsplit('.').next() == Some(&asked)
+        };
+        let alike = self.reachable().filter(|(name, _)| is_alike(name));
+        let starts = |file: &Packed| self.parsed(file).is_some_and(|class| class.has_main && class.is_public);
+        alike.filter(|(_, file)| starts(file)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The classes in the places where Java looks for them. `META-INF/versions` has only other versions of them.
+    fn reachable(&self) -> impl Iterator<Item = &(String, Packed)> {
+        self.classes.iter().filter(|(name, _)| !name.contains("-INF."))
+    }
+}
+
+impl Layout {
+    const ALL: [Self; 2] = [Self::SpringBoot, Self::War];
+
+    fn of(path: &str) -> Option<Self> {
+        match path.split_once('/')?.0 {
+            "BOOT-INF" => Some(Self::SpringBoot),
+            "WEB-INF" => Some(Self::War),
+            _ => None,
+        }
+    }
+
+    /// What the names of its classes begin with, read as Java's.
+    fn classes(self) -> &'static str {
+        match self {
+            Self::SpringBoot => "BOOT-INF.classes.",
+            Self::War => "WEB-INF.classes.",
+        }
+    }
+
+    /// True for the class in the manifest of such an application, which makes a class path of its own.
+    pub fn is_launcher(class: &str) -> bool {
+        class.starts_with("org.springframework.boot.loader.")
     }
 }
 
@@ -134,9 +370,9 @@ struct Packed {
     bytes: u64,
 }
 
-fn bytes_of(archive: &Archive, file: &Packed) -> Option<Vec<u8>> {
+fn bytes_of(archive: &Archive, file: &Packed, longest: u64) -> Option<Vec<u8>> {
     let entry = archive.get_entry(file.wayfinder).ok()?;
-    let limit = file.bytes.min(LONGEST_TEXT);
+    let limit = file.bytes.min(longest);
     let mut bytes = Vec::new();
     match file.method {
         CompressionMethod::STORE => entry.reader().take(limit).read_to_end(&mut bytes),
@@ -148,7 +384,7 @@ fn bytes_of(archive: &Archive, file: &Packed) -> Option<Vec<u8>> {
 }
 
 fn text_of(archive: &Archive, file: &Packed) -> Option<String> {
-    bytes_of(archive, file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    bytes_of(archive, file, LONGEST_TEXT).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// An attribute of the manifest's main section. Long lines go on after a line break and a space.
@@ -182,108 +418,32 @@ fn nested(path: &str) -> Option<Bundled> {
     Some(Bundled { artifact: format!("flink-dist{scala}"), version: version.to_owned() })
 }
 
-/// Whether a class file knows a method of the name and the shape of `main`.
-fn has_main(class: &[u8]) -> bool {
-    let has = |text: &[u8]| class.windows(text.len()).any(|window| window == text);
-    has(b"\x00\x04main") && has(b"\x00\x16([Ljava/lang/String;)V")
+/// How the file begins.
+fn start_of(file: &File) -> io::Result<Vec<u8>> {
+    let mut reader = file;
+    reader.rewind()?;
+    let mut start = Vec::new();
+    reader.take(64).read_to_end(&mut start)?;
+    reader.rewind()?;
+    Ok(start)
 }
 
 /// What a file is that is no archive, by how it begins.
-fn what_it_is(path: &Path) -> Option<String> {
-    let mut start = [0; 64];
-    let read = File::open(path).and_then(|mut file| file.read(&mut start)).ok()?;
-    let start = &start[..read];
-    let is_text =
-        !start.is_empty() && start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    Some(
-        match start {
-            [] => "it is empty",
-            [b'P', b'K', ..] => "it is cut off, or damaged: the directory at its end is missing",
-            [0xca, 0xfe, 0xba, 0xbe, ..] => "it is one Java class",
-            [0x1f, 0x8b, ..] => "it is a gzip file",
-            _ if is_text => "it is a text file",
-            _ => "it is no zip archive",
-        }
-        .to_owned(),
-    )
+fn what_it_is(start: &[u8]) -> String {
+    let is_text = start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    let begins = |word: &str| start.trim_ascii_start().to_ascii_lowercase().starts_with(word.as_bytes());
+    match start {
+        [] => "it is empty",
+        [b'P', b'K', ..] => "it is cut off, or damaged: the directory at its end is missing",
+        [0xca, 0xfe, 0xba, 0xbe, ..] => "it is one Java class",
+        [0x1f, 0x8b, ..] => "it is a gzip file",
+        _ if begins("<!doctype") || begins("<html") => "it is a page of HTML",
+        _ if begins("version https://git-lfs") => "it is a pointer of Git LFS (git lfs pull)",
+        _ if is_text => "it is a text file",
+        _ => "it is no zip archive",
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::DeflateEncoder;
-
-    use super::*;
-
-    fn archive(files: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
-        let mut file = tempfile::Builder::new().suffix(".jar").tempfile().expect("file");
-        let mut writer = rawzip::ZipArchiveWriter::new(&mut file);
-        for (name, content) in files {
-            let (mut entry, config) =
-                writer.new_file(name).compression_method(CompressionMethod::DEFLATE).start().expect("entry");
-            let mut data = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
-            data.write_all(content).expect("content");
-            let (encoder, descriptor) = data.finish().expect("data");
-            encoder.finish().expect("end");
-            entry.finish(descriptor).expect("entry");
-        }
-        writer.finish().expect("archive");
-        file
-    }
-
-    fn looked(files: &[(&str, &[u8])]) -> Jar {
-        Jar::look(archive(files).path()).expect("a jar")
-    }
-
-    #[test]
-    fn the_manifest_names_the_class_on_lines_however_long() {
-        let manifest = b"Manifest-Version: 1.0\r\nMain-Class: com.example.orders.a.very.long.name.of.a.pack\r\n age.Main\r\n\r\nName: x\r\nMain-Class: no\r\n";
-        let jar = looked(&[(MANIFEST, manifest)]);
-        assert_eq!(jar.main_class.as_deref(), Some("com.example.orders.a.very.long.name.of.a.package.Main"));
-        let both = b"Main-Class: a.B\nprogram-class: c.D\n";
-        assert_eq!(looked(&[(MANIFEST, both)]).main_class.as_deref(), Some("c.D"));
-    }
-
-    #[test]
-    fn without_one_the_classes_with_a_main_are_named() {
-        let main = b"\xca\xfe\xba\xbe\x01\x00\x04main\x01\x00\x16([Ljava/lang/String;)V";
-        let jar = looked(&[
-            (MANIFEST, b"Manifest-Version: 1.0\n"),
-            ("a/Main.class", main),
-            ("a/Other.class", b"\xca\xfe\xba\xbe"),
-            ("org/apache/flink/client/cli/CliFrontend.class", main),
-        ]);
-        assert_eq!((jar.main_class, jar.candidates), (None, vec!["a.Main".to_owned()]));
-    }
-
-    #[test]
-    fn a_flink_that_is_packed_in_is_seen() {
-        let note = b"groupId=org.apache.flink\nversion=1.17.2\n";
-        let jar = looked(&[("META-INF/maven/org.apache.flink/flink-runtime/pom.properties", note)]);
-        let bundled = jar.bundled.expect("bundled");
-        assert_eq!((bundled.artifact.as_str(), bundled.version.as_str()), ("flink-runtime", "1.17.2"));
-        // A connector belongs into a program's jar.
-        let jar = looked(&[("META-INF/maven/org.apache.flink/flink-connector-kafka/pom.properties", note)]);
-        assert_eq!(jar.bundled, None);
-        let jar = looked(&[("lib/flink-dist_2.12-1.13.6.jar", b"")]);
-        assert_eq!(jar.bundled.map(|bundled| bundled.version).as_deref(), Some("1.13.6"));
-    }
-
-    #[test]
-    fn what_is_no_jar_is_told_for_what_it_is() {
-        let why = |content: &[u8]| {
-            let mut file = tempfile::NamedTempFile::new().expect("file");
-            file.write_all(content).expect("content");
-            let error = Jar::look(file.path()).expect_err("no jar").to_string();
-            error.split_once(" is no jar: ").map(|(_, why)| why.to_owned()).expect("a reason")
-        };
-        assert_eq!(why(b""), "it is empty");
-        assert_eq!(why(b"#!/bin/sh\n"), "it is a text file");
-        assert_eq!(why(b"PK\x03\x04half"), "it is cut off, or damaged: the directory at its end is missing");
-        assert_eq!(why(b"\xca\xfe\xba\xbe\x00"), "it is one Java class");
-        assert!(matches!(Jar::look(Path::new("/")), Err(JarError::Directory { .. })));
-        assert!(matches!(Jar::look(Path::new("/no/such.jar")), Err(JarError::Read { .. })));
-    }
-}
+mod tests;

@@ -4,25 +4,29 @@ pub mod browser;
 pub mod duration;
 pub mod error;
 pub mod id;
+pub mod interrupt;
 pub mod jar;
 pub mod placing;
 pub mod programs;
 pub mod relay;
 pub mod rest;
+pub mod room;
 pub mod silence;
 pub mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cluster::connect::Entries;
-use crate::cluster::{self, Cluster, Options};
+use crate::cluster::{self, Cluster, Deadline, Options};
 use crate::config;
 use crate::exit::Exit;
 use crate::output::Ui;
+use interrupt::{Received, Signals};
 
 pub use error::CommandError;
 
@@ -94,15 +98,20 @@ impl App {
         AwaitsInterrupt(self)
     }
 
-    /// Ends with a Ctrl-C that nobody has taken over.
-    pub async fn interrupted(&self) {
+    /// Receives the signals of the whole program. Returns with one that nothing else handles, or with a second
+    /// one, which does not wait for anything to be tidied up.
+    pub async fn interrupted(&self) -> Received {
+        let mut signals = Signals::new();
         loop {
-            // Without a listener there is no Ctrl-C to hear of.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            if !self.is_interrupt_awaited.get() {
-                return;
+            let received = interrupt::record(signals.next().await);
+            match received {
+                Received::Second => return received,
+                Received::First if !self.is_interrupt_awaited.get() => {
+                    // Whatever awaits the signal has more to report, and is polled first.
+                    tokio::task::yield_now().await;
+                    return received;
+                }
+                Received::First | Received::Same => {}
             }
         }
     }
@@ -113,6 +122,14 @@ impl App {
         cluster::connect(&options)
             .await
             .map_err(|error| CommandError::from(error).hint("kubectl config get-contexts"))
+    }
+
+    /// Bounds each request of a command by what remains of the time that the command has: a wait of its own begins
+    /// after the first answers, and a server that never gives them must not hold it up for ever.
+    pub fn bound_requests(&self, timeout: Duration) {
+        /// A wait of no time at all still asks once.
+        const SHORTEST: Duration = Duration::from_secs(1);
+        self.options.borrow_mut().deadline = Some(Deadline::after(timeout.max(SHORTEST)));
     }
 
     /// The namespace that commands act in, without a look at any cluster.

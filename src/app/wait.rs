@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::CommandError;
+use super::interrupt::{self, LAST_WORDS};
 use crate::exit::Exit;
 
 /// What one look found.
@@ -19,7 +20,7 @@ pub enum Look<T> {
 pub enum Waited<T> {
     Done(T),
     TimedOut,
-    /// Ctrl-C.
+    /// By a signal, such as Ctrl-C.
     Interrupted,
 }
 
@@ -33,10 +34,7 @@ const FORGIVE: Duration = Duration::from_secs(10);
 /// Changes come in bursts; one look serves those of this time.
 const SETTLE: Duration = Duration::from_millis(30);
 
-/// How long work that hears of Ctrl-C itself has for its last words.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Does `work`, which may end by itself on Ctrl-C and then has more to say of it. It is never taken for done after
+/// Does `work`, which may end by itself on a signal and then has more to say of it. It is never taken for done after
 /// that.
 ///
 /// # Errors
@@ -49,7 +47,7 @@ pub async fn unless_interrupted<T>(
     tokio::select! {
         biased;
         done = &mut work => return done,
-        Ok(()) = tokio::signal::ctrl_c() => {}
+        _ = interrupt::received() => {}
     }
     match tokio::time::timeout(LAST_WORDS, work).await {
         Ok(Err(error)) => Err(error),
@@ -67,18 +65,14 @@ pub async fn until<T>(
     let deadline = Instant::now() + timeout;
     tokio::pin!(changes);
     let mut changes = changes.fuse();
-    // One listener for the whole wait: a new one would miss what came between two.
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
+    let interrupted = interrupt::received();
+    tokio::pin!(interrupted);
     let mut was_let_in = false;
     let mut refused_since: Option<Instant> = None;
     loop {
         let pause = tokio::select! {
             biased;
-            interrupted = &mut interrupt => {
-                interrupted.map_err(|error| CommandError::new(Exit::Error, format!("cannot wait for Ctrl-C: {error}")))?;
-                return Ok(Waited::Interrupted);
-            }
+            _ = &mut interrupted => return Ok(Waited::Interrupted),
             () = tokio::time::sleep_until(deadline) => return Ok(Waited::TimedOut),
             found = look() => match found {
                 Ok(Look::Done(value)) => return Ok(Waited::Done(value)),
@@ -108,12 +102,12 @@ pub async fn until<T>(
                     tokio::select! {
                         biased;
                         () = &mut settled => break,
-                        Ok(()) = &mut interrupt => return Ok(Waited::Interrupted),
+                        _ = &mut interrupted => return Ok(Waited::Interrupted),
                         Some(()) = changes.next() => {}
                     }
                 }
             }
-            Ok(()) = &mut interrupt => return Ok(Waited::Interrupted),
+            _ = &mut interrupted => return Ok(Waited::Interrupted),
         }
     }
 }

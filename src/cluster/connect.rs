@@ -1,27 +1,33 @@
 //! From kubeconfig and flags to a client, with kubectl's meaning of every flag.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use http::header::{HeaderValue, USER_AGENT};
+use http::uri::InvalidUri;
 use kube::Config;
-use kube::config::{
-    Cluster as ClusterEntry, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedCluster,
-    NamedContext,
-};
+use kube::config::{AuthInfo, Cluster as ClusterEntry, KubeconfigError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{self, ClusterError, Result};
+use super::helper::Helper;
+use super::kubeconfig::{Entry, Kubeconfig};
 use super::proxy::Proxies;
-use super::{Cluster, client, credentials, proxy};
+use super::pulse::{Pace, Pulse};
+use super::tls::Authority;
+use super::{Cluster, Deadline, client, credentials, proxy, tls};
+use crate::net::identity::Shown;
+use crate::session::shell::quoted;
 
 /// The connection flags, as typed. Empty text counts as absent, as with kubectl.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Kubeconfig files to merge, first wins.
     pub kubeconfig: Vec<PathBuf>,
+    /// The files of `$KUBECONFIG`, for the error when none of them exists.
+    pub listed_kubeconfigs: Vec<PathBuf>,
     /// The file of `--kubeconfig`, if that is where they are from.
     pub kubeconfig_flag: Option<PathBuf>,
     pub context: Option<String>,
@@ -42,6 +48,8 @@ pub struct Options {
     pub impersonate_extra: Vec<(String, String)>,
     /// Of one request; none is no limit. Never applied to watches.
     pub request_timeout: Option<Duration>,
+    /// Of the command, which bounds each of its requests.
+    pub deadline: Option<Deadline>,
     pub disable_compression: bool,
     pub proxies: Proxies,
     /// Hears what the server warns of.
@@ -81,7 +89,7 @@ impl Options {
             ("-n", &self.namespace),
         ]
         .into_iter()
-        .filter_map(|(flag, value)| value.as_ref().map(|value| format!(" {flag} {value}")))
+        .filter_map(|(flag, value)| value.as_ref().map(|value| format!(" {flag} {}", quoted(value))))
         .collect()
     }
 }
@@ -95,13 +103,10 @@ pub struct Place {
 
 /// Reads context and namespace from flags and kubeconfig alone; no credentials are looked for.
 pub fn place(options: &Options) -> Result<Place> {
-    let kubeconfig = read(&options.kubeconfig)?.unwrap_or_default();
+    let kubeconfig = Kubeconfig::read(&options.kubeconfig)?.unwrap_or_default();
     let context = chosen_context(&kubeconfig, options);
-    let named = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context.as_ref());
-    let of_context = named
-        .and_then(|named| named.context.as_ref())
-        .and_then(|context| context.namespace.clone())
-        .filter(|namespace| !namespace.is_empty());
+    let named = context.as_ref().map(|name| kubeconfig.context(name)).transpose()?.flatten();
+    let of_context = named.and_then(|context| context.namespace);
     let of_pod = || match context.is_none() && !options.name_a_server() {
         true => Config::incluster().ok().map(|config| config.default_namespace),
         false => None,
@@ -129,15 +134,15 @@ pub struct ContextEntry {
 
 /// Reads the names of the kubeconfig's entries; no credentials are looked for.
 pub fn entries(options: &Options) -> Result<Entries> {
-    let kubeconfig = read(&options.kubeconfig)?.unwrap_or_default();
-    let context = |named: NamedContext| {
-        let context = named.context.unwrap_or_default();
-        ContextEntry { name: named.name, cluster: context.cluster, namespace: context.namespace }
+    let kubeconfig = Kubeconfig::read(&options.kubeconfig)?.unwrap_or_default();
+    let context = |entry: &Entry| {
+        let (cluster, namespace) = entry.place();
+        ContextEntry { name: entry.name.clone(), cluster, namespace }
     };
     Ok(Entries {
-        contexts: kubeconfig.contexts.into_iter().map(context).collect(),
-        clusters: kubeconfig.clusters.into_iter().map(|named| named.name).collect(),
-        users: kubeconfig.auth_infos.into_iter().map(|named| named.name).collect(),
+        contexts: kubeconfig.contexts.iter().map(context).collect(),
+        clusters: kubeconfig.clusters.into_iter().map(|entry| entry.name).collect(),
+        users: kubeconfig.users.into_iter().map(|entry| entry.name).collect(),
     })
 }
 
@@ -150,45 +155,61 @@ fn check_namespace(namespace: &str) -> Result<()> {
     }
 }
 
-/// Makes a client. Nothing is asked of the server yet.
+/// Makes a client. Nothing is asked of the server yet; a helper that makes credentials is run.
 pub async fn connect(options: &Options) -> Result<Cluster> {
-    let kubeconfig = read(&options.kubeconfig)?;
+    let kubeconfig = Kubeconfig::read(&options.kubeconfig)?;
     let context = kubeconfig
         .as_ref()
         .map_or_else(|| options.context.clone(), |kubeconfig| chosen_context(kubeconfig, options));
-    let (mut config, proxy_url) = match kubeconfig {
-        _ if context.is_none() && options.name_a_server() => {
-            from_kubeconfig(with_context_of_flags(kubeconfig.unwrap_or_default(), options), options).await?
+    let Chosen { mut config, authority, proxy_url, user } = match kubeconfig {
+        kubeconfig if context.is_some() || options.name_a_server() => {
+            chosen(&kubeconfig.unwrap_or_default(), context.as_deref(), options)?
         }
-        kubeconfig if context.is_none() => (in_cluster(kubeconfig.is_some(), options)?, None),
-        kubeconfig => from_kubeconfig(kubeconfig.unwrap_or_default(), options).await?,
+        kubeconfig => Chosen {
+            config: in_cluster(kubeconfig.is_some(), options)?,
+            authority: Authority::default(),
+            proxy_url: None,
+            user: String::new(),
+        },
     };
-    set_scheme(&mut config)?;
     config.disable_compression |= options.disable_compression;
     let user_agent = concat!("kubectl-flink/", env!("CARGO_PKG_VERSION"));
     config.headers.push((USER_AGENT, HeaderValue::from_static(user_agent)));
 
     let server =
         config.cluster_url.authority().map_or_else(|| config.cluster_url.to_string(), ToString::to_string);
-    if config.default_namespace.is_empty() {
-        config.default_namespace = "default".to_owned();
-    }
     let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     check_namespace(&namespace)?;
-    credentials::settle(&mut config.auth_info, &config.cluster_url, std::io::stdin().is_terminal())?;
+    credentials::settle(&mut config.auth_info, &user, &config.cluster_url)?;
     let proxy = proxy::of(&config.cluster_url, proxy_url.as_deref(), &options.proxies)
         .map_err(ClusterError::Config)?;
     config.proxy_url = proxy.as_ref().map(|proxy| proxy.uri().clone());
-    let client = client::client(&config, proxy.as_ref(), options.warnings.clone())
-        .map_err(|error| credentials::error(error, &config.auth_info, &server))?;
+    let shown = Arc::new(Shown::new(tls::identity_of(&config.auth_info)?));
+    let tls = tls::client_config(&config, &authority, Arc::clone(&shown))?;
+    let helper = match config.auth_info.exec.take() {
+        Some(exec) => Some(Helper::start(exec, shown)?),
+        None => None,
+    };
+    let pace = Pace::default();
+    let warnings = options.warnings.clone();
+    let until = options.deadline.map(|deadline| deadline.end);
+    let made = client::clients(&config, &tls, proxy.as_ref(), helper.as_ref(), warnings, &pace, until);
+    let clients = made.map_err(|error| credentials::error(error, &server))?;
     Ok(Cluster {
-        client,
+        client: clients.limited,
+        aside: clients.aside,
+        pace,
+        pulse: Pulse::default(),
+        nodes: Default::default(),
         config: Arc::new(config),
+        tls,
+        helper,
         server,
         namespace,
         context,
         scope: options.scope(),
         request_timeout: options.request_timeout,
+        deadline: options.deadline,
         dry_run: false,
     })
 }
@@ -202,50 +223,10 @@ fn is_dns_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Merges the files; none when there is none.
-fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>> {
-    let mut merged: Option<Kubeconfig> = None;
-    for file in files {
-        let next = Kubeconfig::read_from(file).map_err(|error| {
-            let cause = match error {
-                KubeconfigError::ReadConfig(cause, _) => cause.to_string(),
-                other => error::config(other).to_string(),
-            };
-            ClusterError::Config(format!("cannot read kubeconfig {}: {cause}", file.display()))
-        })?;
-        merged = Some(match merged {
-            Some(earlier) => earlier.merge(next).map_err(error::config)?,
-            None => next,
-        });
-    }
-    Ok(merged)
-}
-
 /// The context of the flags or of the kubeconfig.
 fn chosen_context(kubeconfig: &Kubeconfig, options: &Options) -> Option<String> {
     let current = || kubeconfig.current_context.clone().filter(|context| !context.is_empty());
     options.context.clone().or_else(current)
-}
-
-/// Flags can name all that a context does.
-fn with_context_of_flags(mut kubeconfig: Kubeconfig, options: &Options) -> Kubeconfig {
-    let cluster = options.cluster.clone().unwrap_or_default();
-    if options.cluster.is_none() {
-        let entry = Some(ClusterEntry::default());
-        kubeconfig.clusters.push(NamedCluster {
-            name: String::new(),
-            cluster: entry,
-            ..NamedCluster::default()
-        });
-    }
-    let context = Context { cluster, user: options.user.clone(), ..Context::default() };
-    kubeconfig.contexts.push(NamedContext {
-        name: String::new(),
-        context: Some(context),
-        ..NamedContext::default()
-    });
-    kubeconfig.current_context = Some(String::new());
-    kubeconfig
 }
 
 /// A pod's own cluster and ServiceAccount. Flags that are for another one are not left out in silence.
@@ -258,47 +239,113 @@ fn in_cluster(has_kubeconfig: bool, options: &Options) -> Result<Config> {
     }
     Config::incluster().map_err(|_| match has_kubeconfig {
         true => error::config(KubeconfigError::CurrentContextNotSet),
-        false => ClusterError::Config(
-            "there is no kubeconfig: neither --kubeconfig, nor $KUBECONFIG, nor ~/.kube/config names a file"
-                .to_owned(),
-        ),
+        false => ClusterError::Config(no_kubeconfig(&options.listed_kubeconfigs)),
     })
 }
 
-/// A server may be named without one, and is one without TLS then, whatever else is said of it (client-go,
-/// `clientcmd/client_config.go`).
-fn set_scheme(config: &mut Config) -> Result<()> {
-    if config.cluster_url.scheme().is_some() {
-        return Ok(());
+fn no_kubeconfig(listed: &[PathBuf]) -> String {
+    let listed: Vec<String> = listed.iter().map(|path| path.display().to_string()).collect();
+    match listed.as_slice() {
+        [] => {
+            "there is no kubeconfig: neither --kubeconfig, nor $KUBECONFIG, nor ~/.kube/config names a file"
+                .to_owned()
+        }
+        [one] => format!("there is no kubeconfig: the file {one} of $KUBECONFIG does not exist"),
+        several => format!("there is no kubeconfig: no file of $KUBECONFIG exists: {}", several.join(", ")),
     }
-    config.cluster_url = format!("http://{}", config.cluster_url).parse().map_err(|_| {
-        ClusterError::Config(format!("host must be a URL or a host:port pair: {:?}", config.cluster_url))
-    })?;
-    Ok(())
 }
 
-/// With the `proxy-url` of the cluster: the library sees it as one of the environment.
-async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Result<(Config, Option<String>)> {
-    let selection = KubeConfigOptions {
-        context: options.context.clone(),
-        cluster: options.cluster.clone(),
-        user: options.user.clone(),
+/// What kubeconfig and flags choose.
+struct Chosen {
+    config: Config,
+    authority: Authority,
+    /// The `proxy-url` of the cluster.
+    proxy_url: Option<String>,
+    /// The name of the user; empty without one.
+    user: String,
+}
+
+/// client-go, `tools/clientcmd/client_config.go` and `validation.go`: the checks, and the words.
+fn chosen(kubeconfig: &Kubeconfig, context: Option<&str>, options: &Options) -> Result<Chosen> {
+    let wrong = |what: String| Err(ClusterError::Config(what));
+    let of_name = |name: &str| match kubeconfig.context(name)? {
+        Some(context) => Ok(context),
+        None => Err(ClusterError::Config(format!("context {name:?} does not exist"))),
     };
-    if let Some(user) = &options.user
-        && !kubeconfig.auth_infos.iter().any(|named| named.name == *user)
-    {
-        return Err(ClusterError::Config(format!("auth info {user:?} does not exist")));
+    let context = context.map(of_name).transpose()?.unwrap_or_default();
+    let user = options.user.clone().or(context.user).unwrap_or_default();
+    let Some(mut auth) = user_of(kubeconfig, &user, options.user.is_some())? else {
+        return wrong(format!("auth info {user:?} does not exist"));
+    };
+    let name = options.cluster.clone().unwrap_or(context.cluster);
+    let cluster = match kubeconfig.cluster(&name)? {
+        Some(cluster) => cluster,
+        // Flags can say all that a cluster does.
+        None if options.cluster.is_none() && options.server.is_some() => ClusterEntry::default(),
+        None => return wrong(format!("cluster {name:?} does not exist")),
+    };
+    let cluster = overridden(cluster, options);
+    override_user(&mut auth, options);
+    if cluster.certificate_authority.is_some() && cluster.certificate_authority_data.is_some() {
+        return wrong(format!(
+            "certificate-authority-data and certificate-authority are both specified for {name}"
+        ));
     }
-    if options.insecure_skip_tls_verify && options.certificate_authority.is_some() {
-        let what = "specifying a root certificates file with the insecure flag is not allowed";
-        return Err(ClusterError::Config(what.to_owned()));
+    let Some(server) = &cluster.server else {
+        return wrong(format!("no server found for cluster {name:?}"));
+    };
+    let url = server_url(server)?;
+    let has_authority =
+        cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+    let is_unchecked = cluster.insecure_skip_tls_verify == Some(true);
+    let is_https = url.scheme_str() == Some("https");
+    if is_https && has_authority && is_unchecked {
+        return wrong("specifying a root certificates file with the insecure flag is not allowed".to_owned());
     }
-    override_entries(&mut kubeconfig, options);
-    let proxy_url = take_proxy_url(&mut kubeconfig, options);
-    let of_context = chosen_entry(&kubeconfig, options).and_then(|context| context.user.clone());
-    let user = options.user.clone().or(of_context).unwrap_or_default();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &selection).await.map_err(error::config)?;
-    let auth = &mut config.auth_info;
+    let authority = match is_https {
+        true => tls::data_or_file(
+            "certificate-authority",
+            cluster.certificate_authority_data.as_deref(),
+            cluster.certificate_authority.as_deref(),
+        )?,
+        false => None,
+    };
+    if let Some(exec) = auth.exec.as_mut().filter(|exec| exec.provide_cluster_info) {
+        exec.cluster = Some((&cluster).try_into().map_err(error::config)?);
+    }
+    let mut config = Config::new(url);
+    config.default_namespace = context.namespace.unwrap_or_else(|| "default".to_owned());
+    config.accept_invalid_certs = is_unchecked;
+    config.disable_compression = cluster.disable_compression.unwrap_or_default();
+    config.tls_server_name = cluster.tls_server_name;
+    config.auth_info = auth;
+    let authority = authority.map_or(Authority::System, Authority::Pem);
+    Ok(Chosen { config, authority, proxy_url: cluster.proxy_url, user })
+}
+
+/// The user of that name. A context may name one who is not there; a flag may not.
+fn user_of(kubeconfig: &Kubeconfig, name: &str, is_by_flag: bool) -> Result<Option<AuthInfo>> {
+    let user = kubeconfig.user(name)?;
+    Ok(if is_by_flag { user } else { user.or_else(|| Some(AuthInfo::default())) })
+}
+
+/// A server may be named without a scheme, and is one without TLS then, whatever else is said of it.
+fn server_url(server: &str) -> Result<Uri> {
+    let invalid = |why: InvalidUri| {
+        ClusterError::Config(format!(
+            "the address of --server, or of the kubeconfig's server, is neither a URL nor host:port: {why}"
+        ))
+    };
+    let url: Uri = server.parse().map_err(invalid)?;
+    match url.scheme() {
+        Some(_) => Ok(url),
+        None => format!("http://{url}")
+            .parse()
+            .map_err(|_| ClusterError::Config(format!("host must be a URL or a host:port pair: {server:?}"))),
+    }
+}
+
+fn override_user(auth: &mut AuthInfo, options: &Options) {
     let path = |file: &PathBuf| file.to_string_lossy().into_owned();
     if let Some(file) = &options.client_certificate {
         auth.client_certificate = Some(path(file));
@@ -311,12 +358,6 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Resul
     if let Some(token) = &options.token {
         auth.token = Some(token.clone().into());
         auth.token_file = None;
-        auth.auth_provider = None;
-    }
-    if auth.token.is_some() && (auth.username.is_some() || auth.password.is_some()) {
-        return Err(ClusterError::Config(format!(
-            "more than one authentication method found for {user}; found [token basicAuth], only one is allowed"
-        )));
     }
     if let Some(user) = &options.impersonate {
         auth.impersonate = Some(user.clone());
@@ -334,39 +375,21 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, options: &Options) -> Resul
             .or_default()
             .push(value.clone());
     }
-    Ok((config, proxy_url))
 }
 
-fn chosen_entry<'k>(kubeconfig: &'k Kubeconfig, options: &Options) -> Option<&'k Context> {
-    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
-    let named = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context)?;
-    named.context.as_ref()
-}
-
-/// The `proxy-url` of the chosen cluster.
-fn take_proxy_url(kubeconfig: &mut Kubeconfig, options: &Options) -> Option<String> {
-    let of_context = chosen_entry(kubeconfig, options).map(|context| context.cluster.clone());
-    let chosen = options.cluster.clone().or(of_context)?;
-    let cluster = kubeconfig.clusters.iter_mut().find(|named| named.name == chosen)?;
-    cluster.cluster.as_mut()?.proxy_url.take()
-}
-
-/// Flags that replace a field of the chosen cluster. They are written into the entries before the
-/// configuration is made of them, so that files are read and checked in one place.
-fn override_entries(kubeconfig: &mut Kubeconfig, options: &Options) {
-    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
-        if options.server.is_some() {
-            cluster.server = options.server.clone();
-        }
-        // client-go, `clientcmd/client_config.go`: what a flag replaces takes along what belongs to it.
-        if options.tls_server_name.is_some() || options.server.is_some() {
-            cluster.tls_server_name = options.tls_server_name.clone();
-        }
-        if options.insecure_skip_tls_verify || options.certificate_authority.is_some() {
-            cluster.insecure_skip_tls_verify = Some(options.insecure_skip_tls_verify);
-            cluster.certificate_authority =
-                options.certificate_authority.as_ref().map(|file| file.to_string_lossy().into_owned());
-            cluster.certificate_authority_data = None;
-        }
+/// What a flag replaces takes along what belongs to it.
+fn overridden(mut cluster: ClusterEntry, options: &Options) -> ClusterEntry {
+    if options.server.is_some() {
+        cluster.server = options.server.clone();
     }
+    if options.tls_server_name.is_some() || options.server.is_some() {
+        cluster.tls_server_name = options.tls_server_name.clone();
+    }
+    if options.insecure_skip_tls_verify || options.certificate_authority.is_some() {
+        cluster.insecure_skip_tls_verify = Some(options.insecure_skip_tls_verify);
+        cluster.certificate_authority =
+            options.certificate_authority.as_ref().map(|file| file.to_string_lossy().into_owned());
+        cluster.certificate_authority_data = None;
+    }
+    cluster
 }

@@ -5,6 +5,7 @@
 //! without it.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
@@ -17,11 +18,16 @@ use tokio_rustls::TlsConnector;
 use tower::{ServiceBuilder, ServiceExt};
 
 use super::{Cluster, ClusterError, Result};
+use crate::net::addresses;
 
 /// Bytes to the API server and back.
 pub trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytes for S {}
+
+fn boxed(stream: impl Bytes + 'static) -> Box<dyn Bytes> {
+    Box::new(stream)
+}
 
 /// An open connection, and what a request on it has to say.
 pub struct Direct {
@@ -40,7 +46,7 @@ impl Cluster {
     pub async fn direct(&self) -> Result<Option<Direct>> {
         let config = &self.config;
         let user = &config.auth_info;
-        if config.proxy_url.is_some() || user.exec.is_some() || user.auth_provider.is_some() {
+        if config.proxy_url.is_some() || self.helper.is_some() || user.auth_provider.is_some() {
             return Ok(None);
         }
         let url = &config.cluster_url;
@@ -48,25 +54,24 @@ impl Cluster {
         let is_https = url.scheme_str() == Some("https");
         let port = url.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let failed = |error: std::io::Error| match error.kind() {
-            ErrorKind::ConnectionRefused => ClusterError::Refused { server: self.server.clone() },
-            _ => ClusterError::Unreachable { cause: error.to_string() },
-        };
+        let failed = |error: std::io::Error| ClusterError::of_connection(&error, &self.server);
         let connect = async {
             let limit = config.connect_timeout.unwrap_or(Duration::MAX);
-            let connected = tokio::time::timeout(limit, TcpStream::connect((bare, port))).await;
+            let open = async { TcpStream::connect(&addresses(bare, port).await?[..]).await };
+            let connected = tokio::time::timeout(limit, open).await;
             let tcp = connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())).map_err(failed)?;
             // What is small should not wait for more.
             let _ = tcp.set_nodelay(true);
             if !is_https {
-                return Ok(Box::new(tcp) as Box<dyn Bytes>);
+                return Ok(boxed(tcp));
             }
-            let tls = config.rustls_client_config().map_err(|error| self.sorted(error))?;
             let name = config.tls_server_name.clone().unwrap_or_else(|| bare.to_owned());
-            let name = ServerName::try_from(name).map_err(|error| ClusterError::Config(error.to_string()))?;
-            let connector = TlsConnector::from(std::sync::Arc::new(tls));
+            let name = ServerName::try_from(name.clone()).map_err(|_| {
+                ClusterError::Config(format!("{name:?} is no name that a certificate could have"))
+            })?;
+            let connector = TlsConnector::from(Arc::clone(&self.tls));
             let stream = connector.connect(name, tcp).await.map_err(failed)?;
-            Ok(Box::new(stream) as Box<dyn Bytes>)
+            Ok(boxed(stream))
         };
         Ok(Some(Direct {
             stream: self.within_request_timeout(connect).await?,

@@ -3,12 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use kube::client::UpgradeConnectionError;
 use kube::core::Status;
-use rustls::CertificateError;
-use rustls::pki_types::{ServerName, UnixTime};
 
-#[derive(Debug, thiserror::Error)]
+use crate::net::{Fault, TooLong, chain, fault, too_long};
+
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ClusterError {
     /// No usable kubeconfig, context or credentials.
     #[error("{0}")]
@@ -17,6 +17,12 @@ pub enum ClusterError {
     Refused { server: String },
     #[error("Unable to connect to the server: {cause}")]
     Unreachable { cause: String },
+    /// The connection was lost, before the answer came or while it came. `times` in a row.
+    #[error("Unable to connect to the server: the connection to {server} {how}{}", in_a_row(*.times))]
+    Lost { server: String, how: &'static str, times: usize },
+    /// Neither what was asked nor a short question after it was answered.
+    #[error("Unable to connect to the server: no answer from {server} within {} s", .within.as_secs())]
+    Silent { server: String, within: Duration },
     /// No credentials, from a program that was to give them.
     #[error("Unable to connect to the server: getting credentials: {0}")]
     Credentials(String),
@@ -26,6 +32,12 @@ pub enum ClusterError {
     Api(Box<Status>),
     #[error("Unable to connect to the server: no answer within {} s (--request-timeout)", .0.as_secs())]
     TimedOut(Duration),
+    /// The time that a command has is over before its first answer.
+    #[error("Unable to connect to the server: no answer within {} s (--timeout)", .0.as_secs_f32())]
+    OutOfTime(Duration),
+    /// An answer that is longer than any that is meant: nothing of it is used.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// An answer that is not what the API promises.
     #[error("the server's answer cannot be read: {0}")]
     Answer(String),
@@ -36,6 +48,9 @@ pub type Result<T> = std::result::Result<T, ClusterError>;
 impl ClusterError {
     /// Sorts `error` of a request to `server` (`host:port`).
     pub fn from_kube(error: kube::Error, server: &str) -> Self {
+        if let Some(error) = too_long(&error) {
+            return error.into();
+        }
         match error {
             kube::Error::Api(status) if status.code == 401 => Self::Unauthorized(status.message),
             kube::Error::Api(status) => Self::Api(status),
@@ -43,23 +58,60 @@ impl ClusterError {
             kube::Error::SerdeError(error) => Self::Answer(error.to_string()),
             // The request could not even be written: asking again would not help.
             error @ (kube::Error::BuildRequest(_) | kube::Error::HttpError(_)) => Self::Config(chain(&error)),
-            other => {
-                if let Some(cause) = certificate(&other) {
-                    return Self::Unreachable { cause };
-                }
-                let cause = chain(&other);
-                if cause.contains("Connection refused") {
-                    Self::Refused { server: server.to_owned() }
-                } else {
-                    Self::Unreachable { cause }
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
+                Self::Unreachable {
+                    cause: format!(
+                        "{server} does not forward ports: it answers with HTTP {}",
+                        status.as_u16()
+                    ),
                 }
             }
+            kube::Error::FromUtf8(_) => Self::Answer("it is not UTF-8".to_owned()),
+            other => Self::of_connection(&other, server),
+        }
+    }
+
+    /// Sorts what went wrong with a connection to `server`.
+    pub(super) fn of_connection(error: &(dyn std::error::Error + 'static), server: &str) -> Self {
+        let server = server.to_owned();
+        match fault(error, &server) {
+            Fault::Refused => Self::Refused { server },
+            Fault::Cut(how) => Self::Lost { server, how, times: 1 },
+            Fault::Other(cause) => Self::Unreachable { cause },
         }
     }
 
     /// An answer that ended before its end.
-    pub(super) fn broken_off(error: &std::io::Error) -> Self {
-        Self::Unreachable { cause: format!("the connection was lost: {}", chain(error)) }
+    pub(super) fn broken_off(error: &std::io::Error, server: &str) -> Self {
+        if let Some(error) = too_long(error) {
+            return error.into();
+        }
+        match Self::of_connection(error, server) {
+            // Whatever it was, the rest of the answer has not come.
+            Self::Lost { server, .. } => Self::cut_off(&server),
+            other => other,
+        }
+    }
+
+    pub(super) fn too_long(what: String, most: usize) -> Self {
+        Self::TooLong(TooLong { what, most })
+    }
+
+    pub(super) fn cut_off(server: &str) -> Self {
+        Self::Lost { server: server.to_owned(), how: "was lost in the middle of the answer", times: 1 }
+    }
+
+    /// True where the line is to blame: what was asked may not have arrived, or its answer not.
+    pub fn is_of_the_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Unreachable { .. }
+                | Self::Lost { .. }
+                | Self::Silent { .. }
+                | Self::TimedOut(_)
+                | Self::OutOfTime(_)
+        )
     }
 
     /// What the server said when it refused a request to this user.
@@ -75,9 +127,9 @@ impl ClusterError {
     /// True for what the next try may not meet, such as an API server that restarts.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Unreachable { .. } | Self::TimedOut(_) => true,
+            error if error.is_of_the_line() => true,
             Self::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
-            Self::Config(_) | Self::Credentials(_) | Self::Unauthorized(_) | Self::Answer(_) => false,
+            _ => false,
         }
     }
 
@@ -105,78 +157,8 @@ impl ClusterError {
     }
 }
 
-/// What is wrong with the server's certificate, in the words that kubectl has from Go (`crypto/x509`).
-fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(rustls::Error::InvalidCertificate(error)) = error.downcast_ref() {
-            return Some(format!("tls: failed to verify certificate: x509: {}", in_words(error)));
-        }
-        // What an I/O error wraps is not among its sources.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next =
-            wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
-    }
-    None
-}
-
-fn in_words(error: &CertificateError) -> String {
-    let expired = |compared: &str, time: UnixTime, limit: UnixTime| {
-        let told = |time: UnixTime| {
-            let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-            Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
-        };
-        format!(
-            "certificate has expired or is not yet valid: current time {} is {compared} {}",
-            told(time),
-            told(limit)
-        )
-    };
-    match error {
-        CertificateError::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
-        CertificateError::Expired | CertificateError::NotValidYet => {
-            "certificate has expired or is not yet valid".to_owned()
-        }
-        CertificateError::ExpiredContext { time, not_after } => expired("after", *time, *not_after),
-        CertificateError::NotValidYetContext { time, not_before } => expired("before", *time, *not_before),
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let is_address = matches!(expected, ServerName::IpAddress(_));
-            let expected = expected.to_str();
-            let of = |kind: &str| -> Vec<String> {
-                let named = presented.iter().filter_map(|name| name.strip_prefix(kind));
-                named.map(|name| name.trim_matches(['(', ')', '"']).to_owned()).collect()
-            };
-            match (is_address, of("IpAddress"), of("DnsName")) {
-                (true, addresses, _) if addresses.is_empty() => format!(
-                    "cannot validate certificate for {expected} because it doesn't contain any IP SANs"
-                ),
-                (false, _, names) if names.is_empty() => {
-                    format!("certificate is not valid for any names, but wanted to match {expected}")
-                }
-                (true, names, _) | (false, _, names) => {
-                    format!("certificate is valid for {}, not {expected}", names.join(", "))
-                }
-            }
-        }
-        other => other.to_string(),
-    }
-}
-
-/// The messages of `error` and its sources, each part once: many libraries repeat their source.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts: Vec<String> = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(next) = source {
-        let text = next.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        source = next.source();
-    }
-    // The innermost is what happened; the outer ones name layers of the library.
-    const LAYERS: [&str; 4] = ["ServiceError: ", "HyperError: ", "client error (Connect)", "auth error: "];
-    let told = parts.join(": ");
-    LAYERS.iter().fold(told, |text, layer| text.replace(layer, "")).trim_matches([':', ' ']).to_owned()
+fn in_a_row(times: usize) -> String {
+    if times > 1 { format!(", {times} times in a row") } else { String::new() }
 }
 
 /// Walks to the innermost source of a kubeconfig error.

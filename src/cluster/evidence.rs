@@ -2,14 +2,17 @@
 
 use jiff::Timestamp;
 
-use super::preflight::kind_of;
+use super::jobmanagers::{Ancestry, RestPort, is_labelled_jobmanager};
+use super::relabelled::{self, Sets};
 use super::sessions::{Deployment, Job};
-use super::small::{ContainerState, Pod, Template};
+use super::small::{ContainerState, Pod, Template, TemplateSpec};
+use super::surroundings::amounts;
 use super::tables::escape;
 use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{self, Evidence, Exit, Outcome, Unschedulable};
-use crate::session::preflight::ExistingKind;
-use crate::session::{SessionName, labels};
+use crate::model::surroundings::Amounts;
+use crate::session::state::Identity;
+use crate::session::{SessionName, high_availability, labels};
 
 /// What an observation is made of.
 pub(super) struct Observed {
@@ -32,10 +35,12 @@ impl Cluster {
         let job = name.bootstrap_job();
         let selector = format!("{}={name},{}!={}", labels::APP, labels::COMPONENT, labels::TASKMANAGER);
         let selector = format!("labelSelector={}", escape(&selector));
-        let (job, deployment, pods) = tokio::join!(
+        let (job, deployment, pods, replica_sets, service) = tokio::join!(
             self.object::<Job>(Kind::Job, namespace, &job),
             self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
             self.list_of::<Pod>(Kind::Pod, Some(namespace), &selector),
+            self.replica_sets_of(namespace, name),
+            self.rest_service(namespace, name),
         );
         let job = part(&mut evidence, "job", job)?;
         let mut deployment = part(&mut evidence, "deployment", deployment)?;
@@ -45,15 +50,46 @@ impl Cluster {
             let again = self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()).await;
             deployment = part(&mut evidence, "deployment", again)?;
         }
-        // Somebody else's Deployment of that name is no session.
-        let deployment =
-            deployment.filter(|deployment| kind_of(name, &deployment.metadata) == ExistingKind::OfSession);
+        // Another program's Deployment of that name is not a session.
+        let all = deployment;
+        let is_flinks =
+            |deployment: &Deployment| relabelled::identity(name.as_str(), deployment) != Identity::Foreign;
+        evidence.has_foreign_deployment = all.as_ref().is_some_and(|deployment| !is_flinks(deployment));
+        let deployment = all.filter(is_flinks);
         let pods = part(&mut evidence, "pods", pods.map(Some))?.unwrap_or_default();
 
-        let is_jobmanager =
-            |pod: &&Pod| pod.metadata.labels.get(labels::COMPONENT).is_some_and(|c| c == labels::JOBMANAGER);
-        let (jobmanagers, others): (Vec<&Pod>, Vec<&Pod>) = pods.iter().partition(is_jobmanager);
-        evidence.jobmanagers = jobmanagers.into_iter().map(pod).collect();
+        let (replica_sets, service) = (replica_sets?, service?);
+        evidence.add_relabelled(
+            deployment.as_ref().and_then(|deployment| relabelled::of_deployment(name.as_str(), deployment)),
+        );
+        evidence.add_relabelled(service.as_ref().and_then(|service| relabelled::of_service(name, service)));
+        let sets = replica_sets.clone().unwrap_or_default();
+        let ancestry =
+            Ancestry::new(deployment.as_ref().map(|deployment| &deployment.metadata), replica_sets);
+        let (jobmanagers, others): (Vec<&Pod>, Vec<&Pod>) =
+            pods.iter().partition(|pod| ancestry.includes(name, &pod.metadata));
+        let is_foreign = |pod: &&&Pod| is_labelled_jobmanager(&pod.metadata);
+        evidence.foreign_jobmanagers =
+            others.iter().filter(is_foreign).map(|pod| pod.metadata.name.clone()).collect();
+        if let (Some(deployment), None) = (&deployment, evidence.why_pods_are_unknown()) {
+            let sets = Sets::new(name, deployment, &sets);
+            let released = self.released_jobmanagers(namespace, &sets, &pods, &jobmanagers).await?;
+            evidence.add_relabelled(released);
+        }
+        let replicas = deployment.as_ref().and_then(|deployment| deployment.spec.replicas).unwrap_or(1);
+        let are_several = jobmanagers.len() > 1 || replicas > 1;
+        let have_restarted = jobmanagers.iter().any(|pod| pod.has_restarted());
+        let settings = match are_several || have_restarted || !RestPort::is_settled_by(service.as_ref()) {
+            true => self.settings_of(namespace, name).await?,
+            false => None,
+        };
+        evidence.high_availability =
+            settings.as_ref().map(|settings| high_availability::of(settings).service.is_some());
+        let rest_port = RestPort::of(service.as_ref(), settings.as_ref());
+        evidence.jobmanagers = jobmanagers
+            .into_iter()
+            .map(|of| evidence::Pod { rest_port: rest_port.in_pod(&of.spec), ..pod(of) })
+            .collect();
         evidence.jobmanagers.sort_by_key(|pod| pod.created);
         evidence.deployment = deployment.as_ref().map(deployment_evidence);
         evidence.bootstrap = job.as_ref().map(|job| evidence::Bootstrap {
@@ -62,6 +98,14 @@ impl Cluster {
         });
         self.explain(&mut evidence).await;
         Ok(Observed { evidence, deployment, job })
+    }
+
+    /// The pod `name` as it is now; none when it is gone. Its port for REST is not looked for. A list of one, since
+    /// that is what a user needs permission for anyway.
+    pub async fn pod(&self, namespace: &str, name: &str) -> Result<Option<evidence::Pod>> {
+        let query = format!("fieldSelector=metadata.name%3D{name}");
+        let found = self.list_of::<Pod>(Kind::Pod, Some(namespace), &query).await?;
+        Ok(found.iter().find(|found| found.metadata.name == name).map(pod))
     }
 
     /// Adds to `evidence` why TaskManagers do not come: those that are there and do not run, and, where
@@ -102,6 +146,7 @@ impl Cluster {
                 _ => {}
             }
         }
+        let mut finds_no_room = false;
         let bootstrap_pod = evidence.bootstrap.as_mut().and_then(|bootstrap| bootstrap.pod.as_mut());
         for pod in bootstrap_pod.into_iter().chain(&mut evidence.jobmanagers) {
             if pod.ended.as_ref().is_some_and(|exit| exit.code != 0) {
@@ -115,7 +160,11 @@ impl Cluster {
                     let event = self.event_message(&namespace, &pod.uid, reason).await;
                     unschedulable.node_is_coming |= matches!(event, Ok(Some(_)));
                 }
+                finds_no_room |= unschedulable.message.contains("Insufficient");
             }
+        }
+        if finds_no_room {
+            evidence.nodes = self.nodes_seen_lately().await;
         }
     }
 }
@@ -168,6 +217,8 @@ fn deployment_evidence(deployment: &Deployment) -> evidence::Deployment {
         deleting: deployment.metadata.deletion_timestamp.is_some(),
         replicas: deployment.spec.replicas.unwrap_or(1),
         ready: deployment.status.ready_replicas,
+        updated: deployment.status.updated_replicas,
+        is_application: deployment.spec.template.is_application(),
         pod_refused: conditions
             .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
             .map(|condition| condition.message.clone().unwrap_or_default()),
@@ -187,10 +238,18 @@ fn pod(pod: &Pod) -> evidence::Pod {
     evidence::Pod {
         name: pod.metadata.name.clone(),
         uid: pod.metadata.uid.clone(),
+        replica_set: pod
+            .metadata
+            .owner_references
+            .iter()
+            .find(|owner| owner.kind == "ReplicaSet")
+            .map(|owner| owner.name.clone()),
+        container_id: container.container_id.filter(|id| !id.is_empty()),
         created: pod.metadata.creation_timestamp,
         deleting: pod.metadata.deletion_timestamp.is_some(),
         phase: pod.status.phase.clone(),
         ready: container.ready,
+        requests: requests(&pod.spec),
         unschedulable: unschedulable.map(|condition| Unschedulable {
             since: condition.last_transition_time,
             message: condition.message.clone().unwrap_or_default(),
@@ -201,10 +260,22 @@ fn pod(pod: &Pod) -> evidence::Pod {
         waiting: container.state.waiting.map(|waiting| (waiting.reason, waiting.message)),
         started: container.state.running.and_then(|running| running.started_at),
         restarts: container.restart_count,
-        rest_port: template.rest_port(),
+        rest_port: None,
         ip: pod.status.pod_ip.clone(),
         last_log: None,
     }
+}
+
+/// What the containers ask for together. The kubelet adds what it needs for itself: it is never less.
+fn requests(spec: &TemplateSpec) -> Amounts {
+    let mut requests = Amounts::new();
+    for container in &spec.containers {
+        for (resource, amount) in amounts(container.resources.requests.clone()) {
+            let sum: &mut i128 = requests.entry(resource).or_default();
+            *sum = sum.saturating_add(amount);
+        }
+    }
+    requests
 }
 
 fn exit(state: &ContainerState) -> Option<Exit> {

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use futures::AsyncBufReadExt;
+use futures::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use http::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,15 +16,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::list::{self, ListHead, ListMetadata};
-use super::{Cluster, ClusterError, Result};
+use super::size::{ELEMENT, EVENT, Most};
+use super::{Again, Cluster, ClusterError, Result};
 
-/// The server ends a watch after this time; a connection that died without a word is noticed a
-/// little later.
+/// The server ends a watch after this time.
 const WATCH_SECONDS: u64 = 290;
-const PATIENCE: Duration = Duration::from_secs(WATCH_SECONDS + 15);
 
-/// A watch is answered at once, long before its first event. Who is silent for longer is not there.
-const ANSWER: Duration = Duration::from_secs(60);
+/// The server sends a bookmark every minute. Where a watch is silent for longer and the server is there, that one
+/// connection is of no use, as when a load balancer keeps it open to a server that has gone: the watch goes on
+/// over another one.
+const SILENT_WATCH: Duration = Duration::from_secs(75);
 
 /// Between tries of a server that does not answer; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -158,6 +159,19 @@ impl Cluster {
         tokio::spawn(follower.run());
         receiver
     }
+
+    /// Opens a watch. No timeout of a request is one of a watch.
+    async fn opened(&self, request: Request<Vec<u8>>) -> Result<impl AsyncBufRead + use<>> {
+        let mut request = request;
+        request.extensions_mut().insert(Most::Streamed);
+        let mut again = Again::new();
+        loop {
+            match self.client.request_stream(request.clone()).await.map_err(|error| self.sorted(error)) {
+                Err(error) => again.after(error).await?,
+                opened => return opened,
+            }
+        }
+    }
 }
 
 impl<S: Shape> Follower<S> {
@@ -204,7 +218,7 @@ impl<S: Shape> Follower<S> {
     /// help, or nobody listens.
     async fn lost(&mut self, error: ClusterError) -> bool {
         // A server that has just started may not know its users and their rights yet.
-        self.refusals += usize::from(error.is_refusal());
+        self.refusals = self.refusals.saturating_add(usize::from(error.is_refusal()));
         let may_pass = error.is_refusal() && self.was_granted && self.refusals <= MOST_REFUSALS;
         if !error.is_transient() && !may_pass {
             let _ = self.changes.send(Change::Failed(error)).await;
@@ -227,43 +241,45 @@ impl<S: Shape> Follower<S> {
 
     async fn rest(&mut self) {
         tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 
     async fn list(&mut self) -> Result<Vec<S::Item>> {
-        let mut objects = Vec::new();
-        let head = self
-            .cluster
-            .each_of(&self.collection, S::MEDIA_TYPE, S::FIELD, &mut |head, element| {
-                objects.push(self.shape.of_list(head, element)?);
+        let shape = &mut self.shape;
+        let listed = self.cluster.each_of(
+            &self.collection,
+            S::MEDIA_TYPE,
+            S::FIELD,
+            |objects: &mut Vec<_>, head, element| {
+                objects.push(shape.of_list(head, element)?);
                 Ok(())
-            })
-            .await?;
+            },
+        );
+        let (head, objects) = self.cluster.unless_silent(listed).await?;
         self.version = head.metadata.resource_version;
         Ok(objects)
     }
 
     /// Watches from the last version on, until the watch ends.
     async fn watch(&mut self) -> Result<End> {
-        let path = format!(
+        let path = self.collection.split('?').next().unwrap_or_default().to_owned();
+        let query = format!(
             "{}&watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}",
             self.collection, self.version
         );
-        let request = Request::get(path)
+        let request = Request::get(query)
             .header(http::header::ACCEPT, S::WATCH_MEDIA_TYPE)
             // From 1.37 on each event is a gzip member of its own, of which the client reads the
             // first only (tower-http#737).
             .header(http::header::ACCEPT_ENCODING, "identity")
             .body(Vec::new())
             .map_err(|error| ClusterError::Answer(error.to_string()))?;
-        let answer = tokio::select! {
-            answer = tokio::time::timeout(ANSWER, self.cluster.client.request_stream(request)) => answer,
+        // It is answered at once, long before its first event.
+        let opened = self.cluster.opened(request);
+        let events = tokio::select! {
+            events = self.cluster.unless_silent(opened) => events?,
             () = self.changes.closed() => return Ok(End::Unheard),
         };
-        let silent =
-            || ClusterError::Unreachable { cause: format!("no answer within {} s", ANSWER.as_secs()) };
-        let events = answer.map_err(|_| silent())?;
-        let events = events.map_err(|error| ClusterError::from_kube(error, &self.cluster.server))?;
         self.was_granted = true;
         if !self.found().await {
             return Ok(End::Unheard);
@@ -272,13 +288,22 @@ impl<S: Shape> Follower<S> {
         let mut line = Vec::new();
         loop {
             line.clear();
+            let mut event = events.as_mut().take(EVENT);
             let read = tokio::select! {
-                read = tokio::time::timeout(PATIENCE, events.read_until(b'\n', &mut line)) => read,
+                read = tokio::time::timeout(SILENT_WATCH, event.read_until(b'\n', &mut line)) => read,
+                // What has come of a line is of no use without its end: it comes again.
+                silent = self.cluster.silence() => return Err(silent),
                 () = self.changes.closed() => return Ok(End::Unheard),
             };
             match read {
                 // A line without its end is one that was cut off: it comes again.
                 Ok(Ok(_)) if line.ends_with(b"\n") => {}
+                Ok(Ok(_)) if line.len() > ELEMENT => {
+                    return Err(ClusterError::too_long(
+                        format!("GET {path}, one event of the watch,"),
+                        ELEMENT,
+                    ));
+                }
                 Ok(Err(error)) => {
                     // Whether the server is lost shows when it is asked to go on.
                     tracing::debug!(%error, collection = self.collection, "the watch was cut");
@@ -322,33 +347,117 @@ impl<S: Shape> Follower<S> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::combinators::UnsyncBoxBody;
+    use http_body_util::{BodyExt, Full, StreamBody};
+    use hyper::body::Frame;
     use kube::client::Body;
 
     use super::*;
 
-    /// As one that was stopped, or whose machine has gone: the connection stands, and nothing comes.
-    #[tokio::test(start_paused = true)]
-    async fn a_watch_that_is_not_answered_is_a_lost_server() {
-        let list = r#"{"metadata":{"resourceVersion":"10"},"items":[]}"#;
-        let server = tower::service_fn(move |request: Request<Body>| async move {
-            if request.uri().query().is_some_and(|query| query.contains("watch=1")) {
-                std::future::pending::<()>().await;
-            }
-            Ok::<_, std::io::Error>(http::Response::new(Body::from(list.as_bytes().to_vec())))
-        });
-        let cluster = Cluster {
-            client: kube::Client::new(server, "a"),
-            config: std::sync::Arc::new(kube::Config::new(http::Uri::from_static("https://x:6443"))),
+    fn cluster<F, R>(answer: F) -> Cluster
+    where
+        F: Fn(Request<Body>) -> R + Clone + Send + 'static,
+        R: Future<Output = std::result::Result<http::Response<Bytes>, std::io::Error>> + Send + 'static,
+    {
+        let client = kube::Client::new(tower::service_fn(answer), "a");
+        let mut config = kube::Config::new(http::Uri::from_static("https://x:6443"));
+        config.accept_invalid_certs = true;
+        let shown = std::sync::Arc::default();
+        let tls = super::super::tls::client_config(&config, &super::super::tls::Authority::System, shown);
+        Cluster {
+            aside: client.clone(),
+            client,
+            pace: super::super::Pace::default(),
+            pulse: super::super::Pulse::default(),
+            nodes: Default::default(),
+            config: std::sync::Arc::new(config),
+            tls: tls.expect("TLS"),
+            helper: None,
             server: "x:6443".to_owned(),
             namespace: "a".to_owned(),
             context: None,
             scope: String::new(),
             request_timeout: None,
+            deadline: None,
             dry_run: false,
-        };
-        let mut changes = cluster.follow("/api/v1/pods?".to_owned(), Objects::<serde_json::Value>::default());
+        }
+    }
+
+    type Bytes = UnsyncBoxBody<hyper::body::Bytes, std::io::Error>;
+
+    fn answer(body: &'static str) -> http::Response<Bytes> {
+        http::Response::new(Full::from(body).map_err(|never| match never {}).boxed_unsync())
+    }
+
+    /// The head of an answer, and nothing after it.
+    fn silent() -> http::Response<Bytes> {
+        http::Response::new(StreamBody::new(futures::stream::pending()).boxed_unsync())
+    }
+
+    const LIST: &str = r#"{"metadata":{"resourceVersion":"10"},"items":[]}"#;
+
+    fn is_watch(request: &Request<Body>) -> bool {
+        request.uri().query().is_some_and(|query| query.contains("watch=1"))
+    }
+
+    type Anything = Objects<serde_json::Value>;
+
+    /// As one that was stopped, or whose machine has gone: the connection stands, and nothing comes.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_nothing_any_more_is_lost_within_half_a_minute() {
+        let cluster = cluster(async |request: Request<Body>| match request.uri().path() {
+            "/api/v1/pods" if !is_watch(&request) => Ok(answer(LIST)),
+            _ => std::future::pending().await,
+        });
+        let mut changes = cluster.follow("/api/v1/pods?".to_owned(), Anything::default());
         assert!(matches!(changes.recv().await, Some(Change::Listed(all)) if all.is_empty()));
+        let began = Instant::now();
         let Some(Change::Lost(error)) = changes.recv().await else { panic!("it is not lost") };
-        assert_eq!(error.to_string(), "Unable to connect to the server: no answer within 60 s");
+        assert_eq!(error.to_string(), "Unable to connect to the server: no answer from x:6443 within 20 s");
+        assert!(began.elapsed() <= Duration::from_secs(30), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn an_event_without_an_end_ends_what_follows_it() {
+        let chunk = || Ok(Frame::data(hyper::body::Bytes::from(vec![b'x'; 1 << 20])));
+        let cluster = cluster(move |request: Request<Body>| async move {
+            Ok(match is_watch(&request) {
+                true => {
+                    http::Response::new(StreamBody::new(futures::stream::repeat_with(chunk)).boxed_unsync())
+                }
+                false => answer(LIST),
+            })
+        });
+        let mut changes = cluster.follow("/api/v1/pods?a=b".to_owned(), Anything::default());
+        assert!(matches!(changes.recv().await, Some(Change::Listed(_))));
+        let Some(Change::Failed(error)) = changes.recv().await else { panic!("it goes on") };
+        let why = "the answer to GET /api/v1/pods, one event of the watch, is longer than 8 MiB";
+        assert_eq!(error.to_string(), why);
+    }
+
+    /// Nothing happens to the objects, and the server says so when it is asked.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_has_nothing_to_tell_is_not_lost() {
+        let watches = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = std::sync::Arc::clone(&watches);
+        let cluster = cluster(move |request: Request<Body>| {
+            let counted = std::sync::Arc::clone(&counted);
+            async move {
+                Ok(match request.uri().path() {
+                    "/version" => answer("{}"),
+                    _ if !is_watch(&request) => answer(LIST),
+                    _ => {
+                        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        silent()
+                    }
+                })
+            }
+        });
+        let mut changes = cluster.follow("/api/v1/pods?".to_owned(), Anything::default());
+        assert!(matches!(changes.recv().await, Some(Change::Listed(_))));
+        let next = tokio::time::timeout(Duration::from_secs(200), changes.recv()).await;
+        assert!(next.is_err(), "{next:?}");
+        // A connection over which no bookmark comes is not trusted.
+        assert_eq!(watches.load(std::sync::atomic::Ordering::SeqCst), 3);
     }
 }

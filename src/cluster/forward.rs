@@ -6,9 +6,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use kube::client::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Cluster, ClusterError, Direct, Result, frames};
+use super::size::Most;
+use super::{Cluster, ClusterError, Direct, Pace, Repeats, Result, frames};
 
 /// A port of one pod.
 #[derive(Clone)]
@@ -62,13 +64,24 @@ impl PodPort {
         &self.pod
     }
 
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// How fast the API server answers, through which every stream goes.
+    pub fn pace(&self) -> &Pace {
+        self.cluster.pace()
+    }
+
     /// Opens one stream. It ends at once when nothing listens on the port.
     pub async fn open(&self) -> Result<Forwarded<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> {
         let Self { cluster, namespace, pod, port } = self;
         let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
         let request = Request::get(path).body(Vec::new());
         let request = request.map_err(|error| ClusterError::Answer(error.to_string()))?;
-        let socket = cluster.unary(cluster.client.connect(request)).await?.into_stream();
+        // Nothing is at work in the pod before the first byte: it may be opened again.
+        let open = || cluster.aside.connect(request.clone());
+        let socket = cluster.unary(Repeats::Reading, open).await?.into_stream();
         let (stream, hears) = frames::stream_of(socket);
         Ok(Forwarded { stream, refusal: async { hears.await.ok() }.boxed() })
     }
@@ -81,25 +94,28 @@ impl PodPort {
     }
 
     /// Sends a request through the API server's proxy: for users who may not forward ports. Any
-    /// answer is one, whoever gave it.
+    /// answer of at most `most` bytes is one, whoever gave it.
     pub async fn proxied(
         &self,
         tls: bool,
         method: Method,
         path: &str,
         json: Vec<u8>,
+        most: usize,
     ) -> Result<Response<Vec<u8>>> {
-        let unreadable = |error: String| ClusterError::Answer(error);
         let request = Request::builder()
             .method(method)
             .uri(self.proxy_path(tls) + path)
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(json.into())
-            .map_err(|error| unreadable(error.to_string()))?;
-        let answer = self.cluster.unary(self.cluster.client.send(request)).await?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| unreadable(error.to_string()))?;
-        Ok(Response::from_parts(head, body.to_bytes().to_vec()))
+            .extension(Most::Bytes(most))
+            .body(json)
+            .map_err(|error| ClusterError::Answer(error.to_string()))?;
+        let send = || async {
+            let answer = self.cluster.client.send(request.clone().map(Body::from)).await?;
+            let (head, body) = answer.into_parts();
+            Ok(Response::from_parts(head, body.collect().await?.to_bytes().into()))
+        };
+        self.cluster.unary(Repeats::of(&request), send).await
     }
 
     /// A connection to the API server that nothing else uses; see [`Cluster::direct`].

@@ -5,7 +5,8 @@ use http::Request;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::{Cluster, ClusterError, Kind, Result, found};
+use super::size::{ELEMENT, ELEMENTS, HEAD, LIST, Most};
+use super::{Again, Cluster, ClusterError, Kind, Result, found};
 
 /// A list in JSON.
 pub(super) const JSON: &str = "application/json";
@@ -28,6 +29,9 @@ fn null_is_empty<'de, D: Deserializer<'de>>(columns: D) -> std::result::Result<V
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ListMetadata {
     pub resource_version: String,
+    /// Where the rest of a list begins that was asked for in parts.
+    #[serde(rename = "continue")]
+    pub continue_: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -51,35 +55,65 @@ impl ListHead {
 
 impl Cluster {
     /// GETs the list at `path` as `media_type` and hands every element of its array `field` to
-    /// `each`, together with the head of the list.
-    pub(super) async fn each_of(
+    /// `each`, together with the head of the list and what was made of those before it. That begins anew when the
+    /// connection is lost in the middle: what has come of a list is no list.
+    pub(super) async fn each_of<T: Default + Send>(
         &self,
         path: &str,
         media_type: &'static str,
         field: &'static str,
-        each: Each<'_>,
-    ) -> Result<ListHead> {
-        let unreadable = |error: String| ClusterError::Answer(error);
+        mut each: impl FnMut(&mut T, &ListHead, &[u8]) -> serde_json::Result<()> + Send,
+    ) -> Result<(ListHead, T)> {
         let request = Request::get(path)
             .header(http::header::ACCEPT, media_type)
+            .extension(Most::Streamed)
             .body(Vec::new())
-            .map_err(|error| unreadable(error.to_string()))?;
-        let reading = async {
-            let answer = self.client.request_stream(request).await;
-            let answer = answer.map_err(|error| ClusterError::from_kube(error, &self.server))?;
-            tokio::pin!(answer);
-            let mut elements = Elements::new(field);
+            .map_err(|error| ClusterError::Answer(error.to_string()))?;
+        let reading = Box::pin(async {
+            let mut again = Again::new();
             loop {
-                let chunk = answer.fill_buf().await.map_err(|error| ClusterError::broken_off(&error))?;
-                let length = chunk.len();
-                if length == 0 {
-                    return elements.finish().map_err(|error| unreadable(error.to_string()));
+                let mut made = T::default();
+                let mut take = |head: &ListHead, element: &[u8]| each(&mut made, head, element);
+                match self.read_list(request.clone(), field, &mut take).await {
+                    Ok(head) => return Ok((head, made)),
+                    Err(error) => again.after(error).await?,
                 }
-                elements.push(chunk, each).map_err(|error| unreadable(error.to_string()))?;
-                answer.as_mut().consume(length);
+            }
+        });
+        self.within_request_timeout(reading).await
+    }
+
+    async fn read_list(
+        &self,
+        request: Request<Vec<u8>>,
+        field: &'static str,
+        each: Each<'_>,
+    ) -> Result<ListHead> {
+        let what = format!("GET {}", request.uri().path());
+        let unreadable = |error| match error {
+            Unreadable::Json(error) => ClusterError::Answer(error.to_string()),
+            Unreadable::TooLong(part, most) => ClusterError::too_long(format!("{what}, {part},"), most),
+            Unreadable::TooMany => {
+                ClusterError::Answer(format!("the answer to {what} has more than {ELEMENTS} objects"))
             }
         };
-        self.within_request_timeout(reading).await
+        let answer = self.client.request_stream(request).await.map_err(|error| self.sorted(error))?;
+        tokio::pin!(answer);
+        let mut elements = Elements::new(field);
+        loop {
+            let chunk = answer.fill_buf().await;
+            let chunk = chunk.map_err(|error| ClusterError::broken_off(&error, &self.server))?;
+            let length = chunk.len();
+            if length == 0 {
+                return elements.finish().map_err(|error| match error {
+                    // Of an answer whose end is that of its connection, nothing else tells.
+                    Unreadable::Json(error) if error.is_eof() => ClusterError::cut_off(&self.server),
+                    error => unreadable(error),
+                });
+            }
+            elements.push(chunk, each).map_err(unreadable)?;
+            answer.as_mut().consume(length);
+        }
     }
 
     /// The object of this name, cut down to what `T` has; none when it is not there.
@@ -109,13 +143,11 @@ impl Cluster {
         path: &str,
         media_type: &'static str,
     ) -> Result<Vec<T>> {
-        let mut objects = Vec::new();
-        self.each_of(path, media_type, "items", &mut |_, object| {
+        let listed = self.each_of(path, media_type, "items", |objects: &mut Vec<T>, _, object| {
             objects.push(serde_json::from_slice(object)?);
             Ok(())
-        })
-        .await?;
-        Ok(objects)
+        });
+        listed.await.map(|(_, objects)| objects)
     }
 }
 
@@ -128,11 +160,33 @@ struct Elements {
     /// Everything but the elements.
     around: Vec<u8>,
     element: Vec<u8>,
+    /// The bytes of the whole list so far, and its elements.
+    bytes: usize,
+    elements: usize,
     head: Option<ListHead>,
     place: Place,
     depth: usize,
     in_string: bool,
     escaped: bool,
+}
+
+/// Why a list cannot be read.
+#[derive(Debug)]
+enum Unreadable {
+    Json(serde_json::Error),
+    /// This part of it is longer than that.
+    TooLong(&'static str, usize),
+    TooMany,
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+fn bounded(part: &'static str, bytes: usize, most: usize) -> std::result::Result<(), Unreadable> {
+    if bytes > most { Err(Unreadable::TooLong(part, most)) } else { Ok(()) }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -149,6 +203,8 @@ impl Elements {
             field,
             around: Vec::new(),
             element: Vec::new(),
+            bytes: 0,
+            elements: 0,
             head: None,
             place: Place::Before,
             depth: 0,
@@ -157,25 +213,29 @@ impl Elements {
         }
     }
 
-    fn push(&mut self, chunk: &[u8], each: Each<'_>) -> serde_json::Result<()> {
+    fn push(&mut self, chunk: &[u8], each: Each<'_>) -> std::result::Result<(), Unreadable> {
+        self.bytes = self.bytes.saturating_add(chunk.len());
+        bounded("all objects together", self.bytes, LIST)?;
         let mut rest = chunk;
         while let Some(&byte) = rest.first() {
             let is_deep = self.place != Place::Between && self.depth > 2;
             let run = if self.in_string || is_deep { self.skip(rest) } else { self.outside(byte, each)? };
+            let (taken, further) = rest.split_at(run.min(rest.len()));
             match self.place {
-                Place::Inside => self.element.extend_from_slice(&rest[..run]),
-                Place::Before | Place::After => self.around.extend_from_slice(&rest[..run]),
+                Place::Inside => self.element.extend_from_slice(taken),
+                Place::Before | Place::After => self.around.extend_from_slice(taken),
                 Place::Between => {}
             }
-            rest = &rest[run..];
+            rest = further;
         }
-        Ok(())
+        bounded("one of its objects", self.element.len(), ELEMENT)?;
+        bounded("what is not its objects", self.around.len(), HEAD)
     }
 
     /// Goes on to the end of the string, or up to the depth at which elements stand; returns how far
     /// that is. Nearly all of a list goes through here.
     fn skip(&mut self, rest: &[u8]) -> usize {
-        for (index, byte) in rest.iter().enumerate() {
+        for (read, byte) in (1..).zip(rest) {
             if self.in_string {
                 match byte {
                     _ if self.escaped => self.escaped = false,
@@ -183,7 +243,7 @@ impl Elements {
                     b'"' => {
                         self.in_string = false;
                         if self.depth <= 2 {
-                            return index + 1;
+                            return read;
                         }
                     }
                     _ => {}
@@ -192,11 +252,11 @@ impl Elements {
             }
             match byte {
                 b'"' => self.in_string = true,
-                b'{' | b'[' => self.depth += 1,
+                b'{' | b'[' => self.deeper(),
                 b'}' | b']' => {
-                    self.depth -= 1;
+                    self.higher();
                     if self.depth <= 2 {
-                        return index + 1;
+                        return read;
                     }
                 }
                 _ => {}
@@ -205,15 +265,23 @@ impl Elements {
         rest.len()
     }
 
+    fn deeper(&mut self) {
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    fn higher(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
     /// Takes one byte that is in no string.
-    fn outside(&mut self, byte: u8, each: Each<'_>) -> serde_json::Result<usize> {
+    fn outside(&mut self, byte: u8, each: Each<'_>) -> std::result::Result<usize, Unreadable> {
         let between = self.depth == 2 && matches!(self.place, Place::Between | Place::Inside);
         match byte {
             b'"' => self.in_string = true,
             b'[' if self.place == Place::Before && self.depth == 1 && self.is_at_the_field() => {
                 self.around.extend_from_slice(b"[]");
                 self.place = Place::Between;
-                self.depth += 1;
+                self.deeper();
                 let head = [&self.around, &b"}"[..]].concat();
                 self.head = Some(serde_json::from_slice(&head)?);
                 return Ok(1);
@@ -225,13 +293,13 @@ impl Elements {
             b']' if between => {
                 self.end_of_element(each)?;
                 self.place = Place::After;
-                self.depth -= 1;
+                self.higher();
                 // The bracket is there already.
                 self.around.pop();
                 return Ok(1);
             }
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            b'{' | b'[' => self.deeper(),
+            b'}' | b']' => self.higher(),
             _ => {}
         }
         if self.place == Place::Between && !byte.is_ascii_whitespace() {
@@ -248,8 +316,12 @@ impl Elements {
             .is_some_and(|text| text.ends_with(b"\""))
     }
 
-    fn end_of_element(&mut self, each: Each<'_>) -> serde_json::Result<()> {
+    fn end_of_element(&mut self, each: Each<'_>) -> std::result::Result<(), Unreadable> {
         if self.place == Place::Inside {
+            self.elements = self.elements.saturating_add(1);
+            if self.elements > ELEMENTS {
+                return Err(Unreadable::TooMany);
+            }
             each(self.head.get_or_insert_default(), &self.element)?;
             self.element.clear();
             self.place = Place::Between;
@@ -258,72 +330,10 @@ impl Elements {
     }
 
     /// The whole head. An answer that was cut off is an error.
-    fn finish(self) -> serde_json::Result<ListHead> {
-        serde_json::from_slice(&self.around)
+    fn finish(self) -> std::result::Result<ListHead, Unreadable> {
+        Ok(serde_json::from_slice(&self.around)?)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The elements and the resourceVersion, of a text that comes in chunks of `size`.
-    fn read(text: &str, size: usize) -> serde_json::Result<(Vec<String>, String)> {
-        let mut elements = Elements::new("items");
-        let mut found = Vec::new();
-        for chunk in text.as_bytes().chunks(size) {
-            elements.push(chunk, &mut |_, element| {
-                found.push(String::from_utf8_lossy(element).into_owned());
-                Ok(())
-            })?;
-        }
-        Ok((found, elements.finish()?.metadata.resource_version))
-    }
-
-    #[test]
-    fn elements_come_whole_however_the_text_is_cut() {
-        let text = r#"{"kind":"L","x":{"items":[1]},"metadata":{"resourceVersion":"7"},"items": [ {"a":"]},\"[{"},
-            {"b":[1,{"c":[]}]} ,3,"d,\\"],"z":[{}]}"#;
-        for size in 1..=text.len() {
-            let (found, version) = read(text, size).expect("list");
-            assert_eq!(
-                found.iter().map(|element| element.trim()).collect::<Vec<_>>(),
-                [r#"{"a":"]},\"[{"}"#, r#"{"b":[1,{"c":[]}]}"#, "3", r#""d,\\""#],
-                "in chunks of {size}"
-            );
-            assert_eq!(version, "7");
-        }
-    }
-
-    #[test]
-    fn a_list_may_be_empty_or_null_or_absent() {
-        for items in [r#","items":[]"#, r#","items":null"#, ""] {
-            let text = format!(r#"{{"metadata":{{"resourceVersion":"7"}}{items}}}"#);
-            assert_eq!(read(&text, 5).expect("list"), (Vec::new(), "7".to_owned()));
-        }
-    }
-
-    #[test]
-    fn the_head_is_known_before_the_first_element() {
-        let mut elements = Elements::new("rows");
-        let mut columns = Vec::new();
-        let text =
-            br#"{"columnDefinitions":[{"name":"Name"},{"name":"IP","priority":1}],"rows":[{"cells":[]}]}"#;
-        elements
-            .push(text, &mut |head, _| {
-                columns = head.column_definitions.iter().map(|column| column.name.clone()).collect();
-                Ok(())
-            })
-            .expect("table");
-        assert_eq!(columns, ["Name", "IP"]);
-    }
-
-    #[test]
-    fn a_list_that_is_cut_off_is_no_list() {
-        let text = r#"{"metadata":{},"items":[{"a":1},{"b":2}]}"#;
-        for end in 1..text.len() {
-            assert!(read(&text[..end], 3).is_err(), "{}", &text[..end]);
-        }
-        assert!(read("<html>", 3).is_err());
-    }
-}
+mod tests;

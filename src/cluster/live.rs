@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::preflight::kind_of;
+use super::relabelled;
 use super::sessions::Deployment;
 use super::small::{ConfigMap, Recorded};
 use super::{Cluster, Kind, Result};
 use crate::session::flinkdeployment::{self, Live};
-use crate::session::preflight::ExistingKind;
+use crate::session::state::Identity;
 use crate::session::{FlinkVersion, SessionName, labels, yaml};
 
 impl Cluster {
@@ -22,8 +22,7 @@ impl Cluster {
             self.object::<ConfigMap>(Kind::ConfigMap, namespace, &template),
         )?;
         let is_session = |Recorded { object, .. }: &Recorded<Deployment>| {
-            kind_of(name, &object.metadata) == ExistingKind::OfSession
-                && !object.spec.template.is_application()
+            relabelled::identity(name.as_str(), object) == Identity::Session
         };
         let Some(Recorded { object, settings: record }) = deployment.filter(is_session) else {
             return Ok(None);

@@ -16,6 +16,6 @@ impl Cluster {
         );
         let request =
             Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Answer(error.to_string()))?;
-        self.unary(self.client.request_text(request)).await
+        self.text(request).await
     }
 }

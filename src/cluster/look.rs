@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::Observed;
+use super::relabelled;
 use super::sessions::{self, Query};
 use super::small::{ConfigMap, is_high_availability};
 use super::tables::escape;
@@ -44,14 +45,19 @@ impl Cluster {
     /// the tables, as `-o wide`.
     pub async fn look(&self, namespace: &str, name: &SessionName, wide: bool) -> Result<Look> {
         let of_app = format!("{}={name}", labels::APP);
-        let (observed, pods, services, config, events) = tokio::join!(
+        let (observed, pods, services, config, events, named) = tokio::join!(
             self.observe_parts(namespace, name),
             self.table(Kind::Pod, namespace, &of_app, wide),
             self.table(Kind::Service, namespace, &of_app, wide),
             self.config_of(namespace, name),
             self.events_of(namespace, name.as_str()),
+            self.named_parts(namespace, name),
         );
-        let Observed { evidence, deployment, job } = observed?;
+        let Observed { mut evidence, deployment, job } = observed?;
+        let (named, relabelled_config) = named?;
+        evidence.add_relabelled(
+            named.iter().filter_map(|service| relabelled::of_service(name, service)).chain(relabelled_config),
+        );
         let (pods, services) = (part(pods)?, part(services)?);
         let job = match evidence.unreadable.iter().find_map(|part| part.strip_prefix("job: ")) {
             Some(why) => Part::Unknown(why.to_owned()),
@@ -60,7 +66,7 @@ impl Cluster {
         let jobmanagers: Vec<String> = evidence.jobmanagers.iter().map(|pod| pod.name.clone()).collect();
         let of_session = pods.known().map(|table| (table, &jobmanagers[..]));
         let session = match deployment.is_some() {
-            true => sessions::view_of(namespace, name, deployment, job, services.known(), of_session),
+            true => sessions::view_of(namespace, name, deployment, job, services.known(), named, of_session),
             // What is left of one takes a closer look.
             false => self.sessions(&Query::of(namespace, name)).await?.views.pop(),
         };
@@ -79,7 +85,12 @@ impl Cluster {
     /// Reads the ConfigMaps of the session `name`.
     pub async fn config_of(&self, namespace: &str, name: &SessionName) -> Result<SessionConfig> {
         let selector = format!("labelSelector={}", escape(&labels::selector_of(name)));
-        let maps: Vec<ConfigMap> = self.list_of(Kind::ConfigMap, Some(namespace), &selector).await?;
+        let mut maps: Vec<ConfigMap> = self.list_of(Kind::ConfigMap, Some(namespace), &selector).await?;
+        if !maps.iter().any(|map| map.metadata.name == name.config_map()) {
+            // Its labels may have been changed.
+            let map = self.object::<ConfigMap>(Kind::ConfigMap, namespace, &name.config_map()).await;
+            maps.extend(relabelled::allowed(map)?.filter(|map| map.metadata.marks().is_owned(name)));
+        }
         let (state, others): (Vec<ConfigMap>, Vec<ConfigMap>) =
             maps.into_iter().partition(|map| is_high_availability(name, &map.metadata));
         let mut settings = others.into_iter().find(|map| map.metadata.name == name.config_map());
@@ -128,6 +139,7 @@ fn part<T>(answer: Result<T>) -> Result<Part<T>> {
 
 fn taskmanagers_in_trouble(pods: &TableView) -> Vec<String> {
     let (Some(name), Some(status)) = (pods.column("NAME"), pods.column("STATUS")) else { return Vec::new() };
-    let rows = pods.rows.iter().filter(|row| row[name].contains("-taskmanager-") && row[status] != "Running");
-    rows.take(PODS_IN_TROUBLE).map(|row| row[name].clone()).collect()
+    let named = pods.rows.iter().filter_map(|row| row.get(name).zip(row.get(status)));
+    let in_trouble = named.filter(|(name, status)| name.contains("-taskmanager-") && *status != "Running");
+    in_trouble.take(PODS_IN_TROUBLE).map(|(name, _)| name.clone()).collect()
 }

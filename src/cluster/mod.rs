@@ -3,6 +3,19 @@
 //! It knows neither Flink's REST nor any flag. What it reads leaves it as plain values of
 //! [`crate::model`].
 
+// What a server reports is any number: sums and times of it are checked, and nothing is looked up by it unchecked.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing
+    )
+)]
+
 mod client;
 pub mod connect;
 mod credentials;
@@ -13,23 +26,33 @@ mod evidence;
 mod follow;
 mod forward;
 mod frames;
+mod helper;
+mod jobmanagers;
 mod kind;
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "lines and columns of a file"))]
+mod kubeconfig;
 mod leader;
 mod left_over;
 mod list;
 mod live;
 mod logs;
 mod look;
+mod mounts;
 mod objects;
 mod operator;
 mod preflight;
 mod proxy;
+mod pulse;
+mod relabelled;
 mod retry;
+mod session_names;
 mod session_objects;
 mod sessions;
+mod size;
 mod small;
 mod surroundings;
 mod tables;
+mod tls;
 mod watch;
 
 use std::future::Future;
@@ -38,8 +61,17 @@ use std::time::Duration;
 
 use http::Request;
 use kube::{Client, Config};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use helper::Helper;
+use pulse::Pulse;
+use retry::Again;
+
+use crate::model::surroundings::Node;
 
 pub use connect::{Options, connect};
 pub use direct::Direct;
@@ -48,9 +80,11 @@ pub use forward::{Forwarded, PodPort};
 pub use kind::{Kind, ObjectRef};
 pub use left_over::{Inventories, Signs};
 pub use look::{Look, SessionConfig};
+pub use mounts::PodMounts;
 pub use objects::{Deleted, Propagation};
 pub use preflight::Rights;
 pub use proxy::Proxies;
+pub use pulse::Pace;
 pub use session_objects::SessionObjects;
 pub use sessions::{Follow, News, Query, Scope, SessionEvent, Sessions};
 pub use surroundings::{Question, Right};
@@ -68,17 +102,51 @@ pub struct ServerVersion {
     pub platform: String,
 }
 
+/// The nodes, and when they were read; none before.
+type SeenNodes = Arc<Mutex<Option<(Instant, Vec<Node>)>>>;
+
+/// The time that a command has (`--timeout`).
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    timeout: Duration,
+    end: Instant,
+}
+
+/// A command that has used up its time still asks what has become of its work, within this time a request.
+const LAST_QUESTIONS: Duration = Duration::from_secs(30);
+
+impl Deadline {
+    /// `timeout` from now.
+    pub fn after(timeout: Duration) -> Self {
+        Self { timeout, end: later(timeout) }
+    }
+
+    /// How long one request may take from now on.
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now()).max(self.timeout.min(LAST_QUESTIONS))
+    }
+}
+
 /// A client of one cluster, and the namespace that commands act in.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// Beside the limit on requests at the same time.
+    aside: Client,
+    pace: Pace,
+    pulse: Pulse,
+    nodes: SeenNodes,
     config: Arc<Config>,
+    tls: Arc<ClientConfig>,
+    helper: Option<Helper>,
     /// `host:port`, for error messages.
     server: String,
     namespace: String,
     context: Option<String>,
     scope: String,
     request_timeout: Option<Duration>,
+    /// Of the command, which bounds each of its requests.
+    deadline: Option<Deadline>,
     /// Writes are tried and not done.
     dry_run: bool,
 }
@@ -108,27 +176,47 @@ impl Cluster {
         }
     }
 
+    /// The same for another namespace.
+    pub fn scope_of(&self, namespace: &str) -> String {
+        self.full_scope().replace(&format!(" -n {}", self.namespace), &format!(" -n {namespace}"))
+    }
+
     /// The version of the API server.
     pub async fn server_version(&self) -> Result<ServerVersion> {
         self.read("/version", list::JSON).await
     }
 
-    /// Bounds one request by `--request-timeout` and sorts its error.
-    async fn unary<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T> {
-        let sorted = async { request.await.map_err(|error| self.sorted(error)) };
-        self.within_request_timeout(sorted).await
+    /// Bounds one request by `--request-timeout` and sorts its error. What only reads is sent again when the
+    /// connection is lost.
+    async fn unary<T, F>(&self, repeats: Repeats, send: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = kube::Result<T>>,
+    {
+        // Boxed, for what waits for many of them would be large.
+        self.within_request_timeout(Box::pin(async {
+            let mut again = Again::new();
+            loop {
+                match send().await.map_err(|error| self.sorted(error)) {
+                    Err(error) if repeats == Repeats::Reading => again.after(error).await?,
+                    answer => return answer,
+                }
+            }
+        }))
+        .await
     }
 
     fn sorted(&self, error: kube::Error) -> ClusterError {
-        ClusterError::from_kube(error, &self.server)
+        credentials::error(error, &self.server)
     }
 
     async fn within_request_timeout<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
-        match self.request_timeout {
+        let limits = [
+            self.request_timeout.map(|limit| (limit, ClusterError::TimedOut(limit))),
+            self.deadline.map(|deadline| (deadline.left(), ClusterError::OutOfTime(deadline.timeout))),
+        ];
+        match limits.into_iter().flatten().min_by_key(|(limit, _)| *limit) {
             None => request.await,
-            Some(limit) => {
-                tokio::time::timeout(limit, request).await.map_err(|_| ClusterError::TimedOut(limit))?
-            }
+            Some((limit, error)) => tokio::time::timeout(limit, request).await.map_err(|_| error)?,
         }
     }
 
@@ -141,15 +229,42 @@ impl Cluster {
         self.ask(request).await
     }
 
+    /// Sends `request` and reads its answer, whole.
+    async fn text(&self, request: Request<Vec<u8>>) -> Result<String> {
+        self.unary(Repeats::of(&request), || self.client.request_text(request.clone())).await
+    }
+
     /// Sends `request` and reads its answer. What is sent and waited for knows nothing of `T`: it is
     /// in the binary once.
     async fn ask<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T> {
-        let answer = self.unary(self.client.request_text(request)).await?;
+        let answer = self.text(request).await?;
         serde_json::from_str(&answer).map_err(|error| {
             tracing::warn!("{answer}, {error:?}");
             ClusterError::Answer(error.to_string())
         })
     }
+}
+
+/// Whether a request may be sent again when nobody knows what has become of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    /// It changes nothing.
+    Reading,
+    Never,
+}
+
+impl Repeats {
+    fn of<B>(request: &Request<B>) -> Self {
+        // Reviews are made, and leave nothing behind.
+        let is_review = request.uri().path().starts_with(preflight::AUTHORIZATION);
+        if request.method().is_safe() || is_review { Self::Reading } else { Self::Never }
+    }
+}
+
+/// `pause` from now.
+fn later(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause).unwrap_or(now)
 }
 
 /// None for "not found"; every other error stays one. An error is never read as "absent".

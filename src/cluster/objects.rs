@@ -106,7 +106,12 @@ impl Cluster {
 
     /// Merges `patch` into exactly `object`: a uid that differs is a conflict.
     async fn merge(&self, namespace: &str, object: &ObjectRef, mut patch: Value) -> Result<()> {
-        patch["metadata"]["uid"] = object.uid.as_str().into();
+        if let Some(fields) = patch.as_object_mut() {
+            let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+            metadata.as_object_mut().into_iter().for_each(|metadata| {
+                metadata.insert("uid".to_owned(), object.uid.as_str().into());
+            });
+        }
         let parameters = PatchParams { dry_run: self.dry_run, ..PatchParams::apply(FIELD_MANAGER) };
         let request = kube::core::Request::new(object.kind.collection(Some(namespace)))
             .patch(&object.name, &parameters, &Patch::Merge(patch))

@@ -1,31 +1,46 @@
 //! Reads what a `create` must know before it writes.
 
 use jiff::Timestamp;
+use k8s_openapi::api::rbac::v1::{Role, RoleRef, Subject};
 use kube::api::PostParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::list::JSON;
-use super::sessions::{Deployment, Job};
+use super::relabelled;
+use super::session_objects::Client;
+use super::sessions::{Deployment, Job, Service};
 use super::small::{Bare, Metadata, Recorded, is_high_availability, owner};
-use super::{Cluster, Kind, Result};
+use super::{Cluster, Kind, Result, found};
 use crate::model::session::Owner;
 use crate::session::preflight::{
     BootstrapState, EarlierBootstrap, Existing, ExistingKind, Found, OwnBootstrap,
 };
 use crate::session::rbac::{self, Grant};
-use crate::session::{SessionName, bootstrap, labels};
+use crate::session::state::Identity;
+use crate::session::{SessionName, bootstrap, labels, rbac_found};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
-const AUTHORIZATION: &str = "/apis/authorization.k8s.io/v1";
+pub(super) const AUTHORIZATION: &str = "/apis/authorization.k8s.io/v1";
 const REVIEW_VERSION: &str = "authorization.k8s.io/v1";
 
 /// What there is of a session's permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     pub service_account: bool,
     pub role: bool,
     pub binding: bool,
+    /// What is otherwise there than it would be made, in sentences.
+    pub differences: Vec<String>,
+}
+
+/// A RoleBinding or a ClusterRoleBinding.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Binding {
+    role_ref: RoleRef,
+    #[serde(default)]
+    subjects: Vec<Subject>,
 }
 
 /// What the API server says of a right.
@@ -63,16 +78,17 @@ impl Cluster {
         let selector = labels::selector_of(name);
         let job = name.bootstrap_job();
         let [hadoop, krb5, template] = name.further_config_maps();
-        let (deployment, service, rest, config, hadoop, krb5, template, state, job) = tokio::try_join!(
+        let (deployment, service, rest, config, hadoop, krb5, template, state, job, clients) = tokio::try_join!(
             self.object::<Recorded<Deployment>>(Kind::Deployment, namespace, name.as_str()),
-            self.object::<Bare>(Kind::Service, namespace, name.as_str()),
-            self.object::<Bare>(Kind::Service, namespace, &rest),
+            self.object::<Service>(Kind::Service, namespace, name.as_str()),
+            self.object::<Service>(Kind::Service, namespace, &rest),
             self.object::<Bare>(Kind::ConfigMap, namespace, &config),
             self.object::<Bare>(Kind::ConfigMap, namespace, &hadoop),
             self.object::<Bare>(Kind::ConfigMap, namespace, &krb5),
             self.object::<Bare>(Kind::ConfigMap, namespace, &template),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
             self.object::<Recorded<Job>>(Kind::Job, namespace, &job),
+            self.clients_if_readable(namespace, name),
         )?;
         let mut objects = Vec::new();
         let (deployment, record) = match deployment {
@@ -80,33 +96,59 @@ impl Cluster {
             None => (None, None),
         };
         let is_unfinished = deployment.as_ref().zip(job.as_ref()).is_some_and(|(deployment, job)| {
-            owner(&deployment.metadata) == Owner::Other && made_by(&job.object, deployment)
+            owner(&deployment.metadata) == Owner::Other
+                && deployment.metadata.deletion_timestamp.is_none()
+                && made_by(&job.object, deployment)
         });
+        let is_of_job =
+            |client: &&Client| job.as_ref().is_some_and(|job| client.is_of(&job.object.metadata.uid));
+        let without_job = clients.iter().filter(|client| !is_of_job(client));
+        let mut ending: Vec<String> = without_job.map(|client| client.pod.to_string()).collect();
+        ending.extend(job.iter().filter_map(|job| is_ending(Kind::Job, &job.object.metadata)));
+        ending.extend(deployment.iter().filter_map(|found| is_ending(Kind::Deployment, &found.metadata)));
         if let Some(deployment) = deployment {
             objects.push(Existing {
                 object: format!("{}/{name}", Kind::Deployment.resource()),
-                kind: match kind_of(name, &deployment.metadata) {
-                    ExistingKind::OfSession if deployment.spec.template.is_application() => {
-                        ExistingKind::OfApplication
-                    }
-                    kind => kind,
+                kind: match relabelled::identity(name.as_str(), &deployment) {
+                    Identity::Session => ExistingKind::OfSession,
+                    Identity::Application => ExistingKind::OfApplication,
+                    Identity::Foreign => ExistingKind::Foreign,
                 },
             });
         }
-        let services = [service, rest].into_iter().flatten().map(|bare| (Kind::Service, bare));
-        let configs =
-            [config, hadoop, krb5, template].into_iter().flatten().map(|bare| (Kind::ConfigMap, bare));
-        objects.extend(services.chain(configs).map(|(kind, Bare { metadata })| Existing {
-            object: format!("{}/{}", kind.resource(), metadata.name),
-            kind: kind_of(name, &metadata),
-        }));
+        for service in [service, rest].into_iter().flatten() {
+            ending.extend(is_ending(Kind::Service, &service.metadata));
+            objects.push(Existing {
+                object: format!("{}/{}", Kind::Service.resource(), service.metadata.name),
+                kind: match relabelled::is_service(name, &service) {
+                    true => ExistingKind::OfSession,
+                    false => kind_of(name, &service.metadata),
+                },
+            });
+        }
+        for Bare { metadata } in [config, hadoop, krb5, template].into_iter().flatten() {
+            ending.extend(is_ending(Kind::ConfigMap, &metadata));
+            objects.push(Existing {
+                object: format!("{}/{}", Kind::ConfigMap.resource(), metadata.name),
+                kind: kind_of(name, &metadata),
+            });
+        }
         objects.extend(state.iter().filter(|bare| is_high_availability(name, &bare.metadata)).map(|bare| {
             Existing {
                 object: format!("{}/{}", Kind::ConfigMap.resource(), bare.metadata.name),
                 kind: ExistingKind::HighAvailability,
             }
         }));
-        Ok(Found { objects, bootstrap: job.map(|job| earlier_bootstrap(name, job)), is_unfinished, record })
+        let bootstrap = job.map(|job| earlier_bootstrap(name, job));
+        Ok(Found { objects, bootstrap, is_unfinished, record, ending })
+    }
+
+    /// Users who cannot list pods can create sessions all the same.
+    async fn clients_if_readable(&self, namespace: &str, name: &SessionName) -> Result<Vec<Client>> {
+        match self.working_clients(namespace, name).await {
+            Err(error) if error.is_forbidden() => Ok(Vec::new()),
+            clients => clients,
+        }
     }
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
@@ -118,23 +160,35 @@ impl Cluster {
         let role = async {
             match grant {
                 Grant::Role => {
-                    self.exists(&format!("{RBAC}/namespaces/{namespace}/roles/{}", rbac::ROLE)).await
+                    let path = format!("{RBAC}/namespaces/{namespace}/roles/{}", rbac::ROLE);
+                    found(self.read::<Role>(&path, JSON).await)
                 }
-                _ => Ok(false),
+                _ => Ok(None),
             }
         };
-        let binding = match grant {
+        let (name, path) = match grant {
             Grant::EditCluster => {
-                format!("{RBAC}/clusterrolebindings/{}", rbac::cluster_binding_name(namespace, account))
+                let name = rbac::cluster_binding_name(namespace, account);
+                (
+                    format!("clusterrolebinding.rbac.authorization.k8s.io/{name}"),
+                    format!("{RBAC}/clusterrolebindings/{name}"),
+                )
             }
             _ => {
                 let name = rbac::binding_name(grant, account);
-                format!("{RBAC}/namespaces/{namespace}/rolebindings/{name}")
+                let path = format!("{RBAC}/namespaces/{namespace}/rolebindings/{name}");
+                (format!("rolebinding.rbac.authorization.k8s.io/{name}"), path)
             }
         };
+        let binding = async { found(self.read::<Binding>(&path, JSON).await) };
         let (service_account, role, binding) =
-            tokio::try_join!(self.has_service_account(namespace, account), role, self.exists(&binding))?;
-        Ok(Rights { service_account, role, binding })
+            tokio::try_join!(self.has_service_account(namespace, account), role, binding)?;
+        let mut differences: Vec<String> =
+            role.iter().flat_map(|role| rbac_found::of_role(role, namespace)).collect();
+        differences.extend(binding.iter().flat_map(|Binding { role_ref, subjects }| {
+            rbac_found::of_binding(&name, (role_ref, subjects), grant, namespace, account)
+        }));
+        Ok(Rights { service_account, role: role.is_some(), binding: binding.is_some(), differences })
     }
 
     /// Whether this user may `verb` the resource, asked of the API server.
@@ -183,15 +237,24 @@ impl Cluster {
 
 fn attributes(namespace: &str, (verb, group, resource, sub): &(&str, &str, &str, &str)) -> Value {
     let mut attributes = json!({"namespace": namespace, "verb": verb, "group": group, "resource": resource});
-    if !sub.is_empty() {
-        attributes["subresource"] = (*sub).into();
+    if let (false, Some(fields)) = (sub.is_empty(), attributes.as_object_mut()) {
+        fields.insert("subresource".to_owned(), (*sub).into());
     }
     attributes
 }
 
-pub(super) fn kind_of(name: &SessionName, metadata: &Metadata) -> ExistingKind {
+/// The object, if it is being deleted.
+fn is_ending(kind: Kind, metadata: &Metadata) -> Option<String> {
+    metadata.deletion_timestamp.map(|_| format!("{}/{}", kind.resource(), metadata.name))
+}
+
+/// What a Service or a ConfigMap is that has a name which session `name` needs: its labels tell, or its owner where
+/// they were changed.
+fn kind_of(name: &SessionName, metadata: &Metadata) -> ExistingKind {
     let label = |key: &str| metadata.labels.get(key).map(String::as_str);
-    if label(labels::TYPE) == Some(labels::TYPE_NATIVE) && label(labels::APP) == Some(name.as_str()) {
+    let is_labelled =
+        label(labels::TYPE) == Some(labels::TYPE_NATIVE) && label(labels::APP) == Some(name.as_str());
+    if is_labelled || metadata.marks().is_owned(name) {
         ExistingKind::OfSession
     } else {
         ExistingKind::Foreign
@@ -207,9 +270,14 @@ pub(super) fn makes_session(job: &Job, name: &SessionName) -> bool {
         })
 }
 
+/// True for the plugin's own bootstrap Job. Labels are copied: the name and the owner count too.
 fn is_own(job: &Job, name: &SessionName) -> bool {
-    let label = |key: &str| job.metadata.labels.get(key).map(String::as_str);
-    label(labels::MANAGED_BY) == Some(labels::PLUGIN) && label(labels::APP) == Some(name.as_str())
+    let metadata = &job.metadata;
+    let is = |key: &str, value: &str| metadata.labels.get(key).is_some_and(|label| label == value);
+    is(labels::MANAGED_BY, labels::PLUGIN)
+        && is(labels::ROLE, labels::BOOTSTRAP)
+        && is(labels::APP, name.as_str())
+        && metadata.marks().is_bootstrap(name)
 }
 
 /// True when `job` may have made `deployment`: it was at work when the Deployment came.
@@ -221,6 +289,17 @@ fn made_by(job: &Job, deployment: &Deployment) -> bool {
     match (job.metadata.creation_timestamp, deployment.metadata.creation_timestamp) {
         (Some(started), Some(made)) => made >= started && ended.is_none_or(|ended| made <= ended),
         _ => false,
+    }
+}
+
+/// What the container of the plugin's own Job runs.
+fn runs(job: &Job) -> bootstrap::Runs {
+    let spec = &job.spec.template.spec;
+    let container = spec.containers.iter().find(|container| container.name == bootstrap::CONTAINER);
+    bootstrap::Runs {
+        image: container.and_then(|container| container.image.clone()).unwrap_or_default(),
+        words: container.map(|container| container.words().cloned().collect()).unwrap_or_default(),
+        account: spec.service_account_name.clone().unwrap_or_default(),
     }
 }
 
@@ -245,6 +324,7 @@ fn earlier_bootstrap(name: &SessionName, recorded: Recorded<Job>) -> EarlierBoot
                 () => BootstrapState::Running,
             },
             record,
+            runs: runs(&job),
         });
     }
     match makes_session(&job, name) {

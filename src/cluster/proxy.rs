@@ -21,28 +21,67 @@ pub struct Proxies {
 /// The proxy between here and `server`; none for the direct way.
 ///
 /// # Errors
-/// A sentence on what is wrong with `from_kubeconfig`.
+/// A sentence on what is wrong with `from_kubeconfig`, or with what the environment says for this server: Go takes a
+/// proxy of a kind that it does not know for one that speaks HTTP, and one that is no address for none at all. The
+/// name and the password of a proxy are not in it.
 pub fn of(
     server: &Uri,
     from_kubeconfig: Option<&str>,
     environment: &Proxies,
 ) -> Result<Option<Intercept>, String> {
     if let Some(url) = from_kubeconfig.filter(|url| !url.is_empty()) {
-        let known = ["http://", "https://", "socks5://", "socks5h://"];
-        let proxy = Matcher::builder().all(url.to_owned()).build().intercept(server);
-        let proxy = proxy.filter(|_| known.iter().any(|scheme| url.starts_with(scheme)));
-        return match proxy {
-            Some(proxy) => Ok(Some(proxy)),
-            None => Err(format!("proxy-url {url:?} is none: http://, https:// or socks5:// and a host")),
-        };
+        return usable("proxy-url", url, url, server).map(Some);
     }
-    let Proxies { https, http, none_for } = environment.clone();
+    let Proxies { https, http, none_for } = environment;
     // The matcher takes a star for names alone.
     if is_here(server) || none_for.split(',').any(|entry| entry.trim() == "*") {
         return Ok(None);
     }
-    let matcher = Matcher::builder().http(http).https(https).no(none_for);
-    Ok(matcher.build().intercept(server))
+    let (variable, said) = match server.scheme_str() {
+        Some("https") => ("HTTPS_PROXY", https),
+        _ => ("HTTP_PROXY", http),
+    };
+    if said.is_empty() {
+        return Ok(None);
+    }
+    // Whether there is one for this server at all: only then it has to be usable.
+    let any = Matcher::builder().all("http://proxy".to_owned()).no(none_for.clone()).build();
+    if any.intercept(server).is_none() {
+        return Ok(None);
+    }
+    let url = if said.contains("://") { said.clone() } else { format!("http://{said}") };
+    usable(variable, said, &url, server).map(Some)
+}
+
+/// The proxy at `url`, which `setting` says as `said`.
+fn usable(setting: &str, said: &str, url: &str, server: &Uri) -> Result<Intercept, String> {
+    const KNOWN: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+    let wrong = |why: &str| {
+        let after_password = said.rsplit_once('@').map_or(said, |(_, host)| host);
+        let shown = match (said.contains('@'), said.split_once("://")) {
+            (true, Some((scheme, _))) => format!("{scheme}://***@{after_password}"),
+            (true, None) => format!("***@{after_password}"),
+            (false, _) => said.to_owned(),
+        };
+        format!("the proxy of {setting} cannot be used: {shown:?} {why}")
+    };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(wrong("has no kind: http://, https:// or socks5:// goes in front"));
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    if !KNOWN.contains(&scheme.as_str()) {
+        return Err(wrong("is of a kind that is not supported: http, https and socks5 are"));
+    }
+    let address: Uri = format!("{scheme}://{rest}").parse().map_err(|_| wrong("is no address"))?;
+    let has_port = |authority: &http::uri::Authority| {
+        let after_host = authority.as_str().rsplit_once(authority.host()).map_or("", |(_, port)| port);
+        after_host.is_empty() || authority.port_u16().is_some()
+    };
+    if !address.authority().is_some_and(|authority| !authority.host().is_empty() && has_port(authority)) {
+        return Err(wrong("is no address of a host, or its port is none"));
+    }
+    let proxy = Matcher::builder().all(format!("{scheme}://{rest}")).build().intercept(server);
+    proxy.ok_or_else(|| wrong("is no address"))
 }
 
 fn is_here(server: &Uri) -> bool {
@@ -94,6 +133,52 @@ mod tests {
         let server = Uri::from_static("https://10.1.2.3:6443/");
         for url in ["ftp://p:1", "p:3128", "http://"] {
             assert!(of(&server, Some(url), &Proxies::default()).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_used_is_refused_where_it_counts() {
+        let far = "https://10.1.2.3:6443/";
+        let wrong = [
+            "ftp://p:1",
+            "socks4://p:1",
+            "socks://p",
+            "http://",
+            "http://[::1",
+            "http://p:x",
+            "://p",
+            "http://p:99999",
+            "http://a b",
+            "p:x",
+            "http://u:hunter2@p:x",
+            "ftp://u:hunter2@p",
+        ];
+        for url in wrong {
+            let proxies = |none_for: &str| Proxies {
+                https: url.to_owned(),
+                http: String::new(),
+                none_for: none_for.to_owned(),
+            };
+            let refused = of(&Uri::from_static("https://10.1.2.3:6443/"), None, &proxies("")).expect_err(url);
+            assert!(refused.contains("HTTPS_PROXY") && !refused.contains("hunter2"), "{refused}");
+            let refused =
+                of(&Uri::from_static("https://10.1.2.3:6443/"), Some(url), &proxies("")).expect_err(url);
+            assert!(refused.contains("proxy-url") && !refused.contains("hunter2"), "{refused}");
+            for none_for in ["10.1.2.3", "10.0.0.0/8", "*"] {
+                assert_eq!(through(far, None, &proxies(none_for)), None, "{url}");
+            }
+            for direct in ["https://127.0.0.1:6443/", "http://10.1.2.3:8080/"] {
+                assert_eq!(through(direct, None, &proxies("")), None, "{url}");
+            }
+        }
+        for (url, proxy) in [
+            ("p:3128", "http://p:3128/"),
+            ("HTTP://p:3128", "http://p:3128/"),
+            ("socks5h://p:1080", "socks5h://p:1080/"),
+            ("http://[::1]:3128", "http://[::1]:3128/"),
+        ] {
+            let proxies = Proxies { https: url.to_owned(), ..Proxies::default() };
+            assert_eq!(through(far, None, &proxies).as_deref(), Some(proxy));
         }
     }
 

@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::preflight::{kind_of, makes_session};
-use super::sessions::{Deployment, Job};
-use super::small::{Bare, Leader, Metadata, is_high_availability, owner};
+use super::jobmanagers::Ancestry;
+use super::preflight::makes_session;
+use super::relabelled::{identity, is_service};
+use super::sessions::{Deployment, Job, Service};
+use super::small::{Bare, Leader, Metadata, Pod, is_high_availability, owner};
 use super::tables::escape;
 use super::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
-use crate::session::preflight::ExistingKind;
-use crate::session::{SessionName, labels};
+use crate::session::state::Identity;
+use crate::session::{SessionName, bootstrap, labels};
 
 /// Everything that belongs to one session, with uids.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct SessionObjects {
     pub deployment: Option<ObjectRef>,
     /// No JobManager is to run any more: the Deployment is scaled to zero, or on its way out.
     pub is_ending: bool,
+    /// The Deployment is paused: it starts no pod of a new template.
+    pub is_paused: bool,
     /// What Flink made, and what a 1.10 session leaves behind.
     pub services: Vec<ObjectRef>,
     pub config_maps: Vec<ObjectRef>,
@@ -28,7 +32,7 @@ pub struct SessionObjects {
     pub replica_sets: Vec<ObjectRef>,
     /// The plugin's own bootstrap Job, or one that a person made the documented way.
     pub jobs: Vec<ObjectRef>,
-    /// One of them has not ended: its client may yet make objects.
+    /// A Job has not ended, or the pod of one has not: its client may yet make objects.
     pub client_is_at_work: bool,
     pub bootstrap_pods: Vec<ObjectRef>,
     /// State of high availability, which outlives the session.
@@ -47,6 +51,21 @@ pub struct SessionObjects {
     pub foreign: Option<ObjectRef>,
     /// Objects that something holds back while they are being deleted, and what (their finalizers).
     pub held: Vec<(ObjectRef, String)>,
+}
+
+/// A pod in which Flink's client makes a session.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub pod: ObjectRef,
+    /// The uids of its owners.
+    owners: Vec<String>,
+}
+
+impl Client {
+    /// True for a pod of the Job with this uid.
+    pub fn is_of(&self, job: &str) -> bool {
+        self.owners.iter().any(|owner| owner == job)
+    }
 }
 
 impl SessionObjects {
@@ -81,14 +100,18 @@ impl Cluster {
         let of_app = format!("{}={name}", labels::APP);
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
         let by_app = format!("labelSelector={}", escape(&by_app));
-        let (deployment, services, config_maps, pods, jobs, hand_made) = tokio::try_join!(
+        let (deployment, services, config_maps, pods, jobs, hand_made, replica_sets, clients) = tokio::try_join!(
             self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
             self.metadata_of(Kind::Service, Some(namespace), &selector),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
             self.metadata_of(Kind::Pod, Some(namespace), &of_app),
             self.list_of::<Job>(Kind::Job, Some(namespace), &by_app),
             self.hand_made_bootstrap(namespace, name),
+            self.replica_sets_of(namespace, name),
+            self.working_clients(namespace, name),
         )?;
+        let ancestry =
+            Ancestry::new(deployment.as_ref().map(|deployment| &deployment.metadata), replica_sets);
         let mut objects = SessionObjects::default();
         for Bare { metadata } in services {
             let service = objects.sorted(Kind::Service, &metadata, metadata.marks().is_service(name));
@@ -106,14 +129,22 @@ impl Cluster {
             objects.config_maps.extend(config_map);
         }
         for Bare { metadata } in pods {
-            objects.add_pod(name, &metadata);
+            objects.add_pod(name, &ancestry, &metadata);
         }
         for job in jobs.into_iter().chain(hand_made) {
-            if let Some(reference) = objects.sorted(Kind::Job, &job.metadata, true)
+            let is_flinks = makes_session(&job, name);
+            if let Some(reference) = objects.sorted(Kind::Job, &job.metadata, is_flinks)
                 && !objects.jobs.contains(&reference)
             {
                 objects.client_is_at_work |= job.ended().is_none();
                 objects.jobs.push(reference);
+            }
+        }
+        objects.client_is_at_work |= !clients.is_empty();
+        // Those of a Job made by hand have no label of the session.
+        for Client { pod, .. } in clients {
+            if !objects.bootstrap_pods.contains(&pod) {
+                objects.bootstrap_pods.push(pod);
             }
         }
         if let Some(deployment) = deployment {
@@ -122,14 +153,48 @@ impl Cluster {
         Ok(objects)
     }
 
-    /// The Service `name`.
-    pub async fn service(&self, namespace: &str, name: &str) -> Result<Option<ObjectRef>> {
-        let service = self.object::<Bare>(Kind::Service, namespace, name).await?;
-        Ok(service.map(|service| ObjectRef {
-            kind: Kind::Service,
-            name: name.to_owned(),
-            uid: service.metadata.uid,
-        }))
+    /// The Service of the session's REST. None where there is none, and where the one of that name is not the
+    /// session's: something else than the Deployment with the uid `deployment` owns it, or it leads elsewhere.
+    pub async fn own_rest_service(
+        &self,
+        namespace: &str,
+        name: &SessionName,
+        deployment: &str,
+    ) -> Result<Option<ObjectRef>> {
+        let service = self.object::<Service>(Kind::Service, namespace, &name.rest_service()).await?;
+        Ok(service
+            .filter(|service| is_rest_service(name, service, deployment))
+            .map(|service| ObjectRef::of(Kind::Service, &service.metadata)))
+    }
+
+    /// The pods in which Flink's client makes the session `name`, or may. Such a pod works on while it is being
+    /// deleted, also where its Job is gone already.
+    pub async fn working_clients(&self, namespace: &str, name: &SessionName) -> Result<Vec<Client>> {
+        // The Job controller's own label, whatever the labels of the Job.
+        let selector = escape(&format!("{}={}", labels::OF_JOB, name.bootstrap_job()));
+        let ended = escape("status.phase!=Succeeded,status.phase!=Failed");
+        let query = format!("labelSelector={selector}&fieldSelector={ended}");
+        let pods = self.list_of::<Pod>(Kind::Pod, Some(namespace), &query).await?;
+        let is_client = |pod: &&Pod| {
+            let is = |key: &str, value: &str| pod.metadata.labels.get(key).is_some_and(|is| is == value);
+            let is_of_job = is(labels::OF_JOB, &name.bootstrap_job());
+            let has_ended = ["Succeeded", "Failed"].contains(&pod.status.phase.as_str());
+            let is_own = is(labels::MANAGED_BY, labels::PLUGIN)
+                && is(labels::APP, name.as_str())
+                && pod.metadata.marks().is_bootstrap_pod(name);
+            is_of_job
+                && !has_ended
+                && (is_own
+                    || pod.spec.containers.iter().any(|container| {
+                        let words: Vec<String> = container.words().cloned().collect();
+                        bootstrap::is_client_for(name, &words)
+                    }))
+        };
+        let client = |pod: &Pod| Client {
+            pod: ObjectRef::of(Kind::Pod, &pod.metadata),
+            owners: pod.metadata.owner_references.iter().map(|owner| owner.uid.clone()).collect(),
+        };
+        Ok(pods.iter().filter(is_client).map(client).collect())
     }
 
     /// The Job that the Flink documentation's manual way makes; it has no label of the session.
@@ -137,6 +202,13 @@ impl Cluster {
         let job = self.object::<Job>(Kind::Job, namespace, &name.bootstrap_job()).await?;
         Ok(job.filter(|job| makes_session(job, name)))
     }
+}
+
+/// See [`Cluster::own_rest_service`].
+fn is_rest_service(name: &SessionName, service: &Service, deployment: &str) -> bool {
+    let owners = &service.metadata.owner_references;
+    let mut deployments = owners.iter().filter(|owner| owner.kind == "Deployment");
+    is_service(name, service) && deployments.all(|owner| owner.uid == deployment)
 }
 
 impl SessionObjects {
@@ -156,12 +228,12 @@ impl SessionObjects {
         Some(object)
     }
 
-    fn add_pod(&mut self, name: &SessionName, metadata: &Metadata) {
+    fn add_pod(&mut self, name: &SessionName, ancestry: &Ancestry, metadata: &Metadata) {
         let is = |key: &str, value: &str| metadata.labels.get(key).is_some_and(|label| label == value);
         if !is(labels::TYPE, labels::TYPE_NATIVE) {
             // A pod that only happens to be called `app=NAME` is nobody's business here.
             if is(labels::MANAGED_BY, labels::PLUGIN) && is(labels::ROLE, labels::BOOTSTRAP) {
-                let pod = self.sorted(Kind::Pod, metadata, true);
+                let pod = self.sorted(Kind::Pod, metadata, metadata.marks().is_bootstrap_pod(name));
                 self.bootstrap_pods.extend(pod);
             }
             return;
@@ -170,10 +242,12 @@ impl SessionObjects {
             let pod = self.sorted(Kind::Pod, metadata, metadata.marks().is_taskmanager(name));
             return self.taskmanagers.extend(pod);
         }
+        let is_jobmanager = ancestry.includes(name, metadata);
+        let Some(pod) = self.sorted(Kind::Pod, metadata, is_jobmanager) else { return };
         let marks = metadata.marks();
-        let set = marks.replica_set_of_jobmanager(name).filter(|_| is(labels::COMPONENT, labels::JOBMANAGER));
-        let Some(pod) = self.sorted(Kind::Pod, metadata, set.is_some()) else { return };
-        self.staying_jobmanagers += usize::from(metadata.deletion_timestamp.is_none());
+        let set = marks.replica_set_of_jobmanager(name);
+        let stays = usize::from(metadata.deletion_timestamp.is_none());
+        self.staying_jobmanagers = self.staying_jobmanagers.saturating_add(stays);
         self.jobmanagers.push(pod);
         for owner in metadata.owner_references.iter().filter(|owner| Some(owner.name.as_str()) == set) {
             let set = ObjectRef { kind: Kind::ReplicaSet, name: owner.name.clone(), uid: owner.uid.clone() };
@@ -185,9 +259,8 @@ impl SessionObjects {
 
     fn add_deployment(&mut self, name: &SessionName, deployment: &Deployment) {
         let metadata = &deployment.metadata;
-        let template = &deployment.spec.template;
-        let is_labelled = kind_of(name, metadata) == ExistingKind::OfSession;
-        if !is_labelled || !(template.is_session() || template.is_application()) {
+        let identity = identity(name.as_str(), deployment);
+        if identity == Identity::Foreign {
             self.foreign = Some(ObjectRef::of(Kind::Deployment, metadata));
             return;
         }
@@ -196,8 +269,9 @@ impl SessionObjects {
         let mut owners =
             metadata.owner_references.iter().filter(|owner| !owner.kind.eq_ignore_ascii_case("service"));
         self.controller = owners.next().map(|owner| (owner.kind.clone(), owner.name.clone()));
-        self.is_application = template.is_application();
+        self.is_application = identity == Identity::Application;
         self.is_ending = metadata.deletion_timestamp.is_some() || deployment.spec.replicas == Some(0);
+        self.is_paused = deployment.spec.paused;
         self.deployment = self.sorted(Kind::Deployment, metadata, true);
     }
 }
@@ -223,6 +297,7 @@ mod tests {
             };
             objects.add_pod(
                 &name,
+                &Ancestry::new(None, None),
                 &metadata(
                     serde_json::json!({"name": pod, "uid": pod, "labels": labels, "ownerReferences": owners}),
                 ),
@@ -231,6 +306,25 @@ mod tests {
         let names = |objects: &[ObjectRef]| objects.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&objects.taskmanagers), ["roc-taskmanager-1-1", "roc-taskmanager-1-2"]);
         assert_eq!(names(&objects.strangers), ["debug"]);
+    }
+
+    #[test]
+    fn the_service_of_rest_is_the_deployments_own_or_leads_to_its_pods() {
+        let name: SessionName = "roc".parse().expect("name");
+        let is = |owners: serde_json::Value, selector: serde_json::Value| {
+            let service = serde_json::json!({"metadata": {"name": "roc-rest", "uid": "s", "ownerReferences": owners},
+                "spec": {"selector": selector}});
+            let service = serde_json::from_value(service).expect("Service");
+            is_rest_service(&name, &service, "d1")
+        };
+        let own = serde_json::json!({"app": "roc", "type": "flink-native-kubernetes"});
+        let of = |kind: &str, uid: &str| serde_json::json!([{"kind": kind, "name": "roc", "uid": uid}]);
+        assert!(is(of("Deployment", "d1"), own.clone()));
+        assert!(is(serde_json::json!([]), own.clone()), "1.10");
+        assert!(is(of("service", "s0"), own.clone()), "1.10");
+        assert!(!is(of("Deployment", "d0"), own.clone()), "of an earlier session");
+        assert!(!is(of("HelmRelease", "h"), own));
+        assert!(!is(serde_json::json!([]), serde_json::json!({"app": "shop"})));
     }
 
     #[test]

@@ -134,12 +134,33 @@ pub(super) struct Template {
     pub spec: TemplateSpec,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TemplateSpec {
     pub service_account_name: Option<String>,
     #[serde(default)]
     pub containers: Vec<Container>,
+}
+
+impl TemplateSpec {
+    /// The container in which Flink runs: `flink-main-container` from 1.13 on, before by its role; else the
+    /// first. A pod template may put others in front of it.
+    pub fn main(&self) -> Option<&Container> {
+        const NAMES: [&str; 3] = ["flink-main-container", "flink-job-manager", "flink-task-manager"];
+        let containers = &self.containers;
+        containers.iter().find(|container| NAMES.contains(&container.name.as_str())).or(containers.first())
+    }
+
+    /// The port of Flink's container that is named `rest`. In Flink 1.10 its ports have no names.
+    pub fn rest_port(&self) -> Option<u16> {
+        self.main()?.port_named("rest")
+    }
+
+    /// The port of that name; where several containers have one, that of Flink's container.
+    pub fn port_named(&self, name: &str) -> Option<u16> {
+        let in_main = self.main().and_then(|container| container.port_named(name));
+        in_main.or_else(|| self.containers.iter().find_map(|container| container.port_named(name)))
+    }
 }
 
 impl Template {
@@ -148,19 +169,14 @@ impl Template {
         self.main().and_then(|container| container.image.clone())
     }
 
-    /// The port of REST. It is called `rest` from Flink 1.11 on, `rest-port` in 1.10.
+    /// See [`TemplateSpec::rest_port`].
     pub fn rest_port(&self) -> Option<u16> {
-        let ports = self.spec.containers.iter().flat_map(|container| &container.ports);
-        let mut rest = ports.filter(|port| port.name.starts_with("rest"));
-        rest.next().and_then(|port| u16::try_from(port.container_port).ok())
+        self.spec.rest_port()
     }
 
-    /// The container in which Flink runs: `flink-main-container` from 1.13 on, before by its role; else the
-    /// first. A pod template may put others in front of it.
+    /// See [`TemplateSpec::main`].
     pub fn main(&self) -> Option<&Container> {
-        const NAMES: [&str; 3] = ["flink-main-container", "flink-job-manager", "flink-task-manager"];
-        let containers = &self.spec.containers;
-        containers.iter().find(|container| NAMES.contains(&container.name.as_str())).or(containers.first())
+        self.spec.main()
     }
 
     /// What the JobManager's container of a session runs: a class up to 1.12, a script's word later.
@@ -187,9 +203,21 @@ pub(super) struct Container {
     pub command: Vec<String>,
     pub args: Vec<String>,
     pub ports: Vec<Port>,
+    pub resources: Resources,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Resources {
+    pub requests: Option<BTreeMap<String, String>>,
 }
 
 impl Container {
+    fn port_named(&self, name: &str) -> Option<u16> {
+        let port = self.ports.iter().find(|port| port.name == name)?;
+        u16::try_from(port.container_port).ok()
+    }
+
     /// Its command and arguments.
     pub fn words(&self) -> impl Iterator<Item = &String> {
         self.command.iter().chain(&self.args)
@@ -222,6 +250,13 @@ pub(super) struct Pod {
     pub status: PodStatus,
 }
 
+impl Pod {
+    /// True when the kubelet has started a container of it again.
+    pub fn has_restarted(&self) -> bool {
+        self.status.container_statuses.iter().any(|status| status.restart_count > 0)
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PodStatus {
@@ -236,6 +271,8 @@ pub(super) struct PodStatus {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ContainerStatus {
     pub name: String,
+    #[serde(rename = "containerID")]
+    pub container_id: Option<String>,
     pub ready: bool,
     pub restart_count: i32,
     pub state: ContainerState,
@@ -274,7 +311,7 @@ pub(super) struct Terminated {
 }
 
 /// An object of which only the metadata matters.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Bare {
     pub metadata: Metadata,
 }

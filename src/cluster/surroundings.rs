@@ -5,12 +5,15 @@
 mod shapes;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use kube::api::PostParams;
 use serde::de::IgnoredAny;
+use tokio::time::Instant;
 
-use shapes::{LimitRange, NodeList, PodRequests, ResourceQuota, SecretKeys, SecretTable, amounts};
+pub(super) use shapes::amounts;
+use shapes::{LimitRange, NodeShape, PodRequests, ResourceQuota, SecretKeys, SecretTable};
 
 use super::list::JSON;
 use super::small::Bare;
@@ -18,7 +21,7 @@ use super::tables::AS_TABLE;
 use super::{Cluster, ClusterError, Kind, Result, found};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
-use crate::session::manifest::{Manifest, sample_pods};
+use crate::session::manifest::{Manifest, sample_objects, sample_pods};
 
 /// More nodes than this are not looked at one by one.
 const NODES: u32 = 500;
@@ -49,7 +52,7 @@ impl Cluster {
     pub async fn surroundings(&self, question: &Question<'_>) -> Result<Surroundings> {
         let namespace = self.namespace();
         let mut unreadable = Vec::new();
-        let (policy, quotas, limits, nodes, secrets, pods, manifests, user_lacks, account_lacks) = tokio::join!(
+        let (policy, quotas, limits, nodes, secrets, pods, manifests, samples, user_lacks, account_lacks) = tokio::join!(
             self.namespace_policy(namespace),
             self.quotas(namespace),
             self.limits(namespace),
@@ -57,10 +60,11 @@ impl Cluster {
             self.secrets(namespace, question.spec),
             self.refused_pods(namespace, question),
             self.refused_manifests(namespace, question),
+            self.refused_samples(namespace, question),
             self.lacking(namespace, question.of_user),
             self.account_lacks(namespace, question),
         );
-        let around = Surroundings {
+        let mut around = Surroundings {
             namespace: namespace.to_owned(),
             scope: self.full_scope(),
             quotas: readable(quotas, "resource quotas", &mut unreadable)?,
@@ -73,6 +77,9 @@ impl Cluster {
             account_lacks: readable(account_lacks, "the ServiceAccount's permissions", &mut unreadable)?,
             ..Surroundings::default()
         };
+        let samples =
+            readable(samples, "Services, ConfigMap and Deployment of the session", &mut unreadable)?;
+        around.refused_manifests.extend(samples);
         let (terminating, pod_security) = readable(policy, "the namespace", &mut unreadable)?;
         Ok(Surroundings { terminating, pod_security, unreadable, ..around })
     }
@@ -120,11 +127,7 @@ impl Cluster {
     /// The nodes with what they have; with what is asked of them where they are few. None when there are
     /// more than can be looked at.
     async fn nodes(&self) -> Result<Option<Vec<Node>>> {
-        let list: NodeList = self.read(&format!("/api/v1/nodes?limit={NODES}"), JSON).await?;
-        if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
-            return Ok(None);
-        }
-        let mut nodes: Vec<Node> = list.items.into_iter().map(Node::from).collect();
+        let Some(mut nodes) = self.bare_nodes().await? else { return Ok(None) };
         if nodes.len() <= COUNTED_NODES {
             let asked = join_all(nodes.iter().map(|node| self.asked_of(&node.name))).await;
             for (node, asked) in nodes.iter_mut().zip(asked) {
@@ -135,6 +138,33 @@ impl Cluster {
         Ok(Some(nodes))
     }
 
+    /// The nodes with what they have. None when there are more than can be looked at.
+    async fn bare_nodes(&self) -> Result<Option<Vec<Node>>> {
+        let path = format!("/api/v1/nodes?limit={NODES}");
+        let listed = self.each_of(&path, JSON, "items", |nodes: &mut Vec<Node>, _, node| {
+            nodes.push(serde_json::from_slice::<NodeShape>(node)?.into());
+            Ok(())
+        });
+        let (head, nodes) = listed.await?;
+        let are_more = head.metadata.continue_.is_some_and(|more| !more.is_empty());
+        Ok((!are_more).then_some(nodes))
+    }
+
+    /// The nodes with what they have, as of the last half minute: a wait that looks each second does not read
+    /// them each time. Empty when they are too many, or may not be read.
+    pub(super) async fn nodes_seen_lately(&self) -> Vec<Node> {
+        const LATELY: Duration = Duration::from_secs(30);
+        let mut seen = self.nodes.lock().await;
+        match &*seen {
+            Some((at, nodes)) if at.elapsed() < LATELY => nodes.clone(),
+            _ => {
+                let nodes = self.bare_nodes().await.ok().flatten().unwrap_or_default();
+                *seen = Some((Instant::now(), nodes.clone()));
+                nodes
+            }
+        }
+    }
+
     /// What the pods on a node ask for.
     async fn asked_of(&self, node: &str) -> Result<Amounts> {
         let selector = format!("spec.nodeName%3D{node},status.phase!%3DSucceeded,status.phase!%3DFailed");
@@ -143,7 +173,8 @@ impl Cluster {
         let mut asked = Amounts::new();
         let containers = pods.into_iter().flat_map(|pod| pod.spec.containers);
         for (name, amount) in containers.flat_map(|container| amounts(container.resources.requests)) {
-            *asked.entry(name).or_default() += amount;
+            let of: &mut i128 = asked.entry(name).or_default();
+            *of = of.saturating_add(amount);
         }
         Ok(asked)
     }
@@ -208,29 +239,40 @@ impl Cluster {
             let Some(pod) = pod else { continue };
             let pod = serde_json::to_value(&pod).unwrap_or_default();
             let collection = Kind::Pod.collection(Some(namespace));
-            match self.post_to::<IgnoredAny>(collection, &parameters, &pod).await {
-                Ok(_) => {}
-                Err(ClusterError::Api(status)) => {
-                    let message = &status.message;
-                    let refuses = match status.code {
-                        // Two refusals have this code: of the right to ask, and of what was asked.
-                        403 => !message.contains("cannot create resource"),
-                        // A webhook's own code, if it names none.
-                        400 => message.contains("denied the request"),
-                        code => code == 422,
-                    };
-                    if !refuses {
-                        return Err(ClusterError::Api(status));
-                    }
-                    // In a namespace that is just made, the account comes a moment later.
-                    if !message.contains("service account") {
-                        refused.push((role, message.clone()));
-                    }
-                }
-                Err(error) => return Err(error),
-            }
+            let answer = self.post_to::<IgnoredAny>(collection, &parameters, &pod).await;
+            // In a namespace that is just made, the account comes a moment later.
+            let words = refused_on_trial(answer)?.filter(|words| !words.contains("service account"));
+            refused.extend(words.map(|words| (role, words)));
         }
         Ok(refused)
+    }
+
+    /// The same of what Flink's client makes beside the pods: Services, ConfigMap, Deployment. The API server judges by
+    /// this user what the ServiceAccount will ask for; where this user may not even try, that is an error.
+    async fn refused_samples(
+        &self,
+        namespace: &str,
+        question: &Question<'_>,
+    ) -> Result<Vec<(String, String)>> {
+        if !question.has_namespace {
+            return Ok(Vec::new());
+        }
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        let account = question.spec.service_account.as_str();
+        let tried = sample_objects(question.spec, namespace, account).into_iter().map(async |sample| {
+            let version =
+                sample.json.get("apiVersion").and_then(|version| version.as_str()).unwrap_or_default();
+            let root = if version.contains('/') { "apis" } else { "api" };
+            let path = format!("/{root}/{version}/namespaces/{namespace}/{}", sample.plural);
+            let answer = self.post_to::<IgnoredAny>(path, &parameters, &sample.json).await;
+            Ok(refused_on_trial(answer)?.map(|words| (sample.object, words)))
+        });
+        let answers: Vec<Result<Option<(String, String)>>> = join_all(tried).await;
+        let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()?.clone()).collect();
+        match answers.into_iter().find_map(std::result::Result::err) {
+            Some(error) if refused.is_empty() => Err(error),
+            _ => Ok(refused),
+        }
     }
 
     /// Shows the API server what is to be written, without writing it, and collects its refusals.
@@ -248,13 +290,11 @@ impl Cluster {
             if waits || !(question.has_namespace || matches!(manifest, Manifest::ClusterRoleBinding(_))) {
                 continue;
             }
-            match trial.make(namespace, manifest).await {
-                Err(ClusterError::Api(status)) if matches!(status.code, 403 | 422) => {
-                    refused.push((manifest.object(), status.message.clone()));
-                }
-                Err(error) if !error.is_already_exists() => return Err(error),
-                _ => {}
-            }
+            let words = match trial.make(namespace, manifest).await {
+                Err(ClusterError::Api(status)) if status.code == 403 => Some(status.message.clone()),
+                answer => refused_on_trial(answer)?,
+            };
+            refused.extend(words.map(|words| (manifest.object(), words)));
         }
         Ok(refused)
     }
@@ -277,6 +317,29 @@ impl Cluster {
             Ok::<_, ClusterError>((!allowed).then(|| in_words(right)))
         });
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
+}
+
+/// What the API server said against an object that it was shown; none when it would take it. An error where it does
+/// not judge the object at all.
+fn refused_on_trial<T>(answer: Result<T>) -> Result<Option<String>> {
+    match answer {
+        Ok(_) => Ok(None),
+        Err(error) if error.is_already_exists() => Ok(None),
+        Err(ClusterError::Api(status)) => {
+            let message = &status.message;
+            let refuses = match status.code {
+                // Two refusals have this code: of the right to ask, and of what was asked.
+                403 => !message.contains("cannot create resource"),
+                // A webhook's own code, if it names none.
+                400 => message.contains("denied the request"),
+                // It may respond to the next try, which the wait will see.
+                500 => message.contains("failed calling webhook"),
+                code => code == 422,
+            };
+            if refuses { Ok(Some(message.clone())) } else { Err(ClusterError::Api(status)) }
+        }
+        Err(error) => Err(error),
     }
 }
 

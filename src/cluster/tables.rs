@@ -18,36 +18,36 @@ pub(super) struct Row {
 impl Cluster {
     /// The table of `kind` under `selector` in `namespace`; `wide` with all columns, as `-o wide`.
     pub async fn table(&self, kind: Kind, namespace: &str, selector: &str, wide: bool) -> Result<TableView> {
-        let mut view = TableView::default();
         let mut shown = Vec::new();
-        let head = self
-            .each_row(kind, Some(namespace), selector, |head, row| {
-                if shown.is_empty() {
-                    shown = shown_columns(head, wide);
-                }
-                view.rows.push(
-                    shown.iter().map(|index| row.cells.get(*index).map_or_else(String::new, cell)).collect(),
-                );
-            })
-            .await?;
-        let name = |index: usize| head.column_definitions[index].name.to_uppercase();
-        view.header = shown_columns(&head, wide).into_iter().map(name).collect();
-        Ok(view)
+        let rows = self.each_row(kind, Some(namespace), selector, |rows: &mut Vec<_>, head, row| {
+            if rows.is_empty() {
+                shown = shown_columns(head, wide);
+            }
+            rows.push(
+                shown.iter().map(|index| row.cells.get(*index).map_or_else(String::new, cell)).collect(),
+            );
+        });
+        let (head, mut rows) = rows.await?;
+        let name = |index: usize| Some(head.column_definitions.get(index)?.name.to_uppercase());
+        let header: Vec<String> = shown_columns(&head, wide).into_iter().filter_map(name).collect();
+        // A server may name its columns behind the rows.
+        rows.iter_mut().for_each(|row: &mut Vec<String>| row.resize(header.len(), String::new()));
+        Ok(TableView { header, rows })
     }
 
-    /// Hands every row of the table of `kind` to `each`. The rows come without their objects, which
+    /// Hands every row of the table of `kind` to `each`, as [`Cluster::each_of`]. The rows come without their objects, which
     /// makes 155 bytes of a pod instead of 7.6 KB.
-    pub(super) async fn each_row(
+    pub(super) async fn each_row<T: Default + Send>(
         &self,
         kind: Kind,
         namespace: Option<&str>,
         selector: &str,
-        mut each: impl FnMut(&ListHead, Row) + Send,
-    ) -> Result<ListHead> {
+        mut each: impl FnMut(&mut T, &ListHead, Row) + Send,
+    ) -> Result<(ListHead, T)> {
         let path =
             format!("{}?includeObject=None&labelSelector={}", kind.collection(namespace), escape(selector));
-        self.each_of(&path, AS_TABLE, "rows", &mut |head, row| {
-            each(head, serde_json::from_slice(row)?);
+        self.each_of(&path, AS_TABLE, "rows", |made, head, row| {
+            each(made, head, serde_json::from_slice(row)?);
             Ok(())
         })
         .await

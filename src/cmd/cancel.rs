@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::job_names::JobArgs;
+use super::last_contact::LastContact;
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
@@ -41,7 +42,8 @@ const TRIES: u32 = 3;
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     args.chosen.check("cancel", app)?;
-    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    app.bound_requests(args.timeout);
+    let reached = reach::session_to_change(&args.chosen.rest, &args.chosen.name, app).await?;
     let chosen = args.chosen.choose(&reached, app).await?;
     let wait = args.wait.then_some(args.timeout);
     let cancels = async |job: &Job| cancel(&reached, job, wait).await;
@@ -74,12 +76,26 @@ pub async fn cancel(
         (None, Cancelled::TooLate(_)) => Duration::ZERO,
     };
     let end = Instant::now() + patience;
+    let look = || format!("kubectl flink jobs {} {}{}", reached.name, job.id, reached.flags);
+    let contact = LastContact::default();
     loop {
         // The list is of this moment; what is told of one job may be some seconds old.
         let now = match flink::jobs(&reached.rest).await {
-            Ok(jobs) => jobs.into_iter().find(|other| other.id == job.id),
+            Ok(jobs) => {
+                contact.restored();
+                jobs.into_iter().find(|other| other.id == job.id)
+            }
             Err(error) if !error.may_pass() => return Err(reached.error(&error, doing())),
-            Err(_) => Some(job.clone()),
+            Err(error) => {
+                contact.lost(&error);
+                if Instant::now() > end {
+                    let what = format!("the state of job {} ({})", job.id, job.name);
+                    let unknown = contact.unknown(&what, Exit::TimedOut, reached).await;
+                    return Err(unknown.unwrap_or_else(|| reached.error(&error, doing())).hint(look()));
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
         };
         match now {
             Some(job) if job.state == "CANCELED" => return Ok("canceled"),
@@ -89,13 +105,12 @@ pub async fn cancel(
             }
             None => {
                 let what = format!("session {} does not know job {} any more", reached.name, job.id);
-                return Err(CommandError::new(Exit::Error, what)
-                    .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)));
+                let error = reached.with_replacement(CommandError::new(Exit::Error, what)).await;
+                return Err(error.hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)));
             }
             Some(Job { state, .. }) if Instant::now() > end => {
                 let what = format!("job {} ({}) is {state} after {} s", job.id, job.name, patience.as_secs());
-                return Err(CommandError::new(Exit::TimedOut, what)
-                    .hint(format!("kubectl flink jobs {} {}{}", reached.name, job.id, reached.flags)));
+                return Err(CommandError::new(Exit::TimedOut, what).hint(look()));
             }
             _ => tokio::time::sleep(PAUSE).await,
         }

@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::reach::{Reached, RestArgs};
 use super::word::Word;
-use crate::app::{App, CommandError};
+use crate::app::{App, CommandError, interrupt};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::status::Job;
@@ -136,7 +136,7 @@ impl Chosen {
             // Work that ends by itself on Ctrl-C says more.
             biased;
             () = done => {}
-            Ok(()) = tokio::signal::ctrl_c() => {
+            _ = interrupt::received() => {
                 let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);
                 let told = CommandError::new(Exit::Interrupted, "interrupted: some of the jobs may go on");
                 errors.borrow_mut().push(told.hint(look));
@@ -168,8 +168,9 @@ pub fn sentence(job: &Job) -> String {
     format!("job {id} ({name}) is {state}{of_tasks}")
 }
 
-/// The one job that `word` means. A word that fits both jobs that have ended and jobs that have not
-/// means the latter.
+/// The one job that `word` means: by its id, by a name, or by the beginning of an id. A name, or a beginning, that fits
+/// both jobs that have ended and jobs that have not means the latter. A word that is the name of one job and the
+/// beginning of another's id means none: a guess would cancel the wrong one.
 pub fn find_one<'j>(
     word: &str,
     jobs: &'j [Job],
@@ -178,27 +179,35 @@ pub fn find_one<'j>(
 ) -> Result<&'j Job, CommandError> {
     let look = format!("kubectl flink jobs {session} -a{flags}");
     let id = word.to_ascii_lowercase();
-    // As `-o name` prints it.
-    let id = id.strip_prefix("job/").unwrap_or(&id);
-    let fits: [&dyn Fn(&Job) -> bool; 3] =
-        [&|job| job.id == id, &|job| job.name == word, &|job| !id.is_empty() && job.id.starts_with(id)];
-    for fits in fits {
-        let all: Vec<&Job> = jobs.iter().filter(|job| fits(job)).collect();
-        let alive: Vec<&Job> = all.iter().copied().filter(|job| job.is_alive()).collect();
-        match (&all[..], &alive[..]) {
-            ([], _) => {}
-            ([job], _) | (_, [job]) => return Ok(job),
-            (many, []) | (_, many) => {
-                let ids: Vec<String> =
-                    many.iter().map(|job| format!("{} ({}, {})", job.id, job.name, job.state)).collect();
-                let message = format!("{word:?} means {} jobs of session {session}", many.len());
-                return Err(CommandError::new(Exit::Error, message)
-                    .because(ids.join(", "))
-                    .hint("name one of them by its id"));
-            }
+    // As `-o name` prints it: then it is an id, whatever the names of other jobs are.
+    let (id, is_typed) = id.strip_prefix("job/").map_or((id.as_str(), false), |id| (id, true));
+    if let Some(job) = jobs.iter().find(|job| job.id == id) {
+        return Ok(job);
+    }
+    let named = or_alive(jobs.iter().filter(|job| !is_typed && job.name == word));
+    let mut fits = or_alive(jobs.iter().filter(|job| !id.is_empty() && job.id.starts_with(id)));
+    // A name that is also the beginning of another job's id means both.
+    fits.retain(|job| !named.contains(job));
+    fits.splice(0..0, named);
+    match &fits[..] {
+        [] => Err(CommandError::new(Exit::Error, format!("there is no job {word:?} on session {session}"))
+            .hint(look)),
+        [job] => Ok(job),
+        many => {
+            let ids: Vec<String> =
+                many.iter().map(|job| format!("{} ({}, {})", job.id, job.name, job.state)).collect();
+            let message = format!("{word:?} means {} jobs of session {session}", many.len());
+            Err(CommandError::new(Exit::Error, message)
+                .because(ids.join(", "))
+                .hint("name one of them by its id"))
         }
     }
-    Err(CommandError::new(Exit::Error, format!("there is no job {word:?} on session {session}")).hint(look))
+}
+
+/// Those of `jobs` that have not ended, or all if there is none.
+fn or_alive<'j>(jobs: impl Iterator<Item = &'j Job>) -> Vec<&'j Job> {
+    let (alive, ended): (Vec<_>, Vec<_>) = jobs.partition(|job| job.is_alive());
+    if alive.is_empty() { ended } else { alive }
 }
 
 #[cfg(test)]
@@ -234,7 +243,12 @@ mod tests {
         assert_eq!(found("job/bb44").as_deref(), Ok("bb44"));
         assert_eq!(found("cc").as_deref(), Ok("cc55"));
         assert_eq!(found("orders").as_deref(), Ok("aa11"), "the one that runs");
-        assert_eq!(found("aa").as_deref(), Ok("cc55"), "a name goes before a beginning");
+        assert_eq!(
+            found("aa"),
+            Err("\"aa\" means 2 jobs of session roc: cc55 (aa, FAILED), aa11 (orders, RUNNING)".to_owned()),
+            "a name and a beginning are two"
+        );
+        assert_eq!(found("job/aa").as_deref(), Ok("aa11"), "an id by what it is called");
         assert_eq!(found("aa2").as_deref(), Ok("aa22"));
         assert_eq!(
             found("clicks"),

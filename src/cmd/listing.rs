@@ -10,6 +10,9 @@ use crate::output::format::{self, Asked, Format, ObjectFormat};
 use crate::output::sort::{self, SortKey};
 use crate::output::{json_safe, objects, table};
 
+/// What a watch says of a server that does not answer, with the reason behind it.
+pub const LOST: &str = "lost the connection to the API server; retrying";
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub struct Listing {

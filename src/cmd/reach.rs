@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::ls::{not_found, not_found_among};
-use crate::app::rest::{self, Found, SessionRest};
+use super::{rights, standing};
+use crate::app::rest::{self, Choice, Fate, Found, Process, SessionRest};
 use crate::app::{App, CommandError};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, PodPort};
 use crate::diagnosis::{self, cause};
 use crate::exit::Exit;
 use crate::flink::address::Address;
@@ -14,6 +14,7 @@ use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
 use crate::model::status::Job;
 use crate::model::{Evidence, JobView};
+use crate::session::shell::quoted;
 use crate::session::{FlinkVersion, SessionName};
 
 #[derive(clap::Args)]
@@ -43,6 +44,8 @@ pub struct Reached {
     pub version: FlinkVersion,
     /// None where an address was given: then nothing is known of Kubernetes.
     pub cluster: Option<Cluster>,
+    /// The JobManager process that answered first; none at an address.
+    pub process: Option<Process>,
     /// The address that was given.
     pub address: Option<Address>,
     /// What a command in a hint needs to reach the same session, with a space in front.
@@ -65,6 +68,26 @@ impl Reached {
         status_of(&self.name, self.cluster.as_ref())
     }
 
+    /// The JobManager process that answers now; see [`Process::of`].
+    pub async fn process_now(&self) -> Option<Process> {
+        Process::of(&self.rest, self.cluster.as_ref()).await
+    }
+
+    /// Adds the replacement of the JobManager to the causes of `error`, if it was replaced since the session was
+    /// reached.
+    pub async fn with_replacement(&self, error: CommandError) -> CommandError {
+        let cause = self.fate_of(self.process.as_ref()).await.cause();
+        cause.into_iter().fold(error, CommandError::because)
+    }
+
+    /// What became of a process that answered before.
+    pub async fn fate_of(&self, process: Option<&Process>) -> Fate {
+        match (process, &self.cluster) {
+            (Some(process), Some(cluster)) => process.fate(&self.rest, cluster, cluster.namespace()).await,
+            _ => Fate::Unknown,
+        }
+    }
+
     /// True when all could be looked for, and nothing is there of the session any more.
     pub async fn is_gone(&self) -> bool {
         let Some(cluster) = &self.cluster else { return false };
@@ -72,6 +95,16 @@ impl Reached {
             let Evidence { deployment, jobmanagers, unreadable, .. } = &found.evidence;
             deployment.is_none() && jobmanagers.is_empty() && unreadable.is_empty()
         })
+    }
+
+    /// Why Flink at the address that was given is another session, by its own settings. One that was not started on
+    /// Kubernetes says nothing of that.
+    async fn why_another(&self) -> Option<String> {
+        const ID: &str = "kubernetes.cluster-id";
+        self.address.as_ref()?;
+        let settings = flink::configuration(&self.rest).await.ok()?;
+        let there = settings.get(ID).filter(|there| *there != self.name.as_str())?;
+        Some(format!("{ID} is {there} there"))
     }
 
     /// What REST said instead of doing what was asked.
@@ -107,25 +140,20 @@ fn told(
         RestError::Forbidden(_) => {
             let scope = cluster.map(Cluster::full_scope).unwrap_or_default();
             let why = error.to_string();
-            let hint = format!("kubectl auth can-i {}{scope}", refused_right(&why));
-            told.because(why).hint(hint).refusal()
+            let hint = format!("kubectl auth can-i {}{scope}", rights::can_i(&why));
+            told.because(rights::needed(&why)).hint(hint).refusal()
         }
-        RestError::Answer(_) | RestError::File(_) | RestError::Unusable(_) => told.because(error.to_string()),
+        RestError::MadeAnew(_) => {
+            let told = told.because(error.to_string());
+            status_of(name, cluster).into_iter().fold(told, CommandError::hint)
+        }
+        RestError::Answer(_)
+        | RestError::TooLong(_)
+        | RestError::Stale(_)
+        | RestError::Contradiction(_)
+        | RestError::File(_)
+        | RestError::Unusable(_) => told.because(error.to_string()),
     }
-}
-
-/// The right that an API server's refusal names, in the words of `kubectl auth can-i`.
-fn refused_right(why: &str) -> String {
-    let named = || {
-        let (_, rest) = why.split_once(" cannot ")?;
-        let (verb, rest) = rest.split_once(" resource \"")?;
-        let (resource, _) = rest.split_once('"')?;
-        Some(match resource.split_once('/') {
-            Some((resource, sub)) => format!("{verb} {resource} --subresource={sub}"),
-            None => format!("{verb} {resource}"),
-        })
-    };
-    named().unwrap_or_else(|| "create pods --subresource=portforward".to_owned())
 }
 
 /// Finds session `name` and asks its REST who it is.
@@ -134,12 +162,37 @@ pub async fn session(args: &RestArgs, name: &str, app: &App) -> Result<Reached, 
     match &args.address {
         Some(address) => {
             let rest = SessionRest::at_address(address.clone(), args.pem(app)?);
-            who_answers(args, name, rest, None, app).await
+            who_answers(args, name, rest, None, None, app).await
         }
         None => {
             let cluster = app.cluster().await?;
             let found = rest::find(&cluster, &name).await?;
             through(args, &found, &name, &cluster, app).await
+        }
+    }
+}
+
+/// As [`session`], for a command that changes nothing: an address whose Flink says that it is another session is warned
+/// of.
+pub async fn session_to_read(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
+    let reached = session(args, name, app).await?;
+    if let Some(why) = reached.why_another().await {
+        app.ui.warn(&format!("the address is not that of session {name}: {why}"));
+    }
+    Ok(reached)
+}
+
+/// As [`session`], for a command that changes something.
+///
+/// # Errors
+/// `Refused` where the Flink at the address says that it is another session.
+pub async fn session_to_change(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
+    let reached = session(args, name, app).await?;
+    match reached.why_another().await {
+        None => Ok(reached),
+        Some(why) => {
+            let what = format!("the address is not that of session {name}");
+            Err(CommandError::new(Exit::Refused, what).because(why))
         }
     }
 }
@@ -153,11 +206,40 @@ pub async fn through(
     app: &App,
 ) -> Result<Reached, CommandError> {
     let pem = args.pem(app)?;
-    let Some(port) = found.port.clone() else {
-        return Err(nobody(name, &found.evidence, cluster));
+    let port = match &found.jobmanager {
+        Choice::One(port) => PodPort::clone(port),
+        Choice::None => return Err(nobody(name, &found.evidence, cluster).await?),
+        Choice::Several(pods) => return Err(several(name, pods, cluster)),
     };
+    warn_of_relabelled(&found.evidence, app);
+    let process = found.process(&port);
     let rest = SessionRest::of(found, port, pem);
-    who_answers(args, name.clone(), rest, Some(cluster.clone()), app).await
+    who_answers(args, name.clone(), rest, Some(cluster.clone()), process, app).await
+}
+
+/// Asks the REST of one JobManager pod of a session who it is. No other pod is asked, whatever becomes of it.
+pub async fn through_pod(
+    args: &RestArgs,
+    found: &Found,
+    port: PodPort,
+    name: &SessionName,
+    cluster: &Cluster,
+    app: &App,
+) -> Result<Reached, CommandError> {
+    let process = found.process(&port);
+    let rest = SessionRest::of_pod(port, args.pem(app)?);
+    who_answers(args, name.clone(), rest, Some(cluster.clone()), process, app).await
+}
+
+/// Why no JobManager can be asked where several run and none is known to lead.
+fn several(name: &SessionName, pods: &[String], cluster: &Cluster) -> CommandError {
+    let scope = cluster.full_scope();
+    let what = format!("cannot determine which JobManager answers for session {name}");
+    let told = CommandError::new(Exit::Error, what)
+        .because(format!("{} run and none is known to lead: {}", pods.len(), pods.join(", ")))
+        .because("without high availability each of them has jobs of its own")
+        .transient();
+    told.hint(format!("kubectl flink status {name}{scope}"))
 }
 
 async fn who_answers(
@@ -165,21 +247,28 @@ async fn who_answers(
     name: SessionName,
     rest: SessionRest,
     cluster: Option<Cluster>,
+    process: Option<Process>,
     app: &App,
 ) -> Result<Reached, CommandError> {
     let place = match &args.address {
         Some(address) => address.to_string(),
         None => format!("session {name}"),
     };
-    let overview = flink::overview(&rest)
-        .await
-        .map_err(|error| told(&name, cluster.as_ref(), &error, format!("REST of {place} does not answer")))?;
+    let overview = flink::overview(&rest).await.map_err(|error| {
+        let what = match &error {
+            RestError::Forbidden(why) => {
+                format!("cannot reach the REST API of {place}: {}", rights::needed_for_rest(why))
+            }
+            _ => format!("REST of {place} does not answer"),
+        };
+        told(&name, cluster.as_ref(), &error, what)
+    })?;
     let version = version(&overview.version).ok_or_else(|| {
         let what = format!("REST of {place} says that it is Flink {:?}", overview.version);
         CommandError::new(Exit::Error, what).because("that is no version this program knows")
     })?;
     let flags = args.flags(cluster.as_ref(), app);
-    Ok(Reached { name, rest, version, cluster, address: args.address.clone(), flags })
+    Ok(Reached { name, rest, version, cluster, process, address: args.address.clone(), flags })
 }
 
 /// Distributors add to the number, as in `1.20.0-csa1`.
@@ -189,31 +278,28 @@ fn version(text: &str) -> Option<FlinkVersion> {
 }
 
 /// Why a session that is there, or is not, takes no requests.
-fn nobody(name: &SessionName, evidence: &Evidence, cluster: &Cluster) -> CommandError {
+async fn nobody(
+    name: &SessionName,
+    evidence: &Evidence,
+    cluster: &Cluster,
+) -> Result<CommandError, CommandError> {
     if let Some(hidden) = evidence.why_pods_are_unknown() {
         let what = format!("the JobManager of session {name} cannot be looked for");
-        let hint = format!("kubectl auth can-i {}{}", refused_right(hidden), cluster.full_scope());
-        return CommandError::new(Exit::Error, what).because(hidden).hint(hint);
+        let hint = format!("kubectl auth can-i {}{}", rights::can_i(hidden), cluster.full_scope());
+        return Ok(CommandError::new(Exit::Error, what).because(rights::needed(hidden)).hint(hint));
     }
-    if evidence.deployment.is_none() && evidence.jobmanagers.is_empty() {
-        return match &evidence.unreadable[..] {
-            [] if evidence.bootstrap.is_none() => not_found(name, cluster.namespace()),
-            [] => CommandError::new(Exit::Error, format!("session {name} is just being made"))
-                .hint(format!("kubectl flink status {name}{} --wait", cluster.full_scope())),
-            unreadable => not_found_among(name, cluster.namespace(), unreadable),
-        };
+    standing::why_not(name, evidence, cluster).await
+}
+
+/// Warns of objects whose labels were changed: other commands refuse until that is repaired.
+fn warn_of_relabelled(evidence: &Evidence, app: &App) {
+    for finding in diagnosis::labels::changed(evidence) {
+        app.ui.warn(&format!("{}; to repair: {}", finding.summary, finding.fix));
     }
-    let what = format!("session {name} takes no requests");
-    if let Some(finding) = diagnosis::findings(evidence).first() {
-        return CommandError::from_finding(Exit::Error, what, finding);
-    }
-    CommandError::new(Exit::Error, what)
-        .because("no JobManager pod is ready")
-        .hint(format!("kubectl flink status {name}{} --wait", cluster.full_scope()))
 }
 
 impl RestArgs {
-    fn pem(&self, app: &App) -> Result<Pem, CommandError> {
+    pub(super) fn pem(&self, app: &App) -> Result<Pem, CommandError> {
         let read = |path: &Option<PathBuf>| match path {
             Some(path) => app.read(path).map(|text| Some(text.into_bytes())),
             None => Ok(None),
@@ -230,15 +316,16 @@ impl RestArgs {
 
     /// The flags as they were typed, with a space in front of each.
     pub fn typed(&self) -> String {
-        let address = self.address.as_ref().map(|address| format!(" --address {address}"));
+        let address =
+            self.address.as_ref().map(|address| format!(" --address {}", quoted(&address.to_string())));
         let files = [
             ("--rest-certificate-authority", &self.rest_certificate_authority),
             ("--rest-client-certificate", &self.rest_client_certificate),
             ("--rest-client-key", &self.rest_client_key),
         ];
-        let files = files
-            .into_iter()
-            .filter_map(|(flag, file)| file.as_ref().map(|file| format!(" {flag} {}", file.display())));
+        let files = files.into_iter().filter_map(|(flag, file)| {
+            file.as_ref().map(|file| format!(" {flag} {}", quoted(&file.to_string_lossy())))
+        });
         address.into_iter().chain(files).collect()
     }
 }
@@ -246,14 +333,6 @@ impl RestArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refusal_names_the_right_that_is_missing() {
-        let why = "Error from server (Forbidden): pods \"roc-1\" is forbidden: User \"me\" cannot get resource \"pods/portforward\" in API group \"\"";
-        assert_eq!(refused_right(why), "get pods --subresource=portforward");
-        assert_eq!(refused_right("User \"me\" cannot list resource \"pods\" in"), "list pods");
-        assert_eq!(refused_right("no"), "create pods --subresource=portforward");
-    }
 
     #[test]
     fn a_distributors_version_is_that_of_flink() {

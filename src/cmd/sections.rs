@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::model::TableView;
 use crate::model::status::Part;
+use crate::model::{Finding, TableView};
 use crate::output::printable;
 use crate::output::table::Layout;
 
@@ -16,9 +16,17 @@ pub const INDENT: &str = "  ";
 pub fn section<T>(title: &str, part: &Part<T>, body: impl FnOnce(&T) -> String) -> String {
     let body = match part {
         Part::Known(value) => body(value),
-        Part::Unknown(why) => format!("unknown: {}\n", printable(why)),
+        Part::Unknown(why) => unknown(why) + "\n",
     };
     format!("{title}:\n{}", indented(&body))
+}
+
+/// What stands in place of a part that is not known; a reason that was told before is empty.
+pub fn unknown(why: &str) -> String {
+    match why.is_empty() {
+        true => "unknown".to_owned(),
+        false => format!("unknown: {}", printable(why)),
+    }
 }
 
 pub fn indented(body: &str) -> String {
@@ -27,11 +35,13 @@ pub fn indented(body: &str) -> String {
 }
 
 pub fn table(header: &[&str], rows: Vec<Vec<String>>, layout: &Layout) -> String {
-    let more = rows.len().saturating_sub(MOST_ROWS);
-    let view = TableView {
-        header: header.iter().map(|name| (*name).to_owned()).collect(),
-        rows: rows.into_iter().take(MOST_ROWS).collect(),
-    };
+    self::rows(TableView { header: header.iter().map(|name| (*name).to_owned()).collect(), rows }, layout)
+}
+
+/// The first rows of a table, and how many more there are.
+pub fn rows(mut view: TableView, layout: &Layout) -> String {
+    let more = view.rows.len().saturating_sub(MOST_ROWS);
+    view.rows.truncate(MOST_ROWS);
     let mut text = layout.clone().render(&view, true);
     if more > 0 {
         let _ = writeln!(text, "... and {more} more, which -o json shows");
@@ -39,10 +49,25 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>, layout: &Layout) -> String
     text
 }
 
-/// At most `longest` characters of `text`.
-pub fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+/// What is wrong, under a title of its own; nothing where nothing is.
+pub fn problems(all: &[Finding]) -> String {
+    match all.is_empty() {
+        true => String::new(),
+        false => format!("Problems:\n{}", indented(&findings(all))),
     }
+}
+
+/// What is wrong, and what to do about it.
+pub fn findings(findings: &[Finding]) -> String {
+    let finding = |finding: &Finding| {
+        let evidence = finding.evidence.iter().flat_map(|text| text.lines());
+        let evidence: String = evidence.map(|line| format!("{INDENT}{}\n", printable(line))).collect();
+        format!(
+            "{} ({})\n{evidence}{INDENT}fix: {}\n",
+            printable(&finding.summary),
+            finding.id,
+            printable(&finding.fix)
+        )
+    };
+    findings.iter().map(finding).collect::<Vec<_>>().join("\n")
 }

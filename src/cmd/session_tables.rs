@@ -1,12 +1,12 @@
 //! The tables that `create`, `restart` and `status` show: what `kubectl get pod,svc -l app=NAME` prints.
 
+use super::sections::unknown;
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, ClusterError, Kind};
 use crate::exit::Exit;
 use crate::model::evidence::Rest;
 use crate::model::status::Part;
 use crate::model::{Evidence, TableView};
-use crate::output::printable;
 use crate::output::table::Layout;
 use crate::session::{SessionName, labels};
 
@@ -41,7 +41,7 @@ pub fn render(pods: &Part<TableView>, services: &Part<TableView>, colour: bool) 
             }
             Layout::coloured(colour).render(&view, true)
         }
-        Part::Unknown(why) => format!("{}: unknown: {}\n", kind.resource(), printable(why)),
+        Part::Unknown(why) => format!("{}: {}\n", kind.resource(), unknown(why)),
     });
     rendered.filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -39,12 +39,13 @@ pub struct Args {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     args.chosen.check("stop", app)?;
-    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    app.bound_requests(args.timeout);
+    let reached = reach::session_to_change(&args.chosen.rest, &args.chosen.name, app).await?;
     let chosen = args.chosen.choose(&reached, app).await?;
     if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
-    let directory = directory::check(args.directory.wanted(), &reached).await?;
+    let directory = directory::check(args.directory.wanted(), &reached, app).await?;
     let kind = Kind::Stop { drain: args.drain };
     let taking = Taking { reached: &reached, kind, directory, timeout: args.timeout, app };
     let takes = async |job: &Job| taking.take(job).await;

@@ -2,43 +2,43 @@
 //!
 //! A finding that `cannot_heal` is a refusal; another is a warning.
 
-mod amounts;
+pub(super) mod amounts;
 
 use amounts::{amount, asks, plain, pod};
 
+use super::refusal::{self, Refusal};
 use crate::model::Finding;
 use crate::model::surroundings::{Node, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::bootstrap;
 use crate::session::dialect::Dialect;
 use crate::session::rbac::{self, Grant};
+use crate::session::shell::quoted;
 use crate::session::spec::Demand;
 
 type Rule = fn(&SessionSpec, &Surroundings) -> Vec<Finding>;
 
-const RULES: [Rule; 10] = [
-    terminating,
-    user,
-    account,
-    pull_secrets,
-    secret_variables,
-    quotas,
-    limits,
-    nodes,
-    refused_manifests,
-    refused_pods,
-];
+const RULES: [Rule; 9] =
+    [user, account, pull_secrets, secret_variables, quotas, limits, nodes, refused_manifests, refused_pods];
 
 /// All that stands in the way of `spec`, refusals first.
 pub fn findings(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
+    // A namespace that is being deleted refuses everything, and what is in it goes: nothing else matters.
+    if let Some(terminating) = terminating(around) {
+        return vec![terminating];
+    }
     let mut found: Vec<Finding> = RULES.iter().flat_map(|rule| rule(spec, around)).collect();
     // The server refuses with one word what a rule has told with numbers.
-    let told: Vec<&str> = found.iter().map(|finding| finding.id).filter(|id| *id != "pod-refused").collect();
-    let repeats = |words: &str| {
-        (words.contains("quota") && told.contains(&"quota"))
-            || (words.contains(" per Container is") && told.contains(&"limit-range"))
+    const REFUSED: [&str; 2] = ["pod-refused", "refused-object"];
+    let told: Vec<&str> = found.iter().map(|finding| finding.id).filter(|id| !REFUSED.contains(id)).collect();
+    let repeats = |words: &str| match refusal::of(words) {
+        Some(Refusal::Quota { .. }) => told.contains(&"quota"),
+        Some(Refusal::LimitRange) => told.contains(&"limit-range"),
+        _ => false,
     };
-    found.retain(|finding| finding.id != "pod-refused" || !finding.evidence.as_deref().is_some_and(repeats));
+    found.retain(|finding| {
+        !REFUSED.contains(&finding.id) || !finding.evidence.as_deref().is_some_and(repeats)
+    });
     found.sort_by_key(|finding| !finding.cannot_heal);
     found
 }
@@ -47,19 +47,20 @@ fn refusal(id: &'static str, summary: String, fix: String) -> Finding {
     Finding { id, summary, evidence: None, fix, cannot_heal: true }
 }
 
-fn terminating(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
-    let Surroundings { namespace, terminating, scope, .. } = around;
-    let told = || {
+/// Who may not read the namespace learns it from what the API server refuses.
+fn terminating(around: &Surroundings) -> Option<Finding> {
+    let Surroundings { namespace, scope, refused_manifests, refused_pods, .. } = around;
+    let refused = refused_manifests.iter().map(|(_, words)| words);
+    let mut refused = refused.chain(refused_pods.iter().map(|(_, words)| words));
+    let is_going =
+        around.terminating || refused.any(|words| refusal::of(words) == Some(Refusal::Terminating));
+    is_going.then(|| {
         refusal(
             "namespace-terminating",
             format!("namespace {namespace} is being deleted: nothing can be made in it"),
-            format!(
-                "wait for it to go (kubectl wait{scope} --for=delete namespace/{namespace} --timeout=10m), or use \
-                 another one (-n)"
-            ),
+            refusal::terminating(namespace, scope),
         )
-    };
-    terminating.then(told).into_iter().collect()
+    })
 }
 
 fn user(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
@@ -107,6 +108,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let Surroundings { namespace, scope, secrets, .. } = around;
     let told = |name: &String| {
         let secret = secrets.iter().find(|secret| secret.name == *name)?;
+        let setting = spec.origin_of_entry("--image-pull-secret", name);
         let look = format!("kubectl describe secret{scope} {name}; or name another one");
         let make = format!(
             "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=... --docker-password=..."
@@ -114,15 +116,12 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
         match &secret.kind {
             None => Some(refusal(
                 "pull-secret",
-                format!("secret/{name} (--image-pull-secret) does not exist in namespace {namespace}"),
+                format!("secret/{name} ({setting}) does not exist in namespace {namespace}"),
                 make,
             )),
             Some(kind) if !PULL_SECRETS.contains(&kind.as_str()) => Some(refusal(
                 "pull-secret",
-                format!(
-                    "secret/{name} (--image-pull-secret) is of type {kind}: the kubelet needs {}",
-                    PULL_SECRETS[0]
-                ),
+                format!("secret/{name} ({setting}) is of type {kind}: the kubelet needs {}", PULL_SECRETS[0]),
                 look,
             )),
             Some(_) => None,
@@ -136,16 +135,17 @@ fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let told = |(variable, of): (&String, &crate::session::settings::SecretKey)| {
         let secret = secrets.iter().find(|secret| secret.name == of.secret)?;
         let (name, key) = (&of.secret, &of.key);
-        let make = format!("kubectl create secret generic{scope} {name} --from-literal={key}=...");
+        let setting = match spec.origin_of_entry("--secret-env", variable) {
+            setting if setting.name().ends_with(variable.as_str()) => setting.to_string(),
+            setting => format!("{setting} {variable}"),
+        };
+        let make = format!("kubectl create secret generic{scope} {name} --from-literal={}=...", quoted(key));
         let look = format!("kubectl describe secret{scope} {name}; --secret-env takes NAME=SECRET:KEY");
         let (what, fix) = match (&secret.kind, &secret.keys) {
-            (None, _) => (
-                format!("secret/{name} (--secret-env {variable}) does not exist in namespace {namespace}"),
-                make,
-            ),
+            (None, _) => (format!("secret/{name} ({setting}) does not exist in namespace {namespace}"), make),
             (Some(_), Some(keys)) if !keys.contains(key) => {
                 let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-                (format!("secret/{name} (--secret-env {variable}) has no key {key}: it has {has}"), look)
+                (format!("secret/{name} ({setting}) has no key {key}: it has {has}"), look)
             }
             _ => return None,
         };
@@ -161,9 +161,11 @@ fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     for quota in &around.quotas {
         for (resource, hard) in &quota.hard {
             let used = quota.used.get(resource).copied().unwrap_or(0);
-            let left = (hard - used).max(0);
-            let too_much =
-                asks.iter().find(|ask| ask.amounts.get(resource).is_some_and(|asked| *asked > left));
+            let left = hard.saturating_sub(used).max(0);
+            let beyond = |most: i128| {
+                asks.iter().find(|ask| ask.amounts.get(resource).is_some_and(|asked| *asked > most))
+            };
+            let too_much = beyond(*hard).or_else(|| beyond(left));
             let Some((ask, asked)) = too_much.and_then(|ask| Some((ask, ask.amounts.get(resource)?))) else {
                 continue;
             };
@@ -186,7 +188,13 @@ fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             // Requests and limits are often the same thing twice.
             let same = |finding: &Finding| finding.summary.split(" (").next() == summary.split(" (").next();
             if !found.iter().any(same) {
-                found.push(refusal("quota", summary, fix));
+                // What others use they may free, and the controllers try again to make a pod. Other objects are
+                // sent once.
+                let is_of_pods = sized || ["pods", "count/pods"].contains(&resource.as_str());
+                found.push(Finding {
+                    cannot_heal: asked > hard || !is_of_pods,
+                    ..refusal("quota", summary, fix)
+                });
             }
         }
     }
@@ -251,7 +259,7 @@ fn nodes(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             ..refusal(
                 "no-node",
                 format!(
-                    "the session's pods cannot run on {nodes}: taints, cordons or --node-selector keep them away"
+                    "the session's pods cannot run on {nodes}: taints, cordons or a node selector keep them away"
                 ),
                 format!(
                     "kubectl describe nodes{}; --toleration and --node-selector decide where they may run",
@@ -328,12 +336,18 @@ fn in_template(spec: &SessionSpec, taint: &str) -> bool {
 
 fn refused_manifests(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let told = |(object, words): &(String, String)| {
-        let fix = match object.starts_with("job.batch/") {
-            true => "ask an administrator: the API server's own words say why",
-            false => "ask an administrator for it, then use --rbac=none",
+        let refused = refusal::of(words);
+        let is_right = matches!(refused, Some(Refusal::Right | Refusal::Grant));
+        let is_of_rbac =
+            ["serviceaccount/", "role", "clusterrole"].iter().any(|kind| object.starts_with(kind));
+        let fix = match refused.and_then(|refusal| refusal.fix(&around.namespace, &around.scope)) {
+            Some(fix) => fix,
+            None if is_right && is_of_rbac => "ask an administrator for it, then use --rbac=none".to_owned(),
+            None => "ask an administrator: the API server's own words say why".to_owned(),
         };
         let summary = format!("the API server would not create {object} in namespace {}", around.namespace);
-        Finding { evidence: Some(words.clone()), ..refusal("refused-object", summary, fix.to_owned()) }
+        // The objects are sent once: what may pass later does not help.
+        Finding { evidence: Some(words.clone()), ..refusal("refused-object", summary, fix) }
     };
     // Without the right to create Jobs at all, that is what is told.
     let lacks = |object: &str| object.starts_with("job.batch/") && !around.user_lacks.is_empty();
@@ -343,7 +357,8 @@ fn refused_manifests(_: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 fn refused_pods(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for (role, words) in &around.refused_pods {
-        let security = words.contains("violates PodSecurity");
+        let refused = refusal::of(words);
+        let security = refused == Some(Refusal::PodSecurity);
         if security && found.iter().any(|finding| finding.id == "pod-security") {
             continue;
         }
@@ -356,14 +371,19 @@ fn refused_pods(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             evidence: Some(words.clone()),
             ..match security {
                 true => pod_security(spec, around, level),
-                false => refusal(
-                    "pod-refused",
-                    format!(
-                        "the API server refuses a pod like the {role}'s in namespace {}",
-                        around.namespace
-                    ),
-                    "change what it names, or ask an administrator".to_owned(),
-                ),
+                false => Finding {
+                    cannot_heal: !refused.is_some_and(Refusal::can_pass),
+                    ..refusal(
+                        "pod-refused",
+                        format!(
+                            "the API server refuses a pod like the {role}'s in namespace {}",
+                            around.namespace
+                        ),
+                        refused
+                            .and_then(|refusal| refusal.fix(&around.namespace, &around.scope))
+                            .unwrap_or_else(|| "change what it names, or ask an administrator".to_owned()),
+                    )
+                },
             }
         });
     }

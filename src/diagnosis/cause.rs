@@ -6,12 +6,13 @@ pub fn deepest(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     let caused_by = lines.iter().rposition(|line| line.trim_start().starts_with("Caused by: "));
     if let Some(index) = caused_by {
-        return Some(sentence(lines[index].trim_start().trim_start_matches("Caused by: ")));
+        let thrown = lines[index].trim_start().trim_start_matches("Caused by: ");
+        return Some(thrown_at(thrown, lines.get(index + 1).copied()));
     }
     // The line before a run of stack frames.
     let thrown = lines.windows(2).rposition(|pair| is_frame(pair[1]) && !is_frame(pair[0]));
     if let Some(index) = thrown {
-        return Some(sentence(lines[index]));
+        return Some(thrown_at(lines[index], lines.get(index + 1).copied()));
     }
     let error = lines.iter().rev().find(|line| line.contains(" ERROR ") || line.contains(" FATAL "))?;
     Some(sentence(error))
@@ -24,11 +25,31 @@ pub fn of_stack(stack: &str) -> String {
 
 /// What a Java stack trace says, outermost first: the exception and its causes, without frames.
 pub fn chain(stack: &str) -> Vec<String> {
-    let mut lines = stack.lines();
-    let outermost = lines.next().into_iter();
+    let lines: Vec<&str> = stack.lines().collect();
     // Those of suppressed exceptions are indented.
-    let causes = lines.filter_map(|line| line.strip_prefix("Caused by: "));
-    outermost.chain(causes).map(sentence).collect()
+    let thrown = |(index, line): (usize, &&str)| match line.strip_prefix("Caused by: ") {
+        None if index > 0 => None,
+        cause => Some(thrown_at(cause.unwrap_or(line), lines.get(index + 1).copied())),
+    };
+    lines.iter().enumerate().filter_map(thrown).collect()
+}
+
+/// An exception as its line names it. One without a message says nothing but its class: then the frame that it was
+/// thrown in follows, which is the `next` line of the stack. Java prints a message that is null as no message at all
+/// (`Throwable.toString`), log4j as the word `null`.
+fn thrown_at(line: &str, next: Option<&str>) -> String {
+    let line = line.trim();
+    let (class, message) = line.split_once(':').unwrap_or((line, ""));
+    let frame = next.and_then(|next| next.trim_start().strip_prefix("at "));
+    match (message.trim(), frame) {
+        ("" | "null", Some(frame)) if is_class_name(class) => {
+            // Behind its place, log4j names the jar: `A.b(A.java:1) ~[app.jar:?]`.
+            let frame = frame.split_once(") ").map_or(frame.trim_end(), |(place, _)| place);
+            let end = if frame.contains('(') && !frame.ends_with(')') { ")" } else { "" };
+            format!("{} at {frame}{end}", short(class))
+        }
+        _ => sentence(line),
+    }
 }
 
 /// The outermost exception of a stack that says something, and the one that all began with if that is
@@ -65,21 +86,41 @@ fn is_frame(line: &str) -> bool {
     line.starts_with("at ") || (line.starts_with("... ") && line.ends_with(" more"))
 }
 
+/// How Flink says that no plugin is there for a URI.
+const NO_FILE_SYSTEM: &str = "Could not find a file system implementation for scheme '";
+
+/// The scheme for which a file system is missing.
+pub fn missing_file_system(cause: &str) -> Option<&str> {
+    let (_, rest) = cause.split_once(NO_FILE_SYSTEM)?;
+    rest.split('\'').next()
+}
+
 /// Takes the wrapping off: the API server's message out of the Kubernetes client's exception, the
 /// package of a class name, a log line's date.
 fn sentence(line: &str) -> String {
-    let line = line.trim();
+    let mut line = line.trim();
+    // 600 letters on plugins and Hadoop follow (org.apache.flink.core.fs.FileSystem).
+    if let Some(at) = line.find(NO_FILE_SYSTEM)
+        && let Some(end) = line[at..].find("'. ")
+    {
+        line = &line[..at + end + 1];
+    }
     if let Some((_, rest)) = line.split_once(" Message: ") {
         let end = rest.find(" Received status:").unwrap_or(rest.len());
         return rest[..end].trim_end_matches('.').to_owned();
     }
     match line.split_once(": ") {
-        Some((class, message)) if is_class_name(class) => {
-            let short = class.rsplit(['.', '$']).next().unwrap_or(class);
-            format!("{short}: {message}")
+        Some((class, message)) if is_class_name(class) => format!("{}: {message}", short(class)),
+        None if is_class_name(line) && line.ends_with(|c: char| c.is_ascii_alphanumeric()) => {
+            short(line).to_owned()
         }
         _ => line.to_owned(),
     }
+}
+
+/// A class without its package and the classes around it.
+fn short(class: &str) -> &str {
+    class.rsplit(['.', '$']).next().unwrap_or(class)
 }
 
 fn is_class_name(word: &str) -> bool {
@@ -107,6 +148,20 @@ Caused by: io.fabric8.kubernetes.client.KubernetesClientException: Failure execu
                 "services \"roc-rest\" is forbidden: User \"system:serviceaccount:a:flink\" cannot get resource \"services\" in API group \"\" in the namespace \"a\""
             )
         );
+    }
+
+    #[test]
+    fn a_missing_file_system_is_one_sentence() {
+        let log = "\
+Caused by: org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto. Please ensure that each plugin resides within its own subfolder within the plugins directory.
+\tat org.apache.flink.X.y(X.java:1)
+";
+        let told = deepest(log).expect("cause");
+        assert_eq!(
+            told,
+            "UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'"
+        );
+        assert_eq!(missing_file_system(&told), Some("s3"));
     }
 
     #[test]
@@ -155,6 +210,33 @@ Caused by: java.io.IOException: bad magic
         assert_eq!(both_ends(stack), (outermost, Some("IOException: bad magic".to_owned())));
         assert_eq!(both_ends("java.lang.Exception: told\n\tat a.B\n"), ("Exception: told".to_owned(), None));
         assert_eq!(both_ends(""), (String::new(), None));
+    }
+
+    #[test]
+    fn an_exception_without_a_message_names_its_first_frame() {
+        let stack =
+            "java.lang.NullPointerException\n\tat Programs$Nap.map(Programs.java:78)\n\tat a.B.c(B.java:1)\n";
+        let told = "NullPointerException at Programs$Nap.map(Programs.java:78)".to_owned();
+        assert_eq!(both_ends(stack), (told.clone(), None));
+        assert_eq!(deepest(stack), Some(told.clone()));
+        assert_eq!(of_stack(stack), told);
+
+        // As log4j writes it, and behind a wrapping.
+        let null = "java.lang.RuntimeException: null\n\tat a.B.c(B.java:1) ~[app.jar:?]\n";
+        assert_eq!(deepest(null).as_deref(), Some("RuntimeException at a.B.c(B.java:1)"));
+        let wrapped = "java.lang.RuntimeException: java.util.NoSuchElementException\n\tat a.B.c(B.java:1)\n\
+            Caused by: java.util.NoSuchElementException\n\tat java.base/java.util.ArrayList$Itr.next(Unknown Source)\n\t... 22 more\n";
+        let (outermost, cause) = both_ends(wrapped);
+        assert_eq!(outermost, "RuntimeException: java.util.NoSuchElementException");
+        assert_eq!(
+            cause.as_deref(),
+            Some("NoSuchElementException at java.base/java.util.ArrayList$Itr.next(Unknown Source)")
+        );
+        // Where all its frames are those of the exception around it, there is only the class.
+        let shared = "java.lang.Exception: told\n\tat a.B.c(B.java:1)\nCaused by: java.lang.StackOverflowError\n\t... 2 more\n";
+        assert_eq!(both_ends(shared).1.as_deref(), Some("StackOverflowError"));
+        // A message of several lines is a message.
+        assert_eq!(of_stack("a.B: told\nmore\n\tat a.C.d(C.java:1)\n"), "more");
     }
 
     #[test]

@@ -4,10 +4,16 @@
 
 pub mod before;
 pub mod cause;
+pub mod configuration;
 mod fix;
+mod jobmanagers;
+pub mod labels;
 pub mod left_over;
 pub mod phase;
+pub mod refusal;
+pub mod room;
 pub mod rules;
+pub mod state;
 pub mod taskmanagers;
 
 pub use phase::Phase;
@@ -17,6 +23,7 @@ use crate::model::{Evidence, Finding};
 /// All that is wrong, worst first.
 pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut found: Vec<Finding> = rules::RULES.iter().filter_map(|rule| rule(evidence)).collect();
+    found.extend(labels::changed(evidence));
     found.sort_by_key(|finding| !finding.cannot_heal);
     found
 }

@@ -4,13 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::{cause, fix, taskmanagers};
+use super::{cause, configuration, fix, jobmanagers, refusal, room, taskmanagers};
 use crate::model::Finding;
-use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest};
+use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest, Unschedulable};
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
-pub const RULES: [Rule; 13] = [
+pub const RULES: [Rule; 21] = [
+    name_taken,
     bootstrap_pod_refused,
     bootstrap_pod_stuck,
     bootstrap_failed,
@@ -18,24 +19,24 @@ pub const RULES: [Rule; 13] = [
     jobmanager_pod_refused,
     jobmanager_pod_stuck,
     jobmanager_crashes,
+    jobmanagers::rollout_hangs,
+    jobmanagers::independent,
+    jobmanagers::foreign,
+    jobmanagers::restarted,
     rest_is_down,
     half_made,
     stopped,
     being_deleted,
     taskmanagers::pod_stuck,
     taskmanagers::pod_refused,
+    taskmanagers::slots_limited,
+    configuration::value_unread,
+    configuration::line_unread,
 ];
 
 /// A controller's first try may come before it has seen the ServiceAccount that was just made, or
 /// the room that was just freed.
 const REFUSED_SECONDS: u64 = 5;
-
-/// After a failed pull the kubelet tries again after 10 seconds: that was then not a moment's trouble.
-const PULL_SECONDS: u64 = 20;
-
-/// The scheduler places a pod within a second where there is room, and pods that are just going
-/// free theirs within a few.
-const UNSCHEDULABLE_SECONDS: u64 = 10;
 
 /// Longer than any healthy JobManager needs from its container's start to REST: 98 seconds were
 /// seen with a tenth of a CPU.
@@ -55,6 +56,39 @@ const STUCK: [&str; 7] = [
     "RunContainerError",
 ];
 
+/// The rule that finds somebody else's Deployment under the session's name.
+pub const NAME_TAKEN: &str = "name-taken";
+
+/// The exit code of `bootstrap.sh` for that.
+const FOUND_DEPLOYMENT: i32 = 72;
+
+/// How far the kubelet's report that the client has started may be behind what the client has made.
+const REPORT_SECONDS: u64 = 5;
+
+/// Somebody else has made a Deployment of the name while the client was on its way, and the client would delete it.
+fn name_taken(evidence: &Evidence) -> Option<Finding> {
+    let bootstrap = evidence.bootstrap.as_ref()?;
+    let ended = bootstrap.pod.as_ref().and_then(|pod| pod.ended.as_ref());
+    let client_found_it = ended.is_some_and(|exit| exit.code == FOUND_DEPLOYMENT);
+    let has_not_started = bootstrap.outcome == Outcome::Running
+        && evidence.unreadable.is_empty()
+        && bootstrap.pod.as_ref().is_none_or(|pod| !pod.may_run() && pod.ended.is_none());
+    let is_old = evidence.deployment.as_ref().is_some_and(|deployment| {
+        !deployment.deleting && evidence.seconds_since(deployment.created) >= REPORT_SECONDS
+    });
+    let is_there = is_old || evidence.has_foreign_deployment;
+    (client_found_it || (has_not_started && is_there)).then(|| Finding {
+        id: NAME_TAKEN,
+        summary: format!(
+            "somebody else has made deployment.apps/{} before Flink's client in job.batch/{} started",
+            evidence.name, bootstrap.job
+        ),
+        evidence: None,
+        fix: "choose another name".to_owned(),
+        cannot_heal: true,
+    })
+}
+
 fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
     let bootstrap = evidence.bootstrap.as_ref()?;
     let refused = bootstrap.pod_refused.as_ref()?;
@@ -63,7 +97,7 @@ fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
         summary: format!("the API server refuses the pod of job.batch/{}", bootstrap.job),
         evidence: Some(refused.clone()),
         fix: fix::for_refusal(refused, evidence),
-        cannot_heal: evidence.seconds_since(bootstrap.created) >= REFUSED_SECONDS,
+        cannot_heal: is_refused(refused) && evidence.seconds_since(bootstrap.created) >= REFUSED_SECONDS,
     })
 }
 
@@ -91,6 +125,20 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
         });
     }
     let log = bootstrap.log.as_deref().and_then(cause::deepest);
+    // Flink's client cleans up after a failure: it deletes the Deployment of its name, whoever made it.
+    let exists = format!("deployments.apps \"{}\" already exists", evidence.name);
+    if bootstrap.log.as_ref().is_some_and(|log| log.contains(&exists)) {
+        return Some(Finding {
+            id: "deployment-lost",
+            summary: format!(
+                "Flink's client in job.batch/{} has deleted a deployment.apps/{} that somebody else made meanwhile",
+                bootstrap.job, evidence.name
+            ),
+            evidence: log,
+            fix: "make that Deployment again, and choose another name for the session".to_owned(),
+            cannot_heal: true,
+        });
+    }
     let read_log = format!("kubectl logs{} job/{}", evidence.scope, bootstrap.job);
     let evidence_text = log.unwrap_or_else(|| reason.clone());
     Some(Finding {
@@ -112,6 +160,7 @@ fn own_words(exit: &Exit) -> Option<(String, String)> {
         66 => "name an image with that version (--image), or leave --flink-version out",
         68 => "leave that flag out, or name an image with a newer Flink (--image)",
         69 => "--plugin takes the plugins that the image has",
+        71 => "use an image whose conf directory has a config.yaml instead of flink-conf.yaml (--image)",
         70 => "the bootstrap pod needs a /tmp that it can write to",
         _ => return None,
     };
@@ -140,7 +189,7 @@ fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
         summary: format!("the API server refuses the pod of deployment.apps/{}", evidence.name),
         evidence: Some(refused.clone()),
         fix: fix::for_refusal(refused, evidence),
-        cannot_heal: settled_since(evidence, deployment.created, REFUSED_SECONDS),
+        cannot_heal: is_refused(refused) && settled_since(evidence, deployment.created, REFUSED_SECONDS),
     })
 }
 
@@ -176,39 +225,53 @@ pub(super) fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Fi
                     evidence.scope, pod.name
                 )
             },
-            cannot_heal: !is_image
-                || is_final(message)
-                || evidence.seconds_since(pod.created) >= PULL_SECONDS,
+            cannot_heal: if is_image { is_final(reason, message) } else { !is_passing(message) },
         });
     }
-    let unschedulable = pod.unschedulable.as_ref()?;
-    let settled = settled_since(evidence, unschedulable.since, UNSCHEDULABLE_SECONDS);
-    Some(Finding {
+    Some(unschedulable(pod, pod.unschedulable.as_ref()?, evidence, role))
+}
+
+/// A pod that no node takes. Pods that end make room, and nodes come and become ready: only what asks for more than
+/// every node has does not pass by itself.
+fn unschedulable(pod: &Pod, unschedulable: &Unschedulable, evidence: &Evidence, role: &str) -> Finding {
+    let too_large = room::too_large(&pod.requests, &evidence.nodes);
+    let by_room = too_large.is_some() || unschedulable.message.contains("Insufficient");
+    let fix = match (by_room, role) {
+        _ if unschedulable.node_is_coming => "a node is being added".to_owned(),
+        (true, "JobManager") => {
+            "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
+        }
+        (true, "TaskManager") => format!(
+            "add a node; how much a TaskManager asks for is decided by create (--taskmanager-cpu, --taskmanager-memory): kubectl describe pod{} {}",
+            evidence.scope, pod.name
+        ),
+        (true, _) => "wait for room, or add a node".to_owned(),
+        (false, _) => format!(
+            "--toleration and --node-selector decide where it may run: kubectl describe nodes{}",
+            evidence.scope
+        ),
+    };
+    Finding {
         id: "unschedulable",
-        summary: format!("no node takes {role} pod {}", pod.name),
-        evidence: Some(unschedulable.message.clone()),
-        fix: if unschedulable.node_is_coming {
-            "a node is being added".to_owned()
-        } else {
-            match (unschedulable.message.contains("Insufficient"), role) {
-                (true, "JobManager") => {
-                    "ask for less (--jobmanager-cpu, --jobmanager-memory) or add a node".to_owned()
-                }
-                (true, "TaskManager") => format!(
-                    "add a node; how much a TaskManager asks for is decided by create (--taskmanager-cpu, --taskmanager-memory): kubectl describe pod{} {}",
-                    evidence.scope, pod.name
-                ),
-                (true, _) => {
-                    "add a node: the bootstrap pod needs 0.1 CPU and 512 MiB, whatever the flags".to_owned()
-                }
-                (false, _) => format!(
-                    "--toleration and --node-selector decide where it may run: kubectl describe nodes{}",
-                    evidence.scope
-                ),
+        // Once the client has ended, so that its Job is not left half-way.
+        cannot_heal: too_large.is_some()
+            && !unschedulable.node_is_coming
+            && settled_since(evidence, unschedulable.since, 0),
+        summary: match too_large {
+            Some(too_large) => {
+                format!("no node is large enough for {role} pod {}, which asks for {too_large}", pod.name)
             }
+            None => format!("no node takes {role} pod {}", pod.name),
         },
-        cannot_heal: settled && !unschedulable.node_is_coming,
-    })
+        evidence: Some(unschedulable.message.clone()),
+        fix,
+    }
+}
+
+/// True when the API server said no, and not only for now: another error of its own, such as a timeout, is no
+/// refusal, and the controller tries again.
+fn is_refused(words: &str) -> bool {
+    refusal::of(words).is_some_and(|refusal| !refusal.can_pass())
 }
 
 /// True when the JobManager's trouble has lasted for `seconds`, and longer than the bootstrap pod
@@ -221,12 +284,34 @@ fn settled_since(evidence: &Evidence, since: Option<Timestamp>, seconds: u64) ->
     evidence.seconds_since(since.max(bootstrap.and_then(|b| b.ended))) >= seconds
 }
 
-/// True when the registry, or the kubelet, has said no; otherwise it may have been busy.
-fn is_final(message: &str) -> bool {
-    const NO: [&str; 6] =
-        ["not found", "denied", "unauthorized", "forbidden", "does not exist", "couldn't parse image"];
+/// True when the registry, or the kubelet, has said no. A registry that is away or busy is asked again.
+fn is_final(reason: &str, message: &str) -> bool {
+    const NO: [&str; 7] = [
+        "not found",
+        "denied",
+        "unauthorized",
+        "forbidden",
+        "does not exist",
+        "couldn't parse image",
+        // Of the registry's name, which a name server that is away does not say.
+        "no such host",
+    ];
     let message = message.to_lowercase();
-    NO.iter().any(|no| message.contains(no))
+    ["InvalidImageName", "ErrImageNeverPull"].contains(&reason) || NO.iter().any(|no| message.contains(no))
+}
+
+/// True when the kubelet or the runtime was busy, or could not read what it needs yet: it tries again.
+fn is_passing(message: &str) -> bool {
+    const BUSY: [&str; 6] = [
+        "failed to sync",
+        "timed out",
+        "deadline exceeded",
+        "connection refused",
+        "unavailable",
+        "is reserved for",
+    ];
+    let message = message.to_lowercase();
+    BUSY.iter().any(|busy| message.contains(busy))
 }
 
 fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
@@ -296,7 +381,7 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
         id: "half-made",
         summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
         evidence: bootstrap.log.as_deref().and_then(cause::deepest),
-        fix: format!("kubectl flink delete {}{}", evidence.name, evidence.scope),
+        fix: format!("kubectl flink delete {}{} --force", evidence.name, evidence.scope),
         cannot_heal: true,
     })
 }

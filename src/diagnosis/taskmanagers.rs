@@ -1,11 +1,11 @@
 //! Why the slots that a job waits for do not come.
 //!
-//! These rules see something only where somebody has looked for it: [`Evidence::waiting_taskmanagers`]
-//! and [`Evidence::jobmanager_log`] are read while a job waits.
+//! These rules see something only where somebody has looked for it: [`Evidence::waiting_taskmanagers`],
+//! [`Evidence::jobmanager_log`] and [`Evidence::slot_limit`] are read while a job waits.
 
 use super::{cause, fix, rules};
 use crate::model::Finding;
-use crate::model::evidence::Evidence;
+use crate::model::evidence::{Evidence, Rest, SlotLimit};
 
 pub fn pod_stuck(evidence: &Evidence) -> Option<Finding> {
     let mut waiting = evidence.waiting_taskmanagers.iter().filter(|pod| !pod.deleting);
@@ -27,16 +27,38 @@ pub fn pod_refused(evidence: &Evidence) -> Option<Finding> {
     })
 }
 
+/// The JobManager starts no TaskManager whose slots would be too many, and tells that in its log alone
+/// (`SlotManagerOptions.MAX_SLOT_NUM`).
+pub fn slots_limited(evidence: &Evidence) -> Option<Finding> {
+    let SlotLimit { max, per_taskmanager } = evidence.slot_limit?;
+    let Rest::Up(overview) = &evidence.rest else { return None };
+    let (total, free) = (overview.slots_total, overview.slots_available);
+    (total.saturating_add(per_taskmanager) > max).then(|| Finding {
+        id: "slots-limited",
+        summary: format!(
+            "session {} may have no more slots: slotmanager.number-of-slots.max is {max}, and a TaskManager has {per_taskmanager}",
+            evidence.name
+        ),
+        evidence: Some(format!("{free} of {total} slots are free")),
+        fix: "create the session with a larger slotmanager.number-of-slots.max (-D), or cancel jobs that hold slots"
+            .to_owned(),
+        cannot_heal: false,
+    })
+}
+
 /// The end of a JobManager's log from where it last could not make a pod (`KubernetesResourceManagerDriver`,
 /// in 1.10 and 1.11 `KubernetesResourceManager`).
 fn last_refusal(log: &str) -> Option<&str> {
-    log.rfind("Could not create pod").map(|start| &log[start..])
+    let refused = &log[log.rfind("Could not create pod")?..];
+    // What has come since had room (`ResourceManager.registerTaskExecutorInternal`).
+    (!refused.contains("Registering TaskManager with ResourceID")).then_some(refused)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diagnosis::fixtures;
+    use crate::model::evidence::Overview;
 
     #[test]
     fn a_quota_that_no_event_tells_of_is_read_in_the_log() {
@@ -58,5 +80,21 @@ Caused by: io.fabric8.kubernetes.client.KubernetesClientException: Failure execu
         );
         assert!(finding.fix.starts_with("kubectl describe quota"), "{}", finding.fix);
         assert_eq!(last_refusal("12:00 INFO  x - Requesting new worker"), None);
+        let later =
+            format!("{log}12:09 INFO  x - Registering TaskManager with ResourceID roc-taskmanager-1-4\n");
+        assert_eq!(last_refusal(&later), None, "there was room since");
+    }
+
+    #[test]
+    fn a_limit_of_slots_is_found_once_no_taskmanager_fits_below_it() {
+        let mut evidence = fixtures::created(fixtures::jobmanager());
+        evidence.rest = Rest::Up(Overview { slots_total: 4, ..Overview::default() });
+        assert_eq!(slots_limited(&evidence), None);
+        evidence.slot_limit = Some(SlotLimit { max: 6, per_taskmanager: 2 });
+        assert_eq!(slots_limited(&evidence), None, "one more fits");
+        evidence.slot_limit = Some(SlotLimit { max: 5, per_taskmanager: 2 });
+        let finding = slots_limited(&evidence).expect("a finding");
+        assert!(finding.summary.ends_with("slotmanager.number-of-slots.max is 5, and a TaskManager has 2"));
+        assert_eq!(finding.evidence.as_deref(), Some("0 of 4 slots are free"));
     }
 }

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::RestError;
 use super::connection::{Route, Stream};
+use crate::net::{addresses, fault};
 
 /// How long a host may take to take a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let invalid = |why: &str| InvalidAddress(why.to_owned());
-        let uri: Uri = text.parse().map_err(|error| InvalidAddress(format!("{error}")))?;
+        let uri: Uri = text.parse().map_err(|_| invalid("it is not a URL"))?;
         let is_https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -80,14 +81,13 @@ impl Address {
 
     /// Connects; TLS comes on top.
     pub async fn connect(&self) -> Result<Box<dyn Stream>, RestError> {
-        let told = |error: &dyn fmt::Display| {
-            RestError::Unreachable(format!("cannot connect to {}:{}: {error}", self.host, self.port))
-        };
-        let connect = TcpStream::connect((self.host(), self.port));
+        let server = format!("{}:{}", self.host, self.port);
+        let connect = async { TcpStream::connect(&addresses(self.host(), self.port).await?[..]).await };
         let stream = tokio::time::timeout(TIMEOUT, connect)
             .await
-            .map_err(|_| told(&format!("no answer within {} s", TIMEOUT.as_secs())))?
-            .map_err(|error| told(&error))?;
+            .map_err(|_| format!("{server} takes no connection within {} s", TIMEOUT.as_secs()))
+            .and_then(|connected| connected.map_err(|error| fault(&error, &server).in_words(&server)))
+            .map_err(|why| RestError::Unreachable(format!("cannot connect: {why}")))?;
         // A request is written at once; there is nothing to wait for.
         let _ = stream.set_nodelay(true);
         Ok(Box::new(stream))

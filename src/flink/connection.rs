@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{Answer, Body, Jar, Request, RestError};
+use crate::net::{Bounded, Fault, fault, too_long};
 
 /// Bytes to a JobManager and back, whatever carries them.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -43,7 +44,7 @@ impl Connection {
     /// Speaks HTTP/1.1 over `stream`. Nothing is sent yet.
     pub async fn open(stream: Box<dyn Stream>, route: Route) -> Result<Self, RestError> {
         let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = handshake.map_err(|error| RestError::Unreachable(error.to_string()))?;
+        let (sender, connection) = handshake.map_err(|error| unsent(&error))?;
         // It moves bytes beside whoever waits for them, and ends with its sender. Its error is the request's.
         tokio::spawn(async { drop(connection.await) });
         Ok(Self { sender, route })
@@ -56,25 +57,29 @@ impl Connection {
 
     /// Sends `request` and waits for its answer.
     pub async fn send(&mut self, request: Request) -> Result<Answer, RestError> {
-        let unreachable = |error: hyper::Error| RestError::Unreachable(told(&error));
+        let (named, most) = (request.named(), request.most());
         let request = self.http(request)?;
-        self.sender.ready().await.map_err(unreachable)?;
+        self.sender.ready().await.map_err(|error| unsent(&error))?;
         let answer = self.sender.try_send_request(request).await.map_err(|mut error| {
             // The request comes back when not a byte of it was written.
             let was_sent = error.take_message().is_none();
             let error = error.into_error();
             match file_error(&error) {
                 Some(error) => RestError::File(error),
-                None if was_sent => RestError::Lost(told(&error)),
-                None => RestError::Unreachable(told(&error)),
+                None if was_sent => lost(&error),
+                None => unsent(&error),
             }
         })?;
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| RestError::Lost(told(&error)))?;
+        let body =
+            Bounded::new(body, named, most).collect().await.map_err(|error| match too_long(&*error) {
+                Some(error) => RestError::TooLong(error),
+                None => RestError::Lost("it was closed in the middle of the answer".to_owned()),
+            })?;
         let location = head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
         Ok(Answer {
             status: head.status.as_u16(),
-            body: body.to_bytes().to_vec(),
+            body: body.to_bytes().into(),
             location: location.map(ToOwned::to_owned),
         })
     }
@@ -132,7 +137,7 @@ impl Form {
     }
 
     fn length(&self, bytes: u64) -> u64 {
-        self.head.len() as u64 + bytes + self.tail.len() as u64
+        length(self.head.as_bytes()).saturating_add(bytes).saturating_add(length(self.tail.as_bytes()))
     }
 
     fn around(self, jar: Jar) -> HttpBody {
@@ -145,7 +150,7 @@ impl Form {
                 let mut chunk = Vec::with_capacity(CHUNK);
                 // The reader takes no more than there is room for.
                 while chunk.len() < CHUNK && file.read_buf(&mut chunk).await? > 0 {}
-                let so_far = before + chunk.len() as u64;
+                let so_far = length(&chunk).saturating_add(before);
                 sent(so_far);
                 let is_cut = chunk.is_empty() && so_far < jar.bytes;
                 match (chunk.is_empty(), is_cut) {
@@ -160,13 +165,22 @@ impl Form {
     }
 }
 
-/// The innermost reason: the outer ones name layers of the library.
-fn told(error: &hyper::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// What became of the connection.
+fn lost(error: &hyper::Error) -> RestError {
+    RestError::Lost(match fault(error, "the other side") {
+        Fault::Refused => "it was refused".to_owned(),
+        Fault::Cut(how) => format!("it {how}"),
+        Fault::Other(why) => why,
+    })
+}
+
+/// The same, where nothing of the request has left.
+fn unsent(error: &hyper::Error) -> RestError {
+    RestError::Unreachable(lost(error).to_string())
 }
 
 /// The error of the file that was being sent, if that is what ended the request.
@@ -184,6 +198,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
+    use crate::flink::RestPath;
 
     async fn connection() -> (Connection, DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
@@ -209,7 +224,8 @@ mod tests {
                 let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{number}");
                 theirs.write_all(answer.as_bytes()).await.expect("answer");
             };
-            let (answer, ()) = tokio::join!(connection.send(Request::get("/overview")), server);
+            let (answer, ()) =
+                tokio::join!(connection.send(Request::get(RestPath::of(["overview"]))), server);
             assert_eq!(answer.expect("answer").body, number.as_bytes());
         }
         assert!(connection.is_open());
@@ -222,9 +238,9 @@ mod tests {
             read_until(&mut theirs, "\r\n\r\n").await;
             drop(theirs);
         };
-        let (answer, ()) = tokio::join!(connection.send(Request::get("/overview")), server);
+        let (answer, ()) = tokio::join!(connection.send(Request::get(RestPath::of(["overview"]))), server);
         assert!(matches!(answer, Err(RestError::Lost(_))), "{answer:?}");
-        let answer = connection.send(Request::get("/overview")).await;
+        let answer = connection.send(Request::get(RestPath::of(["overview"]))).await;
         assert!(matches!(answer, Err(RestError::Unreachable(_))), "{answer:?}");
     }
 
@@ -242,8 +258,11 @@ mod tests {
             name: "a\"b.jar".to_owned(),
             sent: Arc::new(move |bytes| hears.store(bytes, Ordering::SeqCst)),
         };
-        let request =
-            Request { method: http::Method::POST, path: "/jars/upload".to_owned(), body: Body::Jar(jar) };
+        let request = Request {
+            method: http::Method::POST,
+            path: RestPath::of(["jars", "upload"]),
+            body: Body::Jar(jar),
+        };
         let server = async {
             let request = read_until(&mut theirs, "--\r\n").await;
             let (head, form) = request.split_once("\r\n\r\n").expect("head and form");

@@ -100,8 +100,10 @@ impl Dialect {
     }
 
     fn with_request(self, mut body: Value, savepoint: &Savepoint) -> Value {
-        if let (Some(request), true) = (&savepoint.request, self.takes_request_ids()) {
-            body["triggerId"] = json!(request);
+        if let (Some(request), Some(fields), true) =
+            (&savepoint.request, body.as_object_mut(), self.takes_request_ids())
+        {
+            fields.insert("triggerId".to_owned(), json!(request));
         }
         body
     }

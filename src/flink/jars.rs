@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::dialect::{Dialect, Program};
-use super::{Body, Jar, Request, RestError, TIMEOUT, Transport, ask, get};
+use super::{Body, Jar, Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
 
 /// What an uploaded jar is known by: `<uuid>_<name>.jar`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,8 @@ pub async fn upload(transport: &impl Transport, mut jar: Jar) -> Result<JarId, R
         counter.store(bytes, Ordering::Relaxed);
         listener(bytes);
     });
-    let request = Request { method: Method::POST, path: "/jars/upload".to_owned(), body: Body::Jar(jar) };
+    let request =
+        Request { method: Method::POST, path: RestPath::of(["jars", "upload"]), body: Body::Jar(jar) };
     let stands_still = async {
         let mut before = None;
         loop {
@@ -65,6 +66,29 @@ pub async fn upload(transport: &impl Transport, mut jar: Jar) -> Result<JarId, R
     }
 }
 
+/// `GET /config`: false when the session has `web.submit.enable: false`, so that it has no requests for jars. None where
+/// it does not say so.
+///
+/// Without the request, an upload ends with 404 in 1.10, and with 400 and [`NO_UPLOADS`] in 1.20 and 2.3, after all of
+/// the jar was sent.
+pub async fn takes_jars(transport: &impl Transport) -> Result<Option<bool>, RestError> {
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(default)]
+        features: Features,
+    }
+    #[derive(Default, Deserialize)]
+    struct Features {
+        #[serde(rename = "web-submit")]
+        web_submit: Option<bool>,
+    }
+    let config: Config = get(transport, RestPath::of(["config"])).await?;
+    Ok(config.features.web_submit)
+}
+
+/// What a session says of a file where it takes none.
+pub const NO_UPLOADS: &str = "POST request not allowed";
+
 /// `GET /jars`: what lies in the session.
 pub async fn jars(transport: &impl Transport) -> Result<Vec<Uploaded>, RestError> {
     #[derive(Deserialize)]
@@ -76,7 +100,7 @@ pub async fn jars(transport: &impl Transport) -> Result<Vec<Uploaded>, RestError
         id: String,
         name: String,
     }
-    let jars: Jars = get(transport, "/jars").await?;
+    let jars: Jars = get(transport, RestPath::of(["jars"])).await?;
     Ok(jars.files.into_iter().map(|of| Uploaded { id: JarId(of.id), name: of.name }).collect())
 }
 
@@ -96,14 +120,14 @@ pub async fn run(
     program: &Program,
     patience: Duration,
 ) -> Result<Started, RestError> {
-    let path = format!("/jars/{}/run", encoded(&jar.0));
+    let path = RestPath::of(["jars", &jar.0, "run"]);
     ask(transport, Request::json(Method::POST, path, &dialect.run(program)), patience).await
 }
 
 /// `DELETE /jars/:jarid`. A jar that is not there any more is no error. From then on no program of it
 /// starts; one that has started goes on.
 pub async fn remove_jar(transport: &impl Transport, jar: &JarId) -> Result<(), RestError> {
-    let path = format!("/jars/{}", encoded(&jar.0));
+    let path = RestPath::of(["jars", &jar.0]);
     let request = Request { method: Method::DELETE, path, body: Body::Empty };
     let removed: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;
     match removed {
@@ -111,18 +135,6 @@ pub async fn remove_jar(transport: &impl Transport, jar: &JarId) -> Result<(), R
         Err(RestError::Status { errors, is_flinks: true, .. }) if errors.contains("does not exist") => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// `text` as one segment of a path.
-pub(super) fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,10 +8,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, Request, RestError, TIMEOUT, Transport, ask, get};
-use crate::model::job::{
-    Backpressure, Checkpoint, Checkpoints, FailedCheckpoint, JobDetails, JobException, Vertex,
-};
+use super::{Body, Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
+use crate::model::job::{Backpressure, JobDetails, JobException, Vertex};
 use crate::model::status::{Job, Part};
 
 /// `GET /jobs/overview`: running jobs first, then the latest.
@@ -36,7 +34,7 @@ pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
         total: u32,
         running: u32,
     }
-    let jobs: Jobs = get(transport, "/jobs/overview").await?;
+    let jobs: Jobs = get(transport, RestPath::of(["jobs", "overview"])).await?;
     let mut jobs: Vec<Job> = jobs
         .jobs
         .into_iter()
@@ -78,7 +76,7 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         tasks: BTreeMap<String, u32>,
         metrics: BTreeMap<String, Value>,
     }
-    let of: Of = match get(transport, format!("/jobs/{id}")).await {
+    let of: Of = match get(transport, RestPath::of(["jobs", id])).await {
         Err(error) if error.is_not_found() => return Ok(None),
         answer => answer?,
     };
@@ -93,8 +91,8 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         id: of.jid,
         name: of.name,
         state: of.state,
-        tasks_running: of.vertices.iter().map(running).sum(),
-        tasks_total: of.vertices.iter().map(|vertex| vertex.parallelism).sum(),
+        tasks_running: total(of.vertices.iter().map(running)),
+        tasks_total: total(of.vertices.iter().map(|vertex| vertex.parallelism)),
         started_at: at(of.start_time),
         duration_milliseconds: not_negative(of.duration),
     };
@@ -115,108 +113,31 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         vertices: of.vertices.into_iter().map(vertex).collect(),
         checkpoints: Part::Unknown(nobody_asked()),
         exceptions: Part::Unknown(nobody_asked()),
+        findings: Vec::new(),
     };
     Ok(Some((job, details)))
 }
 
-#[derive(Deserialize)]
-struct OfCheckpoint {
-    id: u64,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    is_savepoint: bool,
-    trigger_timestamp: Option<i64>,
-    end_to_end_duration: Option<i64>,
-    state_size: Option<u64>,
-    external_path: Option<String>,
-    failure_message: Option<String>,
-}
-
-impl OfCheckpoint {
-    fn checkpoint(self) -> Checkpoint {
-        // Kept nowhere: `<checkpoint-not-externally-addressable>`.
-        let path = self.external_path.filter(|path| !path.starts_with('<'));
-        Checkpoint {
-            id: self.id,
-            triggered_at: self.trigger_timestamp.and_then(at),
-            duration_milliseconds: not_negative(self.end_to_end_duration.unwrap_or(0)),
-            size_bytes: self.state_size.unwrap_or(0),
-            path,
-        }
+/// The global job parameters of a job (`GET /jobs/:jobid/config`, `user-config`).
+pub async fn global_parameters(
+    transport: &impl Transport,
+    id: &str,
+) -> Result<BTreeMap<String, String>, RestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Of {
+        execution_config: Option<Config>,
     }
-}
-
-#[derive(Deserialize)]
-struct OfCheckpoints {
-    counts: Counts,
-    latest: Latest,
-    #[serde(default)]
-    history: Vec<OfCheckpoint>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    completed: u64,
-    in_progress: u64,
-    failed: u64,
-}
-
-#[derive(Deserialize)]
-struct Latest {
-    completed: Option<OfCheckpoint>,
-    savepoint: Option<OfCheckpoint>,
-    failed: Option<OfCheckpoint>,
-    restored: Option<OfCheckpoint>,
-}
-
-/// `GET /jobs/:jobid/checkpoints`: savepoints are among them.
-pub async fn checkpoints(transport: &impl Transport, id: &str) -> Result<Checkpoints, RestError> {
-    let OfCheckpoints { counts, latest, .. } = get(transport, format!("/jobs/{id}/checkpoints")).await?;
-    Ok(Checkpoints {
-        completed: counts.completed,
-        in_progress: counts.in_progress,
-        failed: counts.failed,
-        last: latest.completed.map(OfCheckpoint::checkpoint),
-        last_savepoint: latest.savepoint.map(OfCheckpoint::checkpoint),
-        last_failure: latest.failed.map(|failed| FailedCheckpoint {
-            triggered_at: failed.trigger_timestamp.and_then(at),
-            message: failed.failure_message.unwrap_or_else(|| "for no reason that Flink tells".to_owned()),
-        }),
-        restored_from: latest.restored.and_then(|restored| restored.external_path),
-    })
-}
-
-/// A savepoint in the history of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    pub id: u64,
-    pub state: RecordedState,
-    /// When it was complete, or had failed; before, when this was told.
-    pub ended_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordedState {
-    InProgress,
-    Completed(String),
-    Failed(String),
-}
-
-/// The savepoints that the history of a job has, newest first: for versions in which a savepoint
-/// cannot be asked for by an id of one's own.
-pub async fn recorded_savepoints(transport: &impl Transport, id: &str) -> Result<Vec<Recorded>, RestError> {
-    let OfCheckpoints { history, .. } = get(transport, format!("/jobs/{id}/checkpoints")).await?;
-    let recorded = |of: OfCheckpoint| Recorded {
-        id: of.id,
-        ended_at: of.trigger_timestamp.and_then(|begin| at(begin + of.end_to_end_duration?)),
-        state: match (of.status.as_str(), of.external_path) {
-            ("COMPLETED", path) => RecordedState::Completed(path.unwrap_or_default()),
-            ("FAILED", _) => RecordedState::Failed(of.failure_message.unwrap_or_default()),
-            _ => RecordedState::InProgress,
-        },
-    };
-    Ok(history.into_iter().filter(|of| of.is_savepoint).map(recorded).collect())
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Config {
+        #[serde(default)]
+        user_config: BTreeMap<String, Value>,
+    }
+    let of: Of = get(transport, RestPath::of(["jobs", id, "config"])).await?;
+    let config = of.execution_config.map(|config| config.user_config).unwrap_or_default();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Ok(config.into_iter().map(|(key, value)| (key, text(value))).collect())
 }
 
 /// `GET /jobs/:jobid/exceptions`, newest first. Up to 1.20 there is a root exception; its history
@@ -254,7 +175,7 @@ pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobE
         #[serde(default)]
         concurrent_exceptions: Vec<Entry>,
     }
-    let exceptions: Exceptions = get(transport, format!("/jobs/{id}/exceptions")).await?;
+    let exceptions: Exceptions = get(transport, RestPath::of(["jobs", id, "exceptions"])).await?;
     let entries = exceptions.history.map(|history| history.entries).unwrap_or_default();
     if entries.is_empty() {
         let first = exceptions.all.into_iter().next();
@@ -300,13 +221,18 @@ pub async fn backpressure(
     struct Subtask {
         ratio: f64,
     }
-    let of: Of = match get(transport, format!("/jobs/{job}/vertices/{vertex}/backpressure")).await {
+    let of: Of = match get(transport, RestPath::of(["jobs", job, "vertices", vertex, "backpressure"])).await {
         Err(RestError::Status { status: 500, .. }) => return Ok(None),
         answer => answer?,
     };
     let largest = of.subtasks.iter().map(|subtask| subtask.ratio).fold(0.0, f64::max).clamp(0.0, 1.0);
     // A share of one, rounded: it fits.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 100"
+    )]
     let percent = (largest * 100.0).round() as u8;
     Ok(of.level.filter(|_| of.status == "ok").map(|level| Backpressure { level, percent }))
 }
@@ -321,8 +247,11 @@ pub enum Cancelled {
 
 /// `PATCH /jobs/:jobid?mode=cancel`. Asking twice does no harm. The job is cancelled some time after.
 pub async fn cancel(transport: &impl Transport, id: &str) -> Result<Cancelled, RestError> {
-    let request =
-        Request { method: Method::PATCH, path: format!("/jobs/{id}?mode=cancel"), body: Body::Empty };
+    let request = Request {
+        method: Method::PATCH,
+        path: RestPath::of(["jobs", id]).with("mode", ["cancel"]),
+        body: Body::Empty,
+    };
     let answer: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;
     match answer {
         Ok(_) => Ok(Cancelled::Asked),
@@ -349,7 +278,7 @@ pub async fn is_running_a_program(transport: &impl Transport) -> Result<Option<b
         thread_name: String,
         stringified_thread_info: String,
     }
-    match get::<Dump>(transport, "/jobmanager/thread-dump").await {
+    match get::<Dump>(transport, RestPath::of(["jobmanager", "thread-dump"])).await {
         Ok(dump) => {
             let mut threads = dump.thread_infos.iter();
             Ok(Some(
@@ -372,11 +301,16 @@ fn runs_a_program(name: &str, stack: &str) -> bool {
         || (serves && !is_idle)
 }
 
-fn at(milliseconds: i64) -> Option<Timestamp> {
+pub(super) fn at(milliseconds: i64) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds).ok().filter(|_| milliseconds > 0)
 }
 
-fn not_negative(milliseconds: i64) -> u64 {
+/// What so many are together; a JobManager that reports more has the most that can be shown.
+fn total(counts: impl Iterator<Item = u32>) -> u32 {
+    counts.fold(0, u32::saturating_add)
+}
+
+pub(super) fn not_negative(milliseconds: i64) -> u64 {
     milliseconds.max(0).unsigned_abs()
 }
 

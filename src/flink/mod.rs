@@ -3,13 +3,30 @@
 //! It knows no Kubernetes: whoever uses it brings the [`Transport`]. Paths, bodies and their changes
 //! by version are those of Flink's handlers and message headers, 1.10 to 2.3.
 
+// What a JobManager reports is any number: sums and times of it are checked, and nothing is looked up by it unchecked.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing
+    )
+)]
+
 pub mod address;
+mod checkpoints;
 pub mod connection;
 pub mod dialect;
 mod jars;
 mod jobs;
+mod path;
+mod running;
 mod savepoints;
 mod session;
+mod size;
 pub mod tls;
 
 use std::fs::File;
@@ -22,11 +39,15 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use jars::{JarId, Started, jars, remove_jar, run, upload};
+use crate::net::TooLong;
+
+pub use checkpoints::{Recorded, RecordedState, checkpoint_config, checkpoints, recorded_savepoints};
+pub use jars::{JarId, NO_UPLOADS, Started, jars, remove_jar, run, takes_jars, upload};
 pub use jobs::{
-    Cancelled, Recorded, RecordedState, backpressure, cancel, checkpoints, exceptions, is_running_a_program,
-    job, jobs, recorded_savepoints,
+    Cancelled, backpressure, cancel, exceptions, global_parameters, is_running_a_program, job, jobs,
 };
+pub use path::RestPath;
+pub use running::complete_jobs;
 pub use savepoints::{Progress, RequestId, disposal, dispose, savepoint, stop, trigger_progress};
 pub use session::{configuration, memory, overview, taskmanagers};
 
@@ -38,14 +59,25 @@ pub trait Transport {
     /// [`RestError::Unreachable`] promises that the JobManager has seen nothing of `request`;
     /// after [`RestError::Lost`] nobody here knows.
     fn send(&self, request: Request) -> impl Future<Output = Result<Answer, RestError>>;
+
+    /// The same, for at most `patience` of the JobManager: what the way to it takes comes on top.
+    fn send_within(
+        &self,
+        request: Request,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Answer, RestError>> {
+        async move {
+            let answer = tokio::time::timeout(patience, self.send(request)).await;
+            answer.map_err(|_| RestError::TimedOut(patience))?
+        }
+    }
 }
 
 /// One request to REST.
 #[derive(Debug)]
 pub struct Request {
     pub method: Method,
-    /// With the query, such as `/jobs/overview`.
-    pub path: String,
+    pub path: RestPath,
     pub body: Body,
 }
 
@@ -73,12 +105,22 @@ impl std::fmt::Debug for Jar {
 }
 
 impl Request {
-    pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: Body::Empty }
+    pub fn get(path: RestPath) -> Self {
+        Self { method: Method::GET, path, body: Body::Empty }
     }
 
-    fn json(method: Method, path: impl Into<String>, value: &Value) -> Self {
-        Self { method, path: path.into(), body: Body::Json(value.to_string().into_bytes()) }
+    fn json(method: Method, path: RestPath, value: &Value) -> Self {
+        Self { method, path, body: Body::Json(value.to_string().into_bytes()) }
+    }
+
+    /// The most bytes that its answer may have.
+    pub fn most(&self) -> usize {
+        size::most(&self.path)
+    }
+
+    /// As `GET /overview`, without its query.
+    pub fn named(&self) -> String {
+        format!("{} {}", self.method, self.path.as_str().split('?').next().unwrap_or_default())
     }
 
     /// The same once more, for what may be sent twice.
@@ -111,8 +153,11 @@ pub enum RestError {
     /// Something that is needed on the way cannot be used, such as a certificate.
     #[error("{0}")]
     Unusable(String),
+    /// Another session has the name by now. Nothing of the request has arrived there.
+    #[error("{0}")]
+    MadeAnew(String),
     /// It may have been done, or still be at work.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no answer within {:.0} s", .0.as_secs_f32().ceil())]
     TimedOut(Duration),
     /// Flink's own errors, one a line or with their stack. `is_flinks` is false for an answer in
     /// another form: then something in between has given it.
@@ -120,6 +165,15 @@ pub enum RestError {
     Status { status: u16, errors: String, is_flinks: bool },
     #[error("an answer that is not Flink's: {0}")]
     Answer(String),
+    /// An answer that is longer than any that is meant: nothing of it is used.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// What the JobManager reports of one thing may be older than what is asked for, in a session that sets how old.
+    #[error("what the JobManager reports of a job can be {} s old (web.refresh-interval), which is longer than --timeout", .0.as_secs())]
+    Stale(Duration),
+    /// What the JobManager reports in one place contradicts what it reports in another.
+    #[error("{0}")]
+    Contradiction(String),
     /// The file that should be sent cannot be read.
     #[error("{0}")]
     File(io::Error),
@@ -129,7 +183,7 @@ impl RestError {
     /// True when nobody here knows whether the request was done.
     pub fn leaves_doubt(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::TimedOut(_) => true,
+            Self::Lost(_) | Self::TimedOut(_) | Self::TooLong(_) => true,
             // Something in between has given up; the JobManager may not have.
             Self::Status { status, is_flinks: false, .. } => matches!(status, 408 | 500..),
             _ => false,
@@ -167,7 +221,7 @@ fn first_line(text: &str) -> &str {
 
 async fn get<T: for<'de> Deserialize<'de>>(
     transport: &impl Transport,
-    path: impl Into<String>,
+    path: RestPath,
 ) -> Result<T, RestError> {
     ask(transport, Request::get(path), TIMEOUT).await
 }
@@ -178,8 +232,7 @@ async fn ask<T: for<'de> Deserialize<'de>>(
     request: Request,
     patience: Duration,
 ) -> Result<T, RestError> {
-    let answer = tokio::time::timeout(patience, transport.send(request));
-    let Answer { status, body, location } = answer.await.map_err(|_| RestError::TimedOut(patience))??;
+    let Answer { status, body, location } = transport.send_within(request, patience).await?;
     if let (300..400, Some(location)) = (status, location) {
         return Err(RestError::Answer(format!("it sends to {location}")));
     }
@@ -275,7 +328,9 @@ mod tests {
 
     #[test]
     fn only_what_may_be_sent_twice_is() {
-        assert!(Request::get("/jobs").again().is_some());
-        assert!(Request::json(Method::POST, "/jars/x/run", &Value::Null).again().is_none());
+        assert!(Request::get(RestPath::of(["jobs"])).again().is_some());
+        assert!(
+            Request::json(Method::POST, RestPath::of(["jars", "x", "run"]), &Value::Null).again().is_none()
+        );
     }
 }

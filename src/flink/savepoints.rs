@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::dialect::{Dialect, Savepoint};
-use super::{Request, RestError, TIMEOUT, Transport, ask, get};
+use super::{Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
 
 /// What a savepoint that was triggered is asked for by: 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub async fn savepoint(
     dialect: Dialect,
     savepoint: &Savepoint,
 ) -> Result<RequestId, RestError> {
-    trigger(transport, format!("/jobs/{job}/savepoints"), &dialect.savepoint(savepoint)).await
+    trigger(transport, RestPath::of(["jobs", job, "savepoints"]), &dialect.savepoint(savepoint)).await
 }
 
 /// `POST /jobs/:jobid/stop`: a savepoint, and with it the end of the job.
@@ -50,17 +50,17 @@ pub async fn stop(
     savepoint: &Savepoint,
     drain: bool,
 ) -> Result<RequestId, RestError> {
-    trigger(transport, format!("/jobs/{job}/stop"), &dialect.stop(savepoint, drain)).await
+    trigger(transport, RestPath::of(["jobs", job, "stop"]), &dialect.stop(savepoint, drain)).await
 }
 
 /// `POST /savepoint-disposal`: removes a savepoint for good.
 pub async fn dispose(transport: &impl Transport, path: &str) -> Result<RequestId, RestError> {
-    trigger(transport, "/savepoint-disposal".to_owned(), &json!({"savepoint-path": path})).await
+    trigger(transport, RestPath::of(["savepoint-disposal"]), &json!({"savepoint-path": path})).await
 }
 
 async fn trigger(
     transport: &impl Transport,
-    path: String,
+    path: RestPath,
     body: &serde_json::Value,
 ) -> Result<RequestId, RestError> {
     let triggered: Triggered = ask(transport, Request::json(Method::POST, path, body), TIMEOUT).await?;
@@ -73,15 +73,15 @@ pub async fn trigger_progress(
     job: &str,
     request: &RequestId,
 ) -> Result<Progress, RestError> {
-    progress(transport, format!("/jobs/{job}/savepoints/{}", request.0)).await
+    progress(transport, RestPath::of(["jobs", job, "savepoints", &request.0])).await
 }
 
 /// `GET /savepoint-disposal/:triggerid`.
 pub async fn disposal(transport: &impl Transport, request: &RequestId) -> Result<Progress, RestError> {
-    progress(transport, format!("/savepoint-disposal/{}", request.0)).await
+    progress(transport, RestPath::of(["savepoint-disposal", &request.0])).await
 }
 
-async fn progress(transport: &impl Transport, path: String) -> Result<Progress, RestError> {
+async fn progress(transport: &impl Transport, path: RestPath) -> Result<Progress, RestError> {
     #[derive(Deserialize)]
     struct Of {
         status: Status,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{RestError, Transport, get};
+use super::{RestError, RestPath, Transport, get};
 use crate::model::evidence::Overview;
 use crate::model::status::{Memory, TaskManager};
 
@@ -25,13 +25,14 @@ struct OverviewBody {
 
 /// The session's own account of itself.
 pub async fn overview(transport: &impl Transport) -> Result<Overview, RestError> {
-    let body: OverviewBody = get(transport, "/overview").await?;
+    let body: OverviewBody = get(transport, RestPath::of(["overview"])).await?;
     Ok(Overview {
         version: body.version,
         taskmanagers: body.taskmanagers,
         slots_total: body.slots_total,
         slots_available: body.slots_available,
         jobs_running: body.jobs_running,
+        jobs_without_tasks: 0,
     })
 }
 
@@ -48,7 +49,7 @@ pub async fn taskmanagers(transport: &impl Transport) -> Result<Vec<TaskManager>
         slots_number: u32,
         free_slots: u32,
     }
-    let body: Body = get(transport, "/taskmanagers").await?;
+    let body: Body = get(transport, RestPath::of(["taskmanagers"])).await?;
     let taskmanager = |of: Of| TaskManager { id: of.id, slots: of.slots_number, slots_free: of.free_slots };
     Ok(body.taskmanagers.into_iter().map(taskmanager).collect())
 }
@@ -60,7 +61,7 @@ pub async fn configuration(transport: &impl Transport) -> Result<BTreeMap<String
         key: String,
         value: String,
     }
-    let settings: Vec<Of> = get(transport, "/jobmanager/config").await?;
+    let settings: Vec<Of> = get(transport, RestPath::of(["jobmanager", "config"])).await?;
     Ok(settings.into_iter().map(|Of { key, value }| (key, value)).collect())
 }
 
@@ -75,16 +76,21 @@ pub async fn memory(transport: &impl Transport) -> Result<Memory, RestError> {
         id: String,
         value: String,
     }
-    const PATH: &str = "/jobmanager/metrics?get=Status.JVM.Memory.Heap.Used,Status.JVM.Memory.Heap.Max,\
-        Status.JVM.Memory.Metaspace.Used,Status.JVM.Memory.Metaspace.Max";
-    let mut metrics: Vec<Metric> = get(transport, PATH).await?;
+    const METRICS: [&str; 4] = [
+        "Status.JVM.Memory.Heap.Used",
+        "Status.JVM.Memory.Heap.Max",
+        "Status.JVM.Memory.Metaspace.Used",
+        "Status.JVM.Memory.Metaspace.Max",
+    ];
+    let path = RestPath::of(["jobmanager", "metrics"]).with("get", METRICS);
+    let mut metrics: Vec<Metric> = get(transport, path.clone()).await?;
     // The first question only makes the JobManager collect them (`MetricFetcherImpl#update`).
     for pause in COLLECTED {
         if !metrics.is_empty() {
             break;
         }
         tokio::time::sleep(pause).await;
-        metrics = get(transport, PATH).await?;
+        metrics = get(transport, path.clone()).await?;
     }
     // -1 stands for no limit.
     let bytes = |end: &str| metrics.iter().find(|metric| metric.id.ends_with(end))?.value.parse().ok();

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
 use super::RestError;
 use super::connection::Stream;
+use crate::net::identity::{Shown, certificates, identity, private_key};
+use crate::net::trust::{Authorities, Trust, of_system};
+use crate::net::{fault, provider};
 
 /// The texts of PEM files.
 #[derive(Clone, Debug, Default)]
@@ -39,35 +38,18 @@ pub enum Check {
 pub struct Tls(TlsConnector);
 
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("{what} holds no PEM {item}: {why}")]
-    Pem { what: &'static str, item: &'static str, why: String },
-    #[error("{0}")]
-    Config(String),
-}
+#[error("{0}")]
+pub struct TlsError(String);
 
 impl Tls {
     pub fn new(pem: &Pem, check: Check) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let config = |error: Error| TlsError::Config(error.to_string());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(config)?
+            .map_err(|_| TlsError("no version of TLS is available".to_owned()))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier(pem, check, provider)?);
-        let client = match &pem.identity {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Pem {
-                    what: "the client's key",
-                    item: "private key",
-                    why: error.to_string(),
-                })?;
-                builder
-                    .with_client_auth_cert(certificates(certificate, "the client's certificate")?, key)
-                    .map_err(config)?
-            }
-        };
+            .with_custom_certificate_verifier(verifier(pem, check)?);
+        let shown = pem.identity.as_ref().map(|(certificate, key)| shown(certificate, key)).transpose()?;
+        let client = builder.with_client_cert_resolver(Arc::new(shown.unwrap_or_default()));
         Ok(Self(TlsConnector::from(Arc::new(client))))
     }
 
@@ -78,51 +60,39 @@ impl Tls {
         })?;
         let stream = self.0.connect(name, stream).await;
         // Nothing has been asked for before the handshake is done.
-        let stream = stream.map_err(|error| RestError::Unreachable(format!("TLS with {host}: {error}")))?;
+        let stream = stream.map_err(|error| RestError::Unreachable(fault(&error, host).in_words(host)))?;
         Ok(Box::new(stream))
     }
 }
 
-fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let wrong = |why: String| TlsError::Pem { what, item: "certificate", why };
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match read {
-        Ok(none) if none.is_empty() => Err(wrong("there is none in it".to_owned())),
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(wrong(error.to_string())),
-    }
+/// The texts are those of two files: each error says which.
+fn shown(certificate: &[u8], key: &[u8]) -> Result<Shown, TlsError> {
+    private_key(key).map_err(|why| TlsError(format!("the client's key {why}")))?;
+    certificates(certificate).map_err(|why| TlsError(format!("the client's certificate {why}")))?;
+    identity(certificate, key).map(|identity| Shown::new(Some(identity))).map_err(TlsError)
 }
 
-fn verifier(
-    pem: &Pem,
-    check: Check,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let config = |error: &dyn std::fmt::Display| TlsError::Config(error.to_string());
+fn verifier(pem: &Pem, check: Check) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     let believed = match &pem.authority {
         None => None,
         Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(authority, "the certificate authority")? {
-                roots.add(certificate).map_err(|error| config(&error))?;
-            }
-            let built =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-            Some(built.map_err(|error| config(&error))?)
+            let wrong = |why: &str| TlsError(format!("the certificate authority {why}"));
+            certificates(authority).map_err(wrong)?;
+            let read = Authorities::read(authority);
+            Some(Trust::new(read.map_err(|_| wrong("holds no PEM certificate that can be read"))?))
         }
     };
     Ok(match (believed, check) {
         (Some(believed), Check::Host) => believed,
-        (None, Check::Host) => Arc::new(Verifier::new(provider).map_err(|error| config(&error))?),
-        (believed, Check::Pod) => Arc::new(AnyName { believed, provider }),
+        (None, Check::Host) => of_system().map_err(TlsError)?,
+        (believed, Check::Pod) => Arc::new(AnyName { believed }),
     })
 }
 
 /// Believes a certificate whatever name it has, and whoever made it when nobody is named.
 #[derive(Debug)]
 struct AnyName {
-    believed: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
+    believed: Option<Arc<Trust>>,
 }
 
 impl ServerCertVerifier for AnyName {
@@ -150,7 +120,7 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &provider().signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
     }
 
@@ -160,12 +130,12 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &provider().signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        provider().signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -177,9 +147,50 @@ mod tests {
     fn a_file_without_a_certificate_is_named() {
         let pem = Pem { authority: Some(b"-----BEGIN NOTHING-----".to_vec()), identity: None };
         let error = Tls::new(&pem, Check::Host).err().expect("error").to_string();
-        assert!(error.starts_with("the certificate authority holds no PEM certificate: "), "{error}");
+        assert!(error.starts_with("the certificate authority holds no PEM certificate"), "{error}");
         let pem = Pem { authority: None, identity: Some((Vec::new(), Vec::new())) };
         let error = Tls::new(&pem, Check::Pod).err().expect("error").to_string();
-        assert!(error.starts_with("the client's key holds no PEM private key: "), "{error}");
+        assert_eq!(error, "the client's key holds no PEM private key");
+    }
+
+    /// What a server that shows `own` is to a client with `pem`.
+    async fn shaken(
+        own: &rcgen::Certificate,
+        key: &rcgen::KeyPair,
+        pem: Pem,
+        host: &str,
+    ) -> Result<(), String> {
+        use rustls::pki_types::PrivateKeyDer;
+        let config = rustls::ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("TLS")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .expect("server");
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let server = tokio::spawn(async move { acceptor.accept(there).await.map(drop) });
+        let tls = Tls::new(&pem, Check::Host).map_err(|error| error.to_string())?;
+        let over = tls.over(Box::new(here), host).await;
+        drop(server);
+        over.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_address_may_vouch_for_itself() {
+        let key = rcgen::KeyPair::generate().expect("key");
+        let mut params = rcgen::CertificateParams::new(["flink.test".to_owned()]).expect("names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let own = params.self_signed(&key).expect("certificate");
+        let other = params.self_signed(&rcgen::KeyPair::generate().expect("key")).expect("certificate");
+        let believing = |certificate: &rcgen::Certificate| Pem {
+            authority: Some(certificate.pem().into_bytes()),
+            identity: None,
+        };
+        assert_eq!(shaken(&own, &key, believing(&own), "flink.test").await, Ok(()));
+        let refused = shaken(&own, &key, believing(&own), "other.test").await.expect_err("another name");
+        assert!(refused.contains("x509: certificate is valid for flink.test, not other.test"), "{refused}");
+        let refused = shaken(&own, &key, believing(&other), "flink.test").await.expect_err("another key");
+        assert!(refused.contains("x509: certificate signed by unknown authority"), "{refused}");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::Finding;
 use super::session::API_VERSION;
 use super::status::{Job, Part, Unknown, known, time};
 
@@ -32,7 +33,9 @@ pub struct JobDetails {
     pub checkpoints: Part<Option<Checkpoints>>,
     /// Newest first.
     #[serde(serialize_with = "known")]
-    pub exceptions: Part<Vec<JobException>>,
+    pub exceptions: Part<Vec<Thrown>>,
+    /// Why it waits for slots, once it has done so for a while.
+    pub findings: Vec<Finding>,
 }
 
 /// Operators that run chained together in each of their tasks.
@@ -63,9 +66,11 @@ pub struct Backpressure {
     pub percent: u8,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoints {
+    #[serde(serialize_with = "known")]
+    pub config: Part<CheckpointConfig>,
     pub completed: u64,
     pub in_progress: u64,
     pub failed: u64,
@@ -74,6 +79,20 @@ pub struct Checkpoints {
     pub last_failure: Option<FailedCheckpoint>,
     /// Where the job got its state from when it was started, or started anew.
     pub restored_from: Option<String>,
+}
+
+/// How a job takes its checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointConfig {
+    /// None for a job that takes none by itself: then there are only savepoints that somebody asks for.
+    pub interval_milliseconds: Option<u64>,
+    /// `exactly_once` or `at_least_once`.
+    pub mode: String,
+    /// Flink's name for where they are kept, such as `FileSystemCheckpointStorage`; none before 1.13.
+    pub storage: Option<String>,
+    /// Flink's name for what keeps the state while the job runs; none before 1.11.
+    pub state_backend: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -96,6 +115,17 @@ pub struct FailedCheckpoint {
     pub message: String,
 }
 
+/// An exception, and the two ends of its stack that say something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Thrown {
+    /// The outermost that is not a wrapping of Flink's or Java's.
+    pub message: String,
+    /// The one that all began with, if that is another.
+    pub cause: Option<String>,
+    #[serde(flatten)]
+    pub exception: JobException,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobException {
@@ -112,8 +142,12 @@ pub struct JobException {
 impl JobDetails {
     /// The parts that are not known, with the reason.
     pub fn unknown(&self) -> Vec<(&'static str, &str)> {
-        let parts =
-            [("checkpoints", self.checkpoints.why_unknown()), ("exceptions", self.exceptions.why_unknown())];
+        let config = self.checkpoints.known().and_then(Option::as_ref);
+        let parts = [
+            ("checkpoints", self.checkpoints.why_unknown()),
+            ("checkpoints.config", config.and_then(|checkpoints| checkpoints.config.why_unknown())),
+            ("exceptions", self.exceptions.why_unknown()),
+        ];
         parts.into_iter().filter_map(|(part, why)| Some((part, why?))).collect()
     }
 }

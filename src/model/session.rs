@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::relabelled::Relabelled;
+
 /// One row of `ls`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionView {
@@ -33,9 +35,11 @@ pub struct SessionView {
     pub restarts: Option<String>,
     /// What REST says; none when it was not asked, or did not answer.
     pub load: Option<Load>,
-    /// A JobManager pod that is ready, and its port for REST.
+    /// The JobManager pod that answers for the session, and its port for REST.
     pub jobmanager_pod: Option<String>,
     pub rest_port: Option<u16>,
+    /// Objects of it whose labels were changed, as far as they were read.
+    pub relabelled: Vec<Relabelled>,
 }
 
 /// How busy a session is.
@@ -44,7 +48,10 @@ pub struct SessionView {
 pub struct Load {
     pub slots_free: u32,
     pub slots_total: u32,
+    /// Jobs of which a task runs.
     pub jobs_running: u32,
+    /// Jobs that have not ended, and of which no task runs.
+    pub jobs_without_tasks: u32,
 }
 
 /// Who looks after a session.
@@ -188,9 +195,10 @@ pub(crate) mod tests {
             high_availability: Some(false),
             service_type: Some("ClusterIP".to_owned()),
             restarts: Some("3 (2m ago)".to_owned()),
-            load: Some(Load { slots_free: 1, slots_total: 2, jobs_running: 1 }),
+            load: Some(Load { slots_free: 1, slots_total: 2, jobs_running: 1, jobs_without_tasks: 1 }),
             jobmanager_pod: Some("roc-1-2".to_owned()),
             rest_port: Some(8081),
+            relabelled: Vec::new(),
         }
     }
 

@@ -38,14 +38,42 @@ impl<T> Part<T> {
     }
 }
 
+/// Whether anything is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It runs, its REST answers, and nothing is wrong.
+    Healthy,
+    Sick,
+    /// REST could not be asked in time, and all else is well.
+    Unknown,
+}
+
+impl Health {
+    /// Of several sessions: one that is sick, before one of which nothing is known.
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().fold(Self::Healthy, |worst, next| match (worst, next) {
+            (Self::Sick, _) | (_, Self::Sick) => Self::Sick,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Healthy, Self::Healthy) => Self::Healthy,
+        })
+    }
+
+    fn json(self) -> Option<bool> {
+        match self {
+            Self::Healthy => Some(true),
+            Self::Sick => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// How one session is.
 #[derive(Clone, Debug)]
 pub struct SessionStatus {
     pub session: SessionView,
     /// One sentence.
     pub verdict: String,
-    /// It runs, its REST answers, and nothing is wrong.
-    pub is_healthy: bool,
+    pub health: Health,
     /// As kubectl prints them.
     pub pods: Part<TableView>,
     pub services: Part<TableView>,
@@ -120,6 +148,13 @@ impl Job {
     pub fn ended_at(&self) -> Option<Timestamp> {
         let lasted = SignedDuration::from_millis(i64::try_from(self.duration_milliseconds).ok()?);
         self.started_at.filter(|_| !self.is_alive())?.checked_add(lasted).ok()
+    }
+
+    /// True for a job that lacks tasks, this many seconds after its start. Flink calls it RUNNING all the same; with
+    /// the adaptive scheduler it is CREATED until it has its slots.
+    pub fn waits(&self, seconds: u64) -> bool {
+        let lacks_tasks = self.tasks_running < self.tasks_total || self.state == "CREATED";
+        self.is_alive() && lacks_tasks && self.duration_milliseconds >= seconds * 1000
     }
 
     /// True for a job that has come to no end.
@@ -262,7 +297,7 @@ impl Serialize for SessionStatus {
         json.serialize_field("metadata", &self.session.metadata())?;
         json.serialize_field("status", &self.session.json_status())?;
         json.serialize_field("verdict", &self.verdict)?;
-        json.serialize_field("healthy", &self.is_healthy)?;
+        json.serialize_field("healthy", &self.health.json())?;
         json.serialize_field("pods", &self.pods.known().map(Rows))?;
         json.serialize_field("services", &self.services.known().map(Rows))?;
         json.serialize_field("jobManager", &self.jobmanager.known())?;

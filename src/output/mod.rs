@@ -6,6 +6,7 @@
 pub mod age;
 pub mod colour;
 pub mod columns;
+mod fit;
 pub mod format;
 pub mod jsonpath;
 pub mod objects;
@@ -16,12 +17,13 @@ pub mod sort;
 pub mod table;
 mod text;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
+pub use fit::{cut, width, wrapped};
 pub use progress::{Progress, Transfer};
 pub use screen::Screen;
 pub use text::{json_safe, printable};
@@ -53,6 +55,13 @@ pub struct Ui {
     quiet: bool,
     /// The live line that is drawn right now.
     line: RefCell<Option<ProgressBar>>,
+    /// Something was printed on stdout since that line was drawn.
+    has_printed: Cell<bool>,
+}
+
+/// True when stderr is a terminal.
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 impl Ui {
@@ -73,6 +82,7 @@ impl Ui {
             redraws: redraws && terminals[0],
             quiet,
             line: RefCell::new(None),
+            has_printed: Cell::new(false),
         }
     }
 
@@ -86,6 +96,7 @@ impl Ui {
             redraws: false,
             quiet: true,
             line: RefCell::new(None),
+            has_printed: Cell::new(false),
         }
     }
 
@@ -112,6 +123,7 @@ impl Ui {
     /// Prints what a table or another renderer has made: its parts are printable already, and its
     /// escapes are ours.
     pub fn rendered(&self, text: &str) -> io::Result<()> {
+        self.has_printed.set(true);
         self.beside_the_line(|| {
             let mut out = self.out.borrow_mut();
             out.write_all(text.as_bytes())?;

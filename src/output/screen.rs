@@ -19,6 +19,11 @@ impl<'a> Screen<'a> {
         Self { ui, drawn: Vec::new() }
     }
 
+    /// The columns of the terminal.
+    pub fn columns(&self) -> usize {
+        usize::from(Term::stdout().size().1)
+    }
+
     /// Draws `text` in place of what was drawn before. What does not fit is cut and counted, so that
     /// the terminal never scrolls under it.
     pub fn show(&mut self, text: &str) -> io::Result<()> {

@@ -5,7 +5,41 @@ use std::borrow::Cow;
 /// Replaces control characters as kubectl does in its tables (ESC as `^[`, CR as `\r`), and marks that
 /// turn the direction of text: a name or a message in a cluster must not be able to move the cursor,
 /// to colour what follows or to make it read otherwise.
+///
+/// A password in a URL is replaced too.
 pub fn printable(text: &str) -> Cow<'_, str> {
+    match without_passwords(text) {
+        Cow::Borrowed(text) => controlled(text),
+        Cow::Owned(masked) => Cow::Owned(controlled(&masked).into_owned()),
+    }
+}
+
+/// Replaces the password in the user information of each URL (RFC 3986, section 3.2.1) by `***`, whatever the scheme:
+/// `s3://KEY:SECRET@bucket`, `jdbc:postgresql://user:password@host`.
+fn without_passwords(text: &str) -> Cow<'_, str> {
+    let (mut masked, mut rest) = (String::new(), text);
+    while let Some(start) = rest.find("://").map(|at| at + 3) {
+        let is_end =
+            |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '`');
+        let end = rest[start..].find(is_end).map_or(rest.len(), |at| start + at);
+        let user = rest[start..end].rfind('@').map(|at| &rest[start..start + at]);
+        match user.and_then(|user| Some((user, user.find(':')?))) {
+            Some((user, colon)) => {
+                masked.push_str(&rest[..start + colon + 1]);
+                masked.push_str("***");
+                masked.push_str(&rest[start + user.len()..end]);
+            }
+            None => masked.push_str(&rest[..end]),
+        }
+        rest = &rest[end..];
+    }
+    match masked.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(masked + rest),
+    }
+}
+
+fn controlled(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() || turns_text(c)) {
         return Cow::Borrowed(text);
     }
@@ -47,6 +81,22 @@ mod tests {
         assert_eq!(printable("\x1b[2Jgone\r\u{7}"), "^[[2Jgone\\r\u{fffd}");
         assert_eq!(printable("\u{9b}2J\u{202e}txt"), "\u{fffd}2J\u{fffd}txt");
         assert!(matches!(printable("plain – text"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_never_printed() {
+        for (text, printed) in [
+            ("s3://AK:secret@bucket/ha is away", "s3://AK:***@bucket/ha is away"),
+            ("jdbc:postgresql://me:p@ss@db:5432/x?a=b", "jdbc:postgresql://me:***@db:5432/x?a=b"),
+            (
+                "cannot reach \"http://u:p@h\" and http://v:q@i",
+                "cannot reach \"http://u:***@h\" and http://v:***@i",
+            ),
+            ("http://user@host:8081/a:b@c", "http://user@host:8081/a:b@c"),
+            ("http://host:8081/jobs", "http://host:8081/jobs"),
+        ] {
+            assert_eq!(printable(text), printed);
+        }
     }
 
     #[test]

@@ -1,21 +1,25 @@
 //! The Kubernetes Job that runs Flink's own client in the cluster, once.
 
+pub(super) mod files;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec,
-    ResourceRequirements, SeccompProfile, SecurityContext, Toleration, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, LocalObjectReference,
+    ObjectFieldSelector, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::dialect::Dialect;
+use super::carrier::File;
+use super::dialect::{Dialect, Unsupported};
 use super::pod_template::FLINK_USER;
 use super::quantity::{Cpu, Memory};
 use super::spec::{FILES, PodSize, SessionSpec};
-use super::{flink_text, labels};
+use super::{expansion, flink_text, labels, locale};
 
 /// Picks the settings by the version of the image's `flink-dist` jar and runs the client.
 const SCRIPT: &str = include_str!("bootstrap.sh");
@@ -64,7 +68,20 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
             active_deadline_seconds: Some(
                 wait.max(SHORTEST_DEADLINE).as_secs().try_into().unwrap_or(i64::MAX),
             ),
-            template: PodTemplateSpec { metadata: Some(metadata(None)), spec: Some(pod(spec, namespace)) },
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    annotations: none_if_no_entries(
+                        metadata(None)
+                            .annotations
+                            .into_iter()
+                            .flatten()
+                            .chain(files::annotations(spec))
+                            .collect(),
+                    ),
+                    ..metadata(None)
+                }),
+                spec: Some(pod(spec, namespace)),
+            },
             ..JobSpec::default()
         }),
         status: None,
@@ -75,11 +92,16 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
     let settings = spec.flink_settings(spec.expected_dialect(), namespace).unwrap_or_default();
     PodSpec {
         // Written to also where the image's own file system is read-only.
-        volumes: Some(vec![Volume {
-            name: FILES_VOLUME.to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource::default()),
-            ..Volume::default()
-        }]),
+        volumes: Some(
+            [Volume {
+                name: FILES_VOLUME.to_owned(),
+                empty_dir: Some(EmptyDirVolumeSource::default()),
+                ..Volume::default()
+            }]
+            .into_iter()
+            .chain(files::volume(spec))
+            .collect(),
+        ),
         service_account_name: Some(spec.service_account.clone()),
         restart_policy: Some("Never".to_owned()),
         // A Service called "flink" would put FLINK_* variables into the environment.
@@ -88,19 +110,37 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
             name: CONTAINER.to_owned(),
             image: Some(spec.image.clone()),
             image_pull_policy: settings.get("kubernetes.container.image.pull-policy").cloned(),
-            volume_mounts: Some(vec![VolumeMount {
-                name: FILES_VOLUME.to_owned(),
-                mount_path: FILES.to_owned(),
-                ..VolumeMount::default()
-            }]),
+            volume_mounts: Some(
+                [VolumeMount {
+                    name: FILES_VOLUME.to_owned(),
+                    mount_path: FILES.to_owned(),
+                    ..VolumeMount::default()
+                }]
+                .into_iter()
+                .chain(files::mount(spec))
+                .collect(),
+            ),
             command: Some(["/bin/bash", "-c", SCRIPT, "bootstrap"].map(str::to_owned).to_vec()),
-            args: Some(arguments(spec, namespace)),
-            env: Some(vec![EnvVar {
-                // The client lives for seconds: the quick compiler and the small collector halve its start-up.
-                name: "JVM_ARGS".to_owned(),
-                value: Some("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC".to_owned()),
-                ..EnvVar::default()
-            }]),
+            args: Some(arguments(spec, namespace).iter().map(|word| expansion::escaped(word)).collect()),
+            env: Some(vec![
+                EnvVar {
+                    // The client lives for seconds: the quick compiler and the small collector halve its start-up.
+                    name: "JVM_ARGS".to_owned(),
+                    value: Some("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC".to_owned()),
+                    ..EnvVar::default()
+                },
+                EnvVar {
+                    name: "SESSION_ID".to_owned(),
+                    value_from: Some(EnvVarSource {
+                        field_ref: Some(ObjectFieldSelector {
+                            field_path: "metadata.uid".to_owned(),
+                            ..ObjectFieldSelector::default()
+                        }),
+                        ..EnvVarSource::default()
+                    }),
+                    ..EnvVar::default()
+                },
+            ]),
             resources: Some(ResourceRequirements {
                 requests: Some(quantities([("cpu", CPU_REQUEST), ("memory", MEMORY)])),
                 limits: Some(quantities([("cpu", CPU_LIMIT), ("memory", MEMORY)])),
@@ -144,8 +184,34 @@ fn placed_like_the_jobmanager(spec: &SessionSpec, settings: &BTreeMap<String, St
     }
 }
 
+fn none_if_no_entries(map: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!map.is_empty()).then_some(map)
+}
+
 fn none_if_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
+}
+
+/// What a bootstrap Job runs, and as whom. Annotations are copied more easily.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    pub image: String,
+    /// The command and its arguments.
+    pub words: Vec<String>,
+    pub account: String,
+}
+
+impl Runs {
+    /// What the Job of `spec` runs.
+    pub fn of(spec: &SessionSpec, namespace: &str) -> Self {
+        let PodSpec { containers, service_account_name, .. } = pod(spec, namespace);
+        let Container { image, command, args, .. } = containers.into_iter().next().unwrap_or_default();
+        Self {
+            image: image.unwrap_or_default(),
+            words: command.into_iter().chain(args).flatten().collect(),
+            account: service_account_name.unwrap_or_default(),
+        }
+    }
 }
 
 /// What the bootstrap pod asks for, as numbers.
@@ -160,23 +226,21 @@ pub fn demand() -> PodSize {
     }
 }
 
-/// What `bootstrap.sh` takes: the expected version, files and plugins, then the settings of every
-/// dialect. Versions with the same settings share a group.
+/// What `bootstrap.sh` takes: the expected version and plugins, then the settings of every dialect. Versions with
+/// the same settings share a group.
 fn arguments(spec: &SessionSpec, namespace: &str) -> Vec<String> {
     let expected = spec.settings.flink_version.map(|version| version.to_string()).unwrap_or_default();
-    let mut words = vec![FILES.to_owned(), expected];
-    for (name, text) in spec.files() {
-        words.extend([format!("file:{name}"), text]);
-    }
-    for (name, text) in &spec.settings.log_configuration {
-        words.extend([format!("conf:{name}"), text.clone()]);
-    }
+    let mut words = vec![FILES.to_owned(), files::DIRECTORY.to_owned(), expected];
     words.extend(spec.settings.plugins.iter().map(|name| format!("plugin:{name}")));
+    words.extend(locale::roles_without(spec).map(|role| format!("locale:{role}")));
     let mut last = None;
     for dialect in Dialect::all() {
         let group: Vec<String> = match spec.flink_settings(dialect, namespace) {
-            Ok(settings) => settings.into_iter().map(|(key, value)| format!("-D{key}={value}")).collect(),
-            Err(unsupported) => vec![format!("!{unsupported}")],
+            Ok(settings) => of_dialect(spec, dialect, settings),
+            Err(Unsupported { flag, needs: (major, minor) }) => {
+                let setting = spec.origin(flag);
+                vec![format!("!{} needs Flink {major}.{minor} or later", setting.name())]
+            }
         };
         if last.as_ref() != Some(&group) {
             let (major, minor) = dialect.minor;
@@ -186,6 +250,26 @@ fn arguments(spec: &SessionSpec, namespace: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// The bytes of all arguments.
+pub(super) fn size_of_arguments(spec: &SessionSpec, namespace: &str) -> usize {
+    arguments(spec, namespace).iter().map(|word| expansion::escaped(word).len()).sum()
+}
+
+/// The settings of one dialect as arguments; or what its Flink would lose, which the script refuses.
+fn of_dialect(spec: &SessionSpec, dialect: Dialect, settings: BTreeMap<String, String>) -> Vec<String> {
+    if let Some(lost) = spec.lost(dialect, dialect.file(), &settings) {
+        let needs = lost.needs.map(|(major, minor)| format!("needs Flink {major}.{minor} or later"));
+        let needs = needs.unwrap_or_else(|| "cannot be set".to_owned());
+        return vec![format!("!{} {needs}: {}", lost.name(), lost.problem)];
+    }
+    let in_flat_file = match dialect.takes_flat_file() {
+        true => spec.lost(dialect, File::Flat, &settings),
+        false => None,
+    };
+    let refusal = in_flat_file.map(|lost| format!("~{}: {}", lost.name(), lost.problem));
+    settings.into_iter().map(|(key, value)| format!("-D{key}={value}")).chain(refusal).collect()
 }
 
 /// Meets the Pod Security level "restricted" (kubernetes.io/docs/concepts/security/pod-security-standards).

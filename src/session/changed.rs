@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::dialect::{self, Dialect};
 use super::flink_text;
 use super::keys::{self, Kind};
+use super::locale;
 use super::memory;
 use super::shipped;
 use super::version::{FlinkVersion, NEWEST, OLDEST};
@@ -27,7 +28,8 @@ pub struct Changed {
 /// The settings of `config` that differ from those of an untouched session, by key. Values count by what they
 /// mean to Flink. A version that is not known counts as the newest.
 ///
-/// Left out is what makes the session this one, what Flink's client writes, and what the release ships.
+/// Left out is what makes the session this one, what Flink's client and the bootstrap script write, and what the release
+/// ships.
 pub fn changed(config: &BTreeMap<String, String>, version: Option<FlinkVersion>) -> Vec<Changed> {
     let version = version.unwrap_or(NEWEST).max(OLDEST);
     let chosen = config.iter().filter(|(key, value)| !goes_without_saying(key, value));
@@ -51,7 +53,7 @@ fn goes_without_saying(key: &str, value: &str) -> bool {
     let identity = dialect::flag_of(key).is_some_and(|flag| IDENTITY.contains(&flag));
     // Each JobManager makes a directory of its own, as `/tmp/flink-web-UUID`.
     let made = key == "web.tmpdir" && value.contains("/flink-web-");
-    identity || made || shipped::is_clients(key)
+    identity || made || shipped::is_clients(key) || locale::is_of_bootstrap(key, value)
 }
 
 /// The value without the JVM options that every session has; none when there are no others.

@@ -6,16 +6,15 @@ use super::memory::{self, Role};
 use super::settings::PLUGINS_VARIABLE;
 use super::spec::{InvalidSpec, SessionSpec, name_in};
 use super::version::{self, FlinkVersion};
-use super::{labels, name};
+use super::{config_file, labels, name};
 
 /// Checks what the flags say, for themselves and against each other.
 pub fn of_flags(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     let settings = &spec.settings;
     let flag = |flag, value: &str, problem: &str| InvalidSpec::Flag {
-        flag,
+        setting: spec.origin_of_entry(flag, value),
         value: value.to_owned(),
         problem: problem.to_owned(),
-        source_: spec.source(flag),
     };
     if spec.image.trim().is_empty() || spec.image.contains(char::is_whitespace) {
         return Err(flag("--image", &spec.image, "is no name of an image"));
@@ -66,17 +65,22 @@ fn version(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     let said = spec.settings.flink_version;
     let tag = FlinkVersion::from_image_tag(&spec.image);
     if let Some(old) = [said, tag].into_iter().flatten().find(|v| v.is_before(version::OLDEST)) {
-        return Err(InvalidSpec::TooOld(old));
+        let setting = if said == Some(old) { "--flink-version" } else { "--image" };
+        return Err(InvalidSpec::TooOld { setting: spec.origin(setting), version: old });
     }
     if let (Some(tag), Some(said)) = (tag, said)
         && tag.minor() != said.minor()
     {
-        return Err(InvalidSpec::VersionsDiffer { image: spec.image.clone(), tag, said });
+        let setting = spec.origin("--flink-version");
+        return Err(InvalidSpec::VersionsDiffer { setting, image: spec.image.clone(), tag, said });
     }
     // Of an image that tells nothing, the bootstrap refuses what its Flink cannot do.
     if let Some((version, dialect)) = spec.version_hint().and_then(|hint| Some((hint, Dialect::of(hint)?))) {
-        spec.flink_settings(dialect, "")
-            .map_err(|unsupported| InvalidSpec::Unsupported { unsupported, version })?;
+        spec.flink_settings(dialect, "").map_err(|unsupported| InvalidSpec::Unsupported {
+            setting: spec.origin(unsupported.flag),
+            needs: unsupported.needs,
+            version,
+        })?;
     }
     Ok(())
 }
@@ -88,28 +92,30 @@ fn high_availability(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     if let Some(replicas) = settings.jobmanager_replicas.or_else(by_key).filter(|replicas| *replicas > 1)
         && !spec.has_high_availability()
     {
-        return Err(InvalidSpec::ReplicasWithoutHa(replicas));
+        let by_flag = settings.jobmanager_replicas.is_some();
+        let setting = if by_flag { "--jobmanager-replicas" } else { "kubernetes.jobmanager.replicas" };
+        return Err(InvalidSpec::ReplicasWithoutHa { setting: spec.origin(setting), replicas });
     }
     let by_kubernetes = spec.has_kubernetes_high_availability();
-    let Some(directory) = settings.ha.as_ref().or_else(|| settings.config.get(dialect::HA_STORAGE)) else {
+    let Some((setting, directory)) = spec.ha_directory() else {
         let key = settings.config.keys().find(|key| dialect::flag_of(key) == Some("--ha"));
         return match key.filter(|_| by_kubernetes) {
-            Some(key) => Err(InvalidSpec::NoHaDirectory(key.clone())),
+            Some(key) => Err(InvalidSpec::NoHaDirectory(spec.origin(key))),
             None => Ok(()),
         };
     };
     if !by_kubernetes {
         return Ok(());
     }
-    let (scheme, path) = directory.split_once(":/").unwrap_or(("file", directory));
-    let path = format!("/{}", path.trim_start_matches('/'));
-    if scheme == "file" {
-        let shared = settings.ha_dir_is_shared == Some(true)
-            || spec.templates().iter().all(|template| {
-                template.as_ref().is_some_and(|template| template.mounts_lasting_volume_at(&path))
-            });
-        return if shared { Ok(()) } else { Err(InvalidSpec::LocalHa(directory.clone())) };
+    if let Some(verdict) = spec.local_high_availability() {
+        return match verdict.problem() {
+            Some(_) => {
+                Err(InvalidSpec::LocalHa { setting, directory: directory.into(), verdict: verdict.into() })
+            }
+            None => Ok(()),
+        };
     }
+    let scheme = directory.split_once(':').map_or("file", |(scheme, _)| scheme);
     let variables = dialect::env_keys(PLUGINS_VARIABLE);
     let in_templates =
         spec.templates().iter().flatten().any(|template| template.to_json_text().contains(PLUGINS_VARIABLE));
@@ -124,7 +130,8 @@ fn high_availability(spec: &SessionSpec) -> Result<(), InvalidSpec> {
         || in_templates;
     match needed {
         Some((_, plugin)) if version::is_official(&spec.image) && !switched_on => {
-            Err(InvalidSpec::NoFileSystem { directory: directory.clone(), image: spec.image.clone(), plugin })
+            let (directory, image) = (directory.into(), spec.image.as_str().into());
+            Err(InvalidSpec::NoFileSystem { setting, directory, image, plugin })
         }
         _ => Ok(()),
     }
@@ -138,6 +145,11 @@ const PLUGIN_OF_SCHEME: [(&[&str], &str); 5] = [
     (&["oss"], "oss-fs-hadoop"),
     (&["wasb", "wasbs", "abfs", "abfss"], "azure-fs-hadoop"),
 ];
+
+/// The plugin that serves a scheme such as `s3`, as `--plugin` takes it.
+pub fn plugin_for(scheme: &str) -> Option<&'static str> {
+    PLUGIN_OF_SCHEME.iter().find(|(schemes, _)| schemes.contains(&scheme)).map(|(_, plugin)| *plugin)
+}
 
 /// Names as Kubernetes allows them for environment variables of a container; a `=` would end one.
 fn is_variable(name: &str) -> bool {
@@ -159,11 +171,10 @@ fn qualified(
             && text.starts_with(ends)
             && text.ends_with(ends)
     };
-    let wrong = |value: &str, problem: &str| InvalidSpec::Flag {
-        flag,
+    let wrong = |key: &str, value: &str, problem: &str| InvalidSpec::Flag {
+        setting: spec.origin_of_entry(flag, key),
         value: value.to_owned(),
         problem: problem.to_owned(),
-        source_: spec.source(flag),
     };
     for (key, value) in pairs {
         let (prefix, last) =
@@ -171,11 +182,13 @@ fn qualified(
         if !is_name(last) || prefix.is_some_and(|prefix| !name::is_dns_subdomain(prefix)) {
             return Err(wrong(
                 key,
+                key,
                 "cannot be a key: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or a digit, after PREFIX/ if there is one",
             ));
         }
         if values_are_names && !value.is_empty() && !is_name(value) {
             return Err(wrong(
+                key,
                 value,
                 "cannot be a value: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or a digit",
             ));
@@ -190,7 +203,10 @@ pub fn of_config(spec: &SessionSpec, checked: bool) -> Result<(), InvalidSpec> {
     let config = &spec.settings.config;
     for key in config.keys() {
         if let Some(owner) = dialect::owner_of(key) {
-            return Err(InvalidSpec::Owned { key: key.clone(), owner, source_: spec.source(key) });
+            let key = spec.origin(key);
+            let of_file = owner.strip_prefix("--").filter(|own| config_file::KEYS.contains(own));
+            let owner = of_file.filter(|_| !key.is_command_line()).unwrap_or(owner);
+            return Err(InvalidSpec::Owned { key, owner });
         }
     }
     let dialect = spec.expected_dialect();
@@ -205,7 +221,9 @@ pub fn of_config(spec: &SessionSpec, checked: bool) -> Result<(), InvalidSpec> {
     for key in config.keys() {
         let name = name_in(key, dialect.minor);
         if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
-            return Err(InvalidSpec::SameThing { first: (*first).clone(), second: key.clone() });
+            let first = spec.origin(first);
+            let other = first.beside(&spec.origin(key));
+            return Err(InvalidSpec::Contradiction { key: first, other });
         }
         names.push((name, key));
     }
@@ -214,13 +232,13 @@ pub fn of_config(spec: &SessionSpec, checked: bool) -> Result<(), InvalidSpec> {
     }
     let settings = spec.flink_settings(dialect, "").unwrap_or_default();
     for role in [Role::JobManager, Role::TaskManager] {
-        memory::container(role, &settings).map_err(InvalidSpec::Memory)?;
+        memory::container(role, &settings)
+            .map_err(|problem| InvalidSpec::Memory { setting: spec.origin_of_memory(role), problem })?;
     }
     Ok(())
 }
 
 fn of_setting(spec: &SessionSpec, dialect: Dialect, key: &str, value: &str) -> Result<(), InvalidSpec> {
-    let source_ = spec.source(key);
     let hint = spec.version_hint();
     let reading = keys::reading(key, dialect.minor);
     if let (Reading::Unread { since, until }, Some(version)) = (&reading, hint) {
@@ -232,23 +250,18 @@ fn of_setting(spec: &SessionSpec, dialect: Dialect, key: &str, value: &str) -> R
             (None, Some(until)) => format!("{until} was the last to read it"),
             (None, None) => "no version does".to_owned(),
         };
-        return Err(InvalidSpec::Unread {
-            key: key.to_owned(),
-            version: version.to_string(),
-            read_by,
-            source_,
-        });
+        return Err(InvalidSpec::Unread { key: spec.origin(key), version: version.to_string(), read_by });
     }
     if reading == Reading::Unknown {
         // A newer Flink may know keys that are unknown here.
         let newer = hint.is_some_and(|hint| version::NEWEST.is_before(hint));
         return match keys::did_you_mean(key).filter(|_| !newer) {
-            Some(meant) => Err(InvalidSpec::Mistyped { key: key.to_owned(), meant, source_ }),
+            Some(meant) => Err(InvalidSpec::Mistyped { key: spec.origin(key), meant }),
             None => Ok(()),
         };
     }
     match keys::problem_in(name_in(key, dialect.minor), dialect.minor, value) {
-        Some(problem) => Err(InvalidSpec::Value { key: key.to_owned(), problem, source_ }),
+        Some(problem) => Err(InvalidSpec::Value { key: spec.origin(key), problem }),
         None => Ok(()),
     }
 }
@@ -263,10 +276,13 @@ fn prefixes(spec: &SessionSpec) -> Result<(), InvalidSpec> {
     for shorter in settings.keys() {
         let dotted = format!("{shorter}.");
         if let Some(longer) = settings.keys().find(|key| key.starts_with(&dotted)) {
-            return Err(InvalidSpec::Prefix { shorter: shorter.clone(), longer: longer.clone() });
+            let (shorter, longer_key) = (spec.origin(shorter), longer.clone());
+            let longer = shorter.beside(&spec.origin(longer));
+            return Err(InvalidSpec::Prefix { shorter, longer, longer_key });
         }
         if SHIPPED.starts_with(&dotted) {
-            return Err(InvalidSpec::ShippedPrefix { key: shorter.clone(), shipped: SHIPPED, since: "1.19" });
+            let key = spec.origin(shorter);
+            return Err(InvalidSpec::ShippedPrefix { key, shipped: SHIPPED, since: "1.19" });
         }
     }
     Ok(())

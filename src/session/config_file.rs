@@ -10,19 +10,27 @@ use std::str::FromStr;
 
 use super::keys::is_secret;
 use super::nearest::nearest;
+use super::origin::{self, Place, Places, Source};
 use super::pod_template::PodTemplate;
 use super::quantity::{Memory, Period};
 use super::rbac::Grant;
-use super::settings::{Expose, Layer, PullPolicy, Settings, Source};
+use super::settings::{Expose, Layer, PullPolicy, Settings};
 use super::yaml::{self, Node, YamlError};
 
 /// What the config file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfigFile {
-    pub defaults: Settings,
+    pub defaults: Section,
     /// By the names that the kubeconfig gives to contexts.
-    pub contexts: BTreeMap<String, Settings>,
-    pub profiles: BTreeMap<String, Settings>,
+    pub contexts: BTreeMap<String, Section>,
+    pub profiles: BTreeMap<String, Section>,
+}
+
+/// The settings of one part of the file, and the place of each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Section {
+    pub settings: Settings,
+    pub places: Places,
 }
 
 /// A profile that was asked for and is not there.
@@ -52,7 +60,7 @@ impl fmt::Display for UnknownProfile {
 const SECTIONS: [&str; 3] = ["defaults", "contexts", "profiles"];
 
 /// Every key of a section.
-const KEYS: [&str; 29] = [
+pub(super) const KEYS: [&str; 29] = [
     "image",
     "flink-version",
     "jobmanager-memory",
@@ -110,7 +118,11 @@ impl ConfigFile {
     /// What the file says for `context` with `profile`, the lowest first. A part that says nothing is
     /// left out, as is a context that the file does not name.
     pub fn layers(&self, context: Option<&str>, profile: Option<&str>) -> Result<Vec<Layer>, UnknownProfile> {
-        let layer = |source, settings: &Settings| Layer { source, settings: settings.clone() };
+        let layer = |source, Section { settings, places }: &Section| Layer {
+            source,
+            settings: settings.clone(),
+            places: places.clone(),
+        };
         let mut layers = vec![layer(Source::Defaults, &self.defaults)];
         if let Some((name, settings)) = context.and_then(|name| self.contexts.get_key_value(name)) {
             layers.push(layer(Source::Context(name.clone()), settings));
@@ -127,7 +139,7 @@ impl ConfigFile {
     }
 }
 
-fn named(what: &str, node: &Node) -> Result<BTreeMap<String, Settings>, YamlError> {
+fn named(what: &str, node: &Node) -> Result<BTreeMap<String, Section>, YamlError> {
     let mut all = BTreeMap::new();
     for (key, value) in node.pairs(&format!("{what}s"))? {
         let name = key.text(&format!("the name of a {what}"))?;
@@ -136,12 +148,34 @@ fn named(what: &str, node: &Node) -> Result<BTreeMap<String, Settings>, YamlErro
     Ok(all)
 }
 
-fn section(what: &str, node: &Node) -> Result<Settings, YamlError> {
-    let mut settings = Settings::default();
+fn section(what: &str, node: &Node) -> Result<Section, YamlError> {
+    let mut section = Section::default();
     for (key, value) in node.pairs(what)? {
-        set(&mut settings, key, value)?;
+        set(&mut section.settings, key, value)?;
+        locate(&mut section.places, key, value)?;
     }
-    Ok(settings)
+    Ok(section)
+}
+
+/// Stores the place of a pair of a section, and of each entry in it.
+fn locate(places: &mut Places, key: &Node, value: &Node) -> Result<(), YamlError> {
+    let name = key.text("a key")?;
+    let flag = format!("--{name}");
+    let is_template = name.ends_with("pod-template");
+    for (entry, _) in value.pairs(name).into_iter().flatten().filter(|_| !is_template) {
+        let part = entry.text(name)?;
+        let setting = if name == "config" { part.to_owned() } else { origin::entry(&flag, part) };
+        places.insert(setting, Place::of(entry, format!("{name}.{part}")));
+    }
+    for item in value.items(name).into_iter().flatten() {
+        places.insert(origin::entry(&flag, item.text(name)?), Place::of(item, name));
+    }
+    let is_empty =
+        value.pairs(name).is_ok_and(<[_]>::is_empty) || value.items(name).is_ok_and(<[_]>::is_empty);
+    if !is_empty && name != "config" {
+        places.insert(flag, Place::of(key, name));
+    }
+    Ok(())
 }
 
 /// Takes one pair of a section.

@@ -1,7 +1,7 @@
 //! How Flink writes lists and maps into the text of one setting, and how it takes them apart.
 //!
 //! `StructuredOptionsSplitter`: parts are quoted with single quotes where they hold the separator or a
-//! quote, or are empty, and a quote within is doubled. The same in every version since 1.11.
+//! quote, have outer blanks or are empty, and a quote within is doubled. The same in every version since 1.11.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,15 @@ use super::scheduling::{Effect, Toleration};
 
 /// `key:value,key:value`.
 pub fn map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
-    let pairs = pairs
-        .into_iter()
-        .map(|(key, value)| quoted(&format!("{}:{}", quoted(key, ':'), quoted(value, ':')), ','));
+    let pair = |(key, value): (&String, &String)| format!("{}:{}", quoted(key, ':'), quoted(value, ':'));
+    let pairs: Vec<String> = pairs.into_iter().map(pair).collect();
+    // From 1.19 on Flink first tries to read the text as YAML, for which `a:b,'c:''d: e'''` is a map with one other
+    // key. What begins with a quoted text and a comma is no YAML.
+    let in_quotes = pairs.iter().any(|pair| pair.contains(char::is_whitespace));
+    let pairs = pairs.iter().enumerate().map(|(index, pair)| match index == 0 && in_quotes {
+        true => in_single_quotes(pair),
+        false => quoted(pair, ','),
+    });
     pairs.collect::<Vec<_>>().join(",")
 }
 
@@ -20,12 +26,19 @@ pub fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
     items.into_iter().map(|item| quoted(item, ';')).collect::<Vec<_>>().join(";")
 }
 
-/// An empty part would be none: Flink then finds no pair.
+/// An empty part would be none: Flink then finds no pair. Outer blanks count in quotes only, and a control character
+/// is one to Java.
 fn quoted(text: &str, separator: char) -> String {
-    match text.is_empty() || text.contains([separator, '\'', '"']) {
-        true => format!("'{}'", text.replace('\'', "''")),
+    let is_blank = |c: char| c <= ' ' || c.is_whitespace();
+    let has_outer_blank = text.starts_with(is_blank) || text.ends_with(is_blank);
+    match text.is_empty() || has_outer_blank || text.contains([separator, '\'', '"']) {
+        true => in_single_quotes(text),
         false => text.to_owned(),
     }
+}
+
+fn in_single_quotes(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The parts between `separator`, without their quotes; none when a quote does not end.
@@ -110,6 +123,9 @@ mod tests {
         let odd = pairs(&[("a", "1"), ("b", "x,y"), ("c", "http://h"), ("d", "it's"), ("e", "")]);
         assert_eq!(map(&odd), "a:1,'b:x,y','c:''http://h''','d:''it''''s''','e:'''''");
         assert_eq!(read_map(&map(&odd)), Some(odd));
+        let blank = pairs(&[("a", "b"), ("c", "d: e"), ("f", " g ")]);
+        assert_eq!(map(&blank), "'a:b','c:''d: e''','f:'' g '''");
+        assert_eq!(read_map(&map(&blank)), Some(blank));
         let items = ["a", "b;c", "it's"];
         assert_eq!(split(&list(items), ';').expect("list"), items);
     }

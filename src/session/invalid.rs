@@ -1,9 +1,11 @@
 //! What is wrong with a session that was asked for, and what to type instead.
 
-use super::dialect::Unsupported;
+use super::carrier::Lost;
+use super::dialect::Minor;
 use super::keys::{self, Reading};
-use super::settings::Source;
+use super::origin::Origin;
 use super::version::{self, FlinkVersion};
+use super::volumes::Verdict;
 
 /// A wrong or contradictory setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,44 +14,62 @@ pub enum InvalidSpec {
     Form { what: &'static str, text: String, form: &'static str },
     #[error("{what} {key} is given twice")]
     Twice { what: &'static str, key: String },
-    #[error("-D {key} cannot be set{source_}: {owner} decides it")]
-    Owned { key: String, owner: &'static str, source_: Source },
-    #[error("-D {key} and {flag} set the same thing{source_}")]
-    Contradiction { key: String, flag: &'static str, source_: Source },
-    #[error("-D {first} and -D {second} set the same thing")]
-    SameThing { first: String, second: String },
+    #[error("{key} cannot be set: {owner} decides it")]
+    Owned { key: Origin, owner: &'static str },
+    #[error("{key} and {other} set the same thing")]
+    Contradiction { key: Origin, other: String },
     #[error(
-        "-D {shorter} and -D {longer} cannot both be set: from Flink 1.19 on, one of two keys is lost when it is the beginning of the other"
+        "{shorter} and {longer} cannot both be set: from Flink 1.19 on, one of two keys is lost when it is the beginning of the other"
     )]
-    Prefix { shorter: String, longer: String },
-    #[error("-D {key} cannot be set: Flink {since} and later lose it, since they ship {shipped}")]
-    ShippedPrefix { key: String, shipped: &'static str, since: &'static str },
-    #[error("-D {key} is no setting of Flink's{source_}")]
-    Mistyped { key: String, meant: &'static str, source_: Source },
-    #[error("-D {key} is not read by Flink {version}{source_}: {read_by}")]
-    Unread { key: String, version: String, read_by: String, source_: Source },
-    #[error("-D {key}{source_}: {problem}")]
-    Value { key: String, problem: String, source_: Source },
-    #[error("{0}")]
-    Memory(String),
-    #[error("{flag}{source_}: {value:?} {problem}")]
-    Flag { flag: &'static str, value: String, problem: String, source_: Source },
-    #[error("Flink {0} has no native Kubernetes sessions: they came with {oldest}", oldest = version::OLDEST)]
-    TooOld(FlinkVersion),
-    #[error("image {image} has Flink {tag} by its tag, and --flink-version says {said}")]
-    VersionsDiffer { image: String, tag: FlinkVersion, said: FlinkVersion },
-    #[error("{unsupported}, and this is Flink {version}")]
-    Unsupported { unsupported: Unsupported, version: FlinkVersion },
+    Prefix { shorter: Origin, longer: String, longer_key: String },
+    #[error("{key} cannot be set: Flink {since} and later lose it, since they ship {shipped}")]
+    ShippedPrefix { key: Origin, shipped: &'static str, since: &'static str },
+    #[error("{key} is no setting of Flink's")]
+    Mistyped { key: Origin, meant: &'static str },
+    #[error("{key} is not read by Flink {version}: {read_by}")]
+    Unread { key: Origin, version: String, read_by: String },
+    #[error("{key}: {problem}")]
+    Value { key: Origin, problem: String },
+    #[error("{}{problem}", if setting.is_command_line() { String::new() } else { format!("{setting}: ") })]
+    Memory { setting: Origin, problem: String },
+    #[error("{setting}: {value:?} {problem}")]
+    Flag { setting: Origin, value: String, problem: String },
+    #[error("{}Flink {version} has no native Kubernetes sessions: they came with {oldest}", setting.prefix(), oldest = version::OLDEST)]
+    TooOld { setting: Origin, version: FlinkVersion },
+    #[error("{}image {image} has Flink {tag} by its tag, and {} says {said}", setting.prefix(), setting.name())]
+    VersionsDiffer { setting: Origin, image: String, tag: FlinkVersion, said: FlinkVersion },
+    #[error("{setting} needs Flink {}.{} or later, and this is Flink {version}", needs.0, needs.1)]
+    Unsupported { setting: Origin, needs: Minor, version: FlinkVersion },
+    #[error("{setting} takes {size} KiB, and an argument of Flink's client at most 128 KiB")]
+    TooLongAnArgument { setting: Origin, size: usize },
     #[error(
-        "--jobmanager-replicas {0} needs --ha DIR: without it, each JobManager would be a session of its own"
+        "the settings take {size} KiB, and the bootstrap Job holds at most {most} KiB; the largest is {setting} with {largest} KiB"
     )]
-    ReplicasWithoutHa(u16),
-    #[error("-D {0} needs a directory for the state of jobs")]
-    NoHaDirectory(String),
-    #[error("--ha {0} is a directory of each pod's own: nobody else can read it, and it goes with the pod")]
-    LocalHa(String),
-    #[error("--ha {directory} needs a file system that image {image} brings along and leaves off")]
-    NoFileSystem { directory: String, image: String, plugin: &'static str },
+    TooLarge { setting: Origin, largest: usize, size: usize, most: usize },
+    #[error("{}{}: {}", lost.place(), of_version(lost.needs, *version), lost.problem)]
+    Lost { lost: Box<Lost>, version: Option<FlinkVersion> },
+    #[error(
+        "{setting} {replicas} needs {}: without it, each JobManager would be a session of its own",
+        if setting.is_command_line() { "--ha DIR" } else { "high availability" }
+    )]
+    ReplicasWithoutHa { setting: Origin, replicas: u16 },
+    #[error("{0} needs a directory for the state of jobs")]
+    NoHaDirectory(Origin),
+    #[error("{setting} {directory} {}", verdict.problem().unwrap_or_default())]
+    LocalHa { setting: Origin, directory: Box<str>, verdict: Box<Verdict> },
+    #[error("{setting} {directory} needs a file system that image {image} brings along and leaves off")]
+    NoFileSystem { setting: Origin, directory: Box<str>, image: Box<str>, plugin: &'static str },
+}
+
+/// What version a setting needs that `version` loses; that it cannot be set where none holds it.
+fn of_version(needs: Option<Minor>, version: Option<FlinkVersion>) -> String {
+    match (needs, version) {
+        (Some((major, minor)), Some(version)) => {
+            format!(" needs Flink {major}.{minor} or later, and this is Flink {version}")
+        }
+        (Some((major, minor)), None) => format!(" needs Flink {major}.{minor} or later"),
+        (None, _) => " cannot be set".to_owned(),
+    }
 }
 
 impl InvalidSpec {
@@ -59,29 +79,38 @@ impl InvalidSpec {
             Self::Mistyped { meant, .. } => {
                 format!("did you mean {meant}? --unchecked-config takes a key that this program does not know")
             }
-            Self::Memory(_) => {
+            Self::Memory { .. } => {
                 "--jobmanager-memory, --taskmanager-memory; --unchecked-config leaves it to Flink".to_owned()
             }
             Self::Unread { .. } | Self::Value { .. } => "--unchecked-config leaves it to Flink".to_owned(),
-            Self::SameThing { .. } | Self::Contradiction { .. } => "leave one of them out".to_owned(),
-            Self::VersionsDiffer { .. } => "leave --flink-version out, or name another image".to_owned(),
-            Self::Prefix { longer, .. } => match keys::reading(longer, version::NEWEST.minor()) {
+            Self::TooLongAnArgument { .. } | Self::TooLarge { .. } => {
+                "put large files into the image, or into a ConfigMap that a pod template mounts".to_owned()
+            }
+            Self::Lost { lost, version } => lost.hint(version.map(FlinkVersion::minor)),
+            Self::Contradiction { .. } => "leave one of them out".to_owned(),
+            Self::VersionsDiffer { setting, .. } => format!("leave {} out, or name another image", setting.name()),
+            Self::Prefix { longer_key, .. } => match keys::reading(longer_key, version::NEWEST.minor()) {
                 Reading::Renamed(name) => format!("newer versions call the longer one {name}"),
                 _ => "leave one of them out".to_owned(),
             },
             Self::ShippedPrefix { .. } => {
                 "-Denv.java.opts.jobmanager=... and -Denv.java.opts.taskmanager=... work in every version".to_owned()
             }
-            Self::ReplicasWithoutHa(_) => "--ha s3://BUCKET/DIRECTORY, or another directory that all pods reach".to_owned(),
-            Self::NoHaDirectory(_) => "--ha DIR in its place turns it on, with a directory".to_owned(),
-            Self::LocalHa(_) => {
+            Self::ReplicasWithoutHa { .. } => "--ha s3://BUCKET/DIRECTORY, or another directory that all pods reach".to_owned(),
+            Self::NoHaDirectory(setting) if setting.is_command_line() => {
+                "--ha DIR in its place turns it on, with a directory".to_owned()
+            }
+            Self::NoHaDirectory(_) => "high-availability.storageDir names it, and so does --ha DIR".to_owned(),
+            Self::LocalHa { verdict, .. } if matches!(**verdict, Verdict::ReadOnly(_)) => {
+                "name a directory that all pods can write to".to_owned()
+            }
+            Self::LocalHa { .. } => {
                 "name a directory that all pods reach; --ha-dir-is-shared says that this one is a shared volume".to_owned()
             }
             Self::NoFileSystem { plugin, .. } => {
                 format!("--plugin {plugin} turns it on")
             }
-            Self::Unsupported { unsupported, .. } => {
-                let (major, minor) = unsupported.needs;
+            Self::Unsupported { needs: (major, minor), .. } => {
                 format!(
                     "name an image with Flink {major}.{minor} or later (--image); without --image, \
                      --flink-version {major}.{minor} does"

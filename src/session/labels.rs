@@ -19,6 +19,8 @@ pub const PLUGIN: &str = "kubectl-flink";
 /// On the bootstrap Job and its pod.
 pub const ROLE: &str = "app.kubernetes.io/component";
 pub const BOOTSTRAP: &str = "bootstrap";
+/// On the pods of a Job, by Kubernetes itself: the Job's name.
+pub const OF_JOB: &str = "job-name";
 /// On the pods of the SQL client.
 pub const SQL: &str = "sql";
 /// On a session's Deployment: the version that REST answered with.
@@ -27,6 +29,10 @@ pub const VERSION: &str = "app.kubernetes.io/version";
 /// Annotation of the bootstrap Job, and later of the session's Deployment: the settings that the
 /// session was made from, as a FlinkDeployment in JSON.
 pub const SETTINGS: &str = "kubectl-flink/settings";
+
+/// A setting of Flink's that the bootstrap script adds: the uid of the bootstrap pod, so that no two sessions have
+/// the same. REST shows it (`GET /jobmanager/config`), and so does the session's ConfigMap.
+pub const SESSION_ID: &str = "kubectl-flink.session-id";
 
 /// Labels of the bootstrap Job and its pod. `app` makes `kubectl get pod -l app=NAME` show the pod;
 /// `component` and `type` must not be there, since Flink's Services select by them.

@@ -64,6 +64,76 @@ pub fn sample_pods(spec: &SessionSpec, namespace: &str, account: &str) -> Vec<(&
     ]
 }
 
+/// An object to show to the API server on trial.
+pub struct Sample {
+    /// As kubectl names it.
+    pub object: String,
+    /// The plural of its kind, as in a URL.
+    pub plural: &'static str,
+    pub json: Value,
+}
+
+/// Objects like those that Flink's client makes beside the pods, with their names and labels: policies look at both.
+/// Flink itself makes the real ones.
+pub fn sample_objects(spec: &SessionSpec, namespace: &str, account: &str) -> Vec<Sample> {
+    let name = &spec.name;
+    let own = json!({labels::APP: name.as_str(), labels::TYPE: labels::TYPE_NATIVE});
+    let of_jobmanager = json!({
+        labels::APP: name.as_str(), labels::TYPE: labels::TYPE_NATIVE, labels::COMPONENT: labels::JOBMANAGER,
+    });
+    let sample = |version: &str, kind: &str, plural: &'static str, name: &str, rest: Value| {
+        let group = if plural == "deployments" { ".apps" } else { "" };
+        let labels =
+            if plural == "deployments" { with(&of_jobmanager, &spec.settings.labels) } else { own.clone() };
+        let mut json = json!({
+            "apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        });
+        if let (Some(json), Some(rest)) = (json.as_object_mut(), rest.as_object()) {
+            json.extend(rest.clone());
+        }
+        Sample { object: format!("{}{group}/{name}", plural.trim_end_matches('s')), plural, json }
+    };
+    let service = |name: &str, ports: &[(&str, u16)], is_headless: bool| {
+        let ports: Vec<Value> = ports
+            .iter()
+            .map(|(name, port)| json!({"name": name, "port": port, "targetPort": port}))
+            .collect();
+        let mut service = json!({"spec": {"type": "ClusterIP", "selector": of_jobmanager, "ports": ports}});
+        if is_headless {
+            service["spec"]["clusterIP"] = "None".into();
+        }
+        sample("v1", "Service", "services", name, service)
+    };
+    let mut samples = vec![service(&name.rest_service(), &[("rest", 8081)], false)];
+    if !spec.has_high_availability() {
+        let ports = [("jobmanager-rpc", 6123), ("blobserver", 6124)];
+        samples.push(service(name.as_str(), &ports, true));
+    }
+    samples.push(sample("v1", "ConfigMap", "configmaps", &name.config_map(), json!({"data": {}})));
+    let [jobmanager, _] = spec.templates();
+    if let Some(pod) = self::sample(spec, namespace, account, jobmanager, spec.demand().jobmanager) {
+        let labels = with(&of_jobmanager, &spec.settings.labels);
+        let template = json!({
+            "metadata": {"labels": labels, "annotations": spec.settings.annotations},
+            "spec": pod.spec,
+        });
+        let whole = json!({"spec": {
+            "replicas": spec.demand().jobmanagers, "selector": {"matchLabels": of_jobmanager}, "template": template,
+        }});
+        samples.push(sample("apps/v1", "Deployment", "deployments", name.as_str(), whole));
+    }
+    samples
+}
+
+fn with(own: &Value, more: &std::collections::BTreeMap<String, String>) -> Value {
+    let mut labels = json!(more);
+    if let (Some(labels), Some(own)) = (labels.as_object_mut(), own.as_object()) {
+        labels.extend(own.clone());
+    }
+    labels
+}
+
 fn bootstrap_pod(spec: &SessionSpec, namespace: &str, account: &str) -> Option<Pod> {
     let template = bootstrap::job(spec, namespace, Duration::ZERO).spec?.template;
     let mut pod = Pod { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };

@@ -21,6 +21,24 @@ impl Marks<'_> {
         })
     }
 
+    /// True when the session's Deployment or, in 1.10, its Service owns it.
+    pub fn is_owned(&self, session: &SessionName) -> bool {
+        !self.owners.is_empty() && self.is_own_or_free(session)
+    }
+
+    /// True for the Job that makes the session, where its labels say so: it has the name, and nobody owns it but the
+    /// Deployment that it has made.
+    pub fn is_bootstrap(&self, session: &SessionName) -> bool {
+        self.name == session.bootstrap_job() && self.is_own_or_free(session)
+    }
+
+    /// True for a pod of that Job, where its labels say so.
+    pub fn is_bootstrap_pod(&self, session: &SessionName) -> bool {
+        let job = session.bootstrap_job();
+        self.name.starts_with(&format!("{job}-"))
+            && self.owners.iter().all(|(kind, name)| *kind == "Job" && *name == job)
+    }
+
     pub fn is_service(&self, session: &SessionName) -> bool {
         let is_known = self.name == session.as_str() || self.name == session.rest_service();
         self.is_own_or_free(session) && (is_known || !self.owners.is_empty())
@@ -138,6 +156,18 @@ mod tests {
         assert!(!is("flink-config-roc", false));
         let owned = marks("roc-cluster-config-map", Some(("Deployment", "roc")));
         assert!(!owned.is_state(&name(), true));
+    }
+
+    #[test]
+    fn a_copy_of_the_bootstrap_job_is_somebody_elses() {
+        assert!(marks("boot-roc", None).is_bootstrap(&name()));
+        assert!(marks("boot-roc", Some(("Deployment", "roc"))).is_bootstrap(&name()));
+        assert!(!marks("nightly", None).is_bootstrap(&name()));
+        assert!(!marks("boot-roc", Some(("CronJob", "nightly"))).is_bootstrap(&name()));
+        assert!(marks("boot-roc-x1", Some(("Job", "boot-roc"))).is_bootstrap_pod(&name()));
+        assert!(marks("boot-roc-x1", None).is_bootstrap_pod(&name()), "its Job is gone");
+        assert!(!marks("boot-roc-x1", Some(("Job", "nightly"))).is_bootstrap_pod(&name()));
+        assert!(!marks("debug", None).is_bootstrap_pod(&name()));
     }
 
     #[test]

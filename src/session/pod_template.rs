@@ -90,10 +90,15 @@ impl PodTemplate {
         Self(value)
     }
 
-    /// Asks for `size` of the node's own disk for Flink's container.
-    pub fn with_ephemeral_storage(self, size: &str) -> Self {
-        let amount = json!({"ephemeral-storage": size});
-        let container = json!({"name": MAIN_CONTAINER, "resources": {"requests": amount, "limits": amount}});
+    /// Asks for further resources for Flink's container, by their names.
+    pub fn with_resources(self, requests: Map<String, Value>, limits: Map<String, Value>) -> Self {
+        let amounts = [("requests", requests), ("limits", limits)];
+        let resources: Map<String, Value> = amounts
+            .into_iter()
+            .filter(|(_, amounts)| !amounts.is_empty())
+            .map(|(name, amounts)| (name.to_owned(), Value::Object(amounts)))
+            .collect();
+        let container = json!({"name": MAIN_CONTAINER, "resources": resources});
         Self(merge(self.0, &json!({"spec": {"containers": [container]}})))
     }
 
@@ -128,24 +133,6 @@ impl PodTemplate {
         (!names.is_empty() && !names.contains(&MAIN_CONTAINER)).then_some(names)
     }
 
-    /// True when a volume that outlives its pod, and is not one node's alone, is mounted into Flink's container at `directory` or above.
-    pub fn mounts_lasting_volume_at(&self, directory: &str) -> bool {
-        let lasting = |name: &str| {
-            const OF_THE_POD: [&str; 6] =
-                ["emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"];
-            let volumes = self.0.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
-            volumes.into_iter().any(|volume| {
-                volume["name"] == name && !OF_THE_POD.iter().any(|kind| volume.get(kind).is_some())
-            })
-        };
-        let mounts =
-            self.main_container().and_then(|main| main["volumeMounts"].as_array()).into_iter().flatten();
-        mounts.into_iter().any(|mount| {
-            let (path, name) = (mount["mountPath"].as_str(), mount["name"].as_str());
-            path.is_some_and(|path| is_below(directory, path)) && name.is_some_and(lasting)
-        })
-    }
-
     /// What it says of the pod as a whole.
     pub fn pod_spec(&self) -> PodSpec {
         let pod = serde_json::from_value::<Pod>(self.0.clone()).ok();
@@ -157,15 +144,21 @@ impl PodTemplate {
         containers.iter().find(|container| container["name"] == MAIN_CONTAINER)
     }
 
-    /// For Flink, which reads YAML, of which JSON is a part.
-    pub fn to_json_text(&self) -> String {
-        self.0.to_string()
+    /// True when Flink's container has the environment variable `name`.
+    pub fn sets_variable(&self, name: &str) -> bool {
+        let variables = self.main_container().and_then(|main| main["env"].as_array());
+        variables.into_iter().flatten().any(|variable| variable["name"] == name)
     }
-}
 
-fn is_below(path: &str, directory: &str) -> bool {
-    let directory = directory.trim_end_matches('/');
-    path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+    /// For Flink, which reads YAML, of which JSON is a part. What is not ASCII is written as JSON escapes it: Flink's
+    /// parser refuses some of it, and no locale changes it.
+    pub fn to_json_text(&self) -> String {
+        let escaped = |c: char| match c.is_ascii() && c != '\u{7f}' {
+            true => c.to_string(),
+            false => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        };
+        self.0.to_string().chars().map(escaped).collect()
+    }
 }
 
 /// `over` laid over `under`.
@@ -273,6 +266,12 @@ mod tests {
     }
 
     #[test]
+    fn flink_gets_a_template_in_ascii() {
+        let text = template("metadata: {annotations: {note: \"é😀\\x7f\\n\"}}").to_json_text();
+        assert_eq!(text, r#"{"metadata":{"annotations":{"note":"\u00e9\ud83d\ude00\u007f\n"}}}"#);
+    }
+
+    #[test]
     fn what_flink_overwrites_is_known() {
         let own = template(
             "spec:\n  restartPolicy: Never\n  containers:\n  - name: flink-main-container\n    image: mine\n    resources: {limits: {memory: 1Gi}}\n",
@@ -287,19 +286,5 @@ mod tests {
         );
         assert_eq!(own.only_sidecars(), None);
         assert_eq!(template("spec:\n  containers: [{name: main}]\n").only_sidecars(), Some(vec!["main"]));
-    }
-
-    #[test]
-    fn a_volume_that_outlives_its_pod_is_told_from_one_that_does_not() {
-        let mounted = |volume: &str| {
-            template(&format!(
-                "spec:\n  volumes: [{{name: v, {volume}}}]\n  containers:\n  - name: flink-main-container\n    volumeMounts: [{{name: v, mountPath: /state/}}]\n",
-            ))
-        };
-        let shared = mounted("persistentVolumeClaim: {claimName: c}");
-        assert!(shared.mounts_lasting_volume_at("/state") && shared.mounts_lasting_volume_at("/state/ha"));
-        assert!(!shared.mounts_lasting_volume_at("/states"));
-        assert!(!mounted("emptyDir: {}").mounts_lasting_volume_at("/state"));
-        assert!(!mounted("hostPath: {path: /state}").mounts_lasting_volume_at("/state"));
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::bootstrap::Runs;
 use super::keys::is_secret;
 use super::name::SessionName;
 
@@ -52,6 +53,7 @@ pub struct OwnBootstrap {
     pub state: BootstrapState,
     /// What the session was to be made from ([`labels::SETTINGS`](super::labels::SETTINGS)).
     pub record: Option<String>,
+    pub runs: Runs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,21 @@ pub struct Found {
     pub is_unfinished: bool,
     /// What the session was made from, where the plugin made it.
     pub record: Option<String>,
+    /// What is being deleted of an earlier session, and clients of an earlier one that are still at work. None
+    /// of it is the session that is asked for, whatever its name.
+    pub ending: Vec<String>,
+}
+
+impl Found {
+    /// Passes over the record of a bootstrap Job that runs something else than what is asked for: then it makes another
+    /// session than its annotation says, whoever wrote that.
+    pub fn trusts_only(&mut self, asked: &Runs) {
+        if let Some(EarlierBootstrap::Own(own)) = &mut self.bootstrap
+            && own.runs != *asked
+        {
+            own.record = None;
+        }
+    }
 }
 
 /// What `create` has to do before it can start a bootstrap.
@@ -255,7 +272,8 @@ mod tests {
 
     fn made_from(state: BootstrapState, record: &str) -> EarlierBootstrap {
         let record = Some(record.to_owned());
-        EarlierBootstrap::Own(OwnBootstrap { uid: "u1".to_owned(), seconds: 7, state, record })
+        let runs = Runs { image: "flink:2.3.0".to_owned(), ..Runs::default() };
+        EarlierBootstrap::Own(OwnBootstrap { uid: "u1".to_owned(), seconds: 7, state, record, runs })
     }
 
     #[test]
@@ -289,7 +307,7 @@ mod tests {
                 objects: session(),
                 bootstrap: Some(made_from(state, "asked")),
                 is_unfinished: true,
-                record: None,
+                ..Found::default()
             };
             assert_eq!(
                 check(&name, "team-a", &unfinished, "asked", false).map_err(|e| e.to_string()),
@@ -300,6 +318,25 @@ mod tests {
         }
         let foreign = vec![existing("service/roc", ExistingKind::Foreign)];
         assert!(decide(foreign, Some(made_from(Running, "asked"))).is_err());
+    }
+
+    #[test]
+    fn a_job_that_only_says_that_it_makes_the_session_is_not_waited_for() {
+        let asked = Runs { image: "flink:2.3.0".to_owned(), ..Runs::default() };
+        let verdict = |asked: &Runs| {
+            let bootstrap = Some(made_from(BootstrapState::Running, "asked"));
+            let mut found = Found { bootstrap, ..Found::default() };
+            found.trusts_only(asked);
+            check(&"roc".parse().expect("name"), "team-a", &found, "asked", false)
+        };
+        assert_eq!(verdict(&asked), Ok(Clear::Resume { uid: "u1".to_owned() }));
+        for other in [
+            Runs { image: "evil".to_owned(), ..asked.clone() },
+            Runs { words: vec!["sleep".to_owned()], ..asked.clone() },
+            Runs { account: "admin".to_owned(), ..asked },
+        ] {
+            assert!(matches!(verdict(&other), Err(Refusal::BeingCreated { .. })), "{other:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// None for nothing.
+    pub fn from_mebibytes(mebibytes: u64) -> Option<Self> {
+        (mebibytes > 0).then_some(Self { mebibytes })
+    }
+
     pub fn mebibytes(self) -> u64 {
         self.mebibytes
     }
@@ -30,6 +35,11 @@ pub struct Cpu {
 }
 
 impl Cpu {
+    /// None for nothing.
+    pub fn from_millicores(millicores: u64) -> Option<Self> {
+        (millicores > 0).then_some(Self { millicores })
+    }
+
     pub fn millicores(self) -> u64 {
         self.millicores
     }
@@ -144,10 +154,10 @@ pub fn kubernetes(text: &str) -> Option<i128> {
     let (factor, power) = match (binary, decimal, exponent) {
         (Some(position), ..) => (1_i128 << (10 * (position + 1)), 3),
         (None, Some(position), _) => (1, 3 * i32::try_from(position).ok()? - 6),
-        (None, None, Some(power)) => (1, power + 3),
+        (None, None, Some(power)) => (1, power.checked_add(3)?),
         _ => return None,
     };
-    let power = power - i32::try_from(decimals).ok()?;
+    let power = power.checked_sub(i32::try_from(decimals).ok()?)?;
     let scaled = value.checked_mul(factor)?;
     let ten_to = |power: i32| 10_i128.checked_pow(power.unsigned_abs());
     match power >= 0 {
@@ -174,6 +184,14 @@ fn parse_thousandths(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_power_is_too_large_to_be_read() {
+        for text in ["1e2147483647", "1e-2147483648", "1.5e-2147483648", "1e99"] {
+            assert_eq!(kubernetes(text), None, "{text}");
+        }
+        assert_eq!(kubernetes("1e3"), Some(1_000_000));
+    }
 
     #[test]
     fn memory_is_1024_based_in_flinks_spelling_and_in_kubernetes() {

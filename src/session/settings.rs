@@ -5,9 +5,9 @@
 //! or with a key of Flink's; within one layer, saying a thing twice is an error.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use super::dialect::{self, Joined};
+use super::origin;
 use super::pod_template::PodTemplate;
 use super::quantity::{Cpu, Memory, Period};
 use super::rbac::Grant;
@@ -16,6 +16,7 @@ use super::spec::InvalidSpec;
 use super::version::FlinkVersion;
 
 pub use super::choices::{Expose, PullPolicy, SecretKey};
+pub use super::origin::{Origin, Origins, Place, Places, Source};
 
 /// What one place says. Unset is "says nothing".
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,44 +62,14 @@ pub struct Settings {
     pub config: BTreeMap<String, String>,
 }
 
-/// Where something was said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Source {
-    /// On the command line.
-    #[default]
-    Flags,
-    /// In a manifest, by the name of its file.
-    Manifest(String),
-    /// In a profile of the user's config file.
-    Profile(String),
-    /// In the config file, for one context.
-    Context(String),
-    /// In the config file, for all contexts.
-    Defaults,
-}
-
-/// In brackets after the thing that was said; nothing for what was just typed.
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flags => Ok(()),
-            Self::Manifest(file) => write!(f, " (in {file})"),
-            Self::Profile(name) => write!(f, " (in profile {name} of the config file)"),
-            Self::Context(name) => write!(f, " (for context {name} in the config file)"),
-            Self::Defaults => f.write_str(" (in the defaults of the config file)"),
-        }
-    }
-}
-
 /// The settings of one place.
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
     pub source: Source,
     pub settings: Settings,
+    /// Where the settings stand, in a file.
+    pub places: Places,
 }
-
-/// Where each setting came from, by flag (`--image`) or key of Flink's.
-pub type Origins = BTreeMap<String, Source>;
 
 /// Every setting that is one value, with the name of its flag.
 macro_rules! for_each_value {
@@ -148,6 +119,18 @@ impl Settings {
         said
     }
 
+    /// Every entry of the settings that are maps or lists, as [`origin::entry`] names it.
+    pub(super) fn entries(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        macro_rules! collections {
+            ($($field:ident $flag:literal),*) => {
+                $(all.extend(self.$field.names().into_iter().map(|name| origin::entry($flag, &name)));)*
+            };
+        }
+        for_each_collection!(collections);
+        all
+    }
+
     fn unsay(&mut self, flag: &str) {
         macro_rules! values {
             ($($field:ident $name:literal),*) => { $(if flag == $name { self.$field = None; })* };
@@ -159,15 +142,15 @@ impl Settings {
         for_each_collection!(collections);
     }
 
-    /// Lays `higher` over these settings.
-    fn overlay(&mut self, mut higher: Settings, source: &Source, origins: &mut Origins) {
-        for key in higher.config.keys() {
-            origins.insert(key.clone(), source.clone());
-        }
-        for flag in higher.flags() {
-            origins.insert(flag.to_owned(), source.clone());
-        }
+    /// Lays `layer` over these settings.
+    fn overlay(&mut self, layer: Layer, origins: &mut Origins) {
+        origins.extend(layer.origins());
+        let mut higher = layer.settings;
+        let directory = self.ha.clone();
         self.give_way(&mut higher);
+        if self.ha.is_some() && self.ha != directory {
+            origins.extend(origins.get(dialect::HA_STORAGE).cloned().map(|key| ("--ha".to_owned(), key)));
+        }
         self.image_and_version(&mut higher);
         self.config.append(&mut higher.config);
         macro_rules! values {
@@ -283,9 +266,11 @@ pub fn resolve(layers: Vec<Layer>) -> Result<(Settings, Origins), InvalidSpec> {
     let mut origins = Origins::new();
     for layer in layers {
         if let Some((key, flag)) = layer.settings.contradiction() {
-            return Err(InvalidSpec::Contradiction { key, flag, source_: layer.source });
+            let key = layer.origin(&key);
+            let other = key.beside(&layer.origin(flag));
+            return Err(InvalidSpec::Contradiction { key, other });
         }
-        settings.overlay(layer.settings, &layer.source, &mut origins);
+        settings.overlay(layer, &mut origins);
     }
     Ok((settings, origins))
 }
@@ -293,21 +278,30 @@ pub fn resolve(layers: Vec<Layer>) -> Result<(Settings, Origins), InvalidSpec> {
 /// A map, where the later entry of a key counts, or a list without repeats.
 trait Collection {
     fn add(&mut self, more: Self);
+    fn names(&self) -> Vec<String>;
 }
 
 impl<V> Collection for BTreeMap<String, V> {
     fn add(&mut self, more: Self) {
         self.extend(more);
     }
+
+    fn names(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
 }
 
-impl<T: PartialEq> Collection for Vec<T> {
+impl<T: PartialEq + ToString> Collection for Vec<T> {
     fn add(&mut self, more: Self) {
         for item in more {
             if !self.contains(&item) {
                 self.push(item);
             }
         }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.iter().map(T::to_string).collect()
     }
 }
 
@@ -320,7 +314,7 @@ mod tests {
     }
 
     fn layer(source: Source, settings: Settings) -> Layer {
-        Layer { source, settings }
+        Layer { source, settings, ..Layer::default() }
     }
 
     #[test]
@@ -344,8 +338,8 @@ mod tests {
             resolved.config,
             config(&[("state.savepoints.dir", "s3://b"), ("taskmanager.numberOfTaskSlots", "4")])
         );
-        assert_eq!(origins["state.savepoints.dir"], manifest);
-        assert_eq!(origins["--jobmanager-memory"], Source::Flags);
+        assert_eq!(origins["state.savepoints.dir"].source, manifest);
+        assert_eq!(origins["--jobmanager-memory"].source, Source::Flags);
     }
 
     #[test]
@@ -392,8 +386,8 @@ mod tests {
             ..Settings::default()
         };
         insta::assert_snapshot!([twice(slots), twice(env)].join("\n"), @"
-        -D taskmanager.numberOfTaskSlots and --slots set the same thing (in profile big of the config file)
-        -D containerized.master.env.A and --env set the same thing (in profile big of the config file)
+        profile big of the config file: -D taskmanager.numberOfTaskSlots and --slots set the same thing
+        profile big of the config file: -D containerized.master.env.A and --env set the same thing
         ");
     }
 }

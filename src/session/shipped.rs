@@ -2,6 +2,7 @@
 //! ships it.
 
 use super::dialect::{self, Dialect};
+use super::labels;
 
 /// Settings that Flink's client writes, whatever it is told.
 const CLIENTS: [&str; 10] = [
@@ -38,11 +39,11 @@ pub const SIZES: [(&str, &str); 3] = [
     ("taskmanager.memory.process.size", "1728m"),
 ];
 
-/// True for what Flink's client writes by itself.
+/// True for what Flink's client, or the bootstrap script, writes by itself.
 pub fn is_clients(key: &str) -> bool {
     let internal =
         ["$internal.", "internal.", "kubernetes.internal."].iter().any(|prefix| key.starts_with(prefix));
-    internal || CLIENTS.contains(&key)
+    internal || CLIENTS.contains(&key) || key == labels::SESSION_ID
 }
 
 /// The value that `key` has where nobody gave it one, for settings that are no sizes.

@@ -6,13 +6,15 @@ use super::dialect::{self, Dialect, Joined, Minor, Unsupported};
 use super::keys::{self, Reading};
 use super::memory::{self, Role};
 use super::name::SessionName;
+use super::origin::{Origin, Origins};
 use super::pod_template::{MAIN_CONTAINER, PodTemplate};
 use super::quantity::{Cpu, Memory};
 use super::rbac::Grant;
 use super::scheduling::Toleration;
-use super::settings::{self, Expose, Layer, Origins, SecretKey, Settings, Source};
+use super::settings::{self, Expose, Layer, SecretKey, Settings, Source};
 use super::version::{self, FlinkVersion};
-use super::{checks, flink_text, flinkdeployment};
+use super::volumes::{self, DEFAULT_SCHEME, Mounts, Verdict};
+use super::{carrier, checks, expansion, flink_text, flinkdeployment, limits};
 
 pub use super::invalid::InvalidSpec;
 
@@ -64,16 +66,14 @@ impl SessionSpec {
         };
         checks::of_flags(&spec)?;
         checks::of_config(&spec, checked)?;
+        carrier::check(&spec)?;
+        limits::check(&spec)?;
         Ok(spec)
     }
 
     /// The settings as they are kept on the bootstrap Job and on the Deployment: a FlinkDeployment.
     pub fn record(&self, namespace: &str) -> String {
         flinkdeployment::of_spec(self, namespace).to_string()
-    }
-
-    pub fn source(&self, flag_or_key: &str) -> Source {
-        self.origins.get(flag_or_key).cloned().unwrap_or_default()
     }
 
     /// The version to expect by what the user typed: the flag, else the image's tag.
@@ -124,7 +124,7 @@ impl SessionSpec {
         }
         all.insert(dialect::ATTACHED.to_owned(), "false".to_owned());
         for (name, value) in &self.settings.env {
-            all.extend(dialect::env_keys(name).map(|key| (key, value.clone())));
+            all.extend(dialect::env_keys(name).map(|key| (key, expansion::escaped(value))));
         }
         if self.has_high_availability() && dialect.watches_each_job() {
             let [jobmanager, _] = dialect::env_keys("KUBERNETES_MAX_CONCURRENT_REQUESTS");
@@ -135,9 +135,20 @@ impl SessionSpec {
             let below = all.remove(name);
             let synonyms = dialect::synonyms(key);
             all.retain(|own, _| !synonyms.contains(&own.as_str()));
-            all.insert(name.to_owned(), self.joined(key, below.as_deref(), value));
+            let value = self.joined(key, below.as_deref(), value);
+            all.insert(name.to_owned(), self.literal(key, value));
         }
         Ok(all)
+    }
+
+    /// The value with which a variable becomes what was typed. In a manifest it is Kubernetes' syntax already, as for
+    /// the Flink operator.
+    fn literal(&self, key: &str, value: String) -> String {
+        let is_manifest = || matches!(self.source(key), Source::Manifest(_));
+        match carrier::variable_of(key).is_some() && !is_manifest() {
+            true => expansion::escaped(&value),
+            false => value,
+        }
     }
 
     /// What `key` is set to where a flag says a part of it and a setting by its own name the rest.
@@ -263,12 +274,14 @@ impl SessionSpec {
             ("--taskmanager-pod-template", taskmanager_pod_template),
         ];
         let of_templates = templates.into_iter().flat_map(|(flag, template)| {
+            let setting = self.origin(flag);
+            let name = setting.clone();
             let overwritten = template.iter().flat_map(PodTemplate::overwritten).map(move |field| {
-                format!("{flag}: Flink puts its own value over {field}")
+                format!("{name}: Flink puts its own value over {field}")
             });
             let sidecars = template.iter().filter_map(PodTemplate::only_sidecars).map(move |names| {
                 format!(
-                    "{flag}: {} runs beside Flink; what is for Flink's own container goes into one called {MAIN_CONTAINER}",
+                    "{setting}: {} runs beside Flink; what is for Flink's own container goes into one called {MAIN_CONTAINER}",
                     names.join(", ")
                 )
             });
@@ -288,11 +301,42 @@ impl SessionSpec {
         // Shipped from 1.18 on.
         let lost_options = options.filter(|_| minor >= (1, 18)).map(|key| {
             format!(
-                "-D {key} replaces the options that Flink ships for its Java: env.java.opts.jobmanager and \
-             env.java.opts.taskmanager add to them"
+                "{} replaces the options that Flink ships for its Java: env.java.opts.jobmanager and \
+             env.java.opts.taskmanager add to them",
+                self.origin(key)
             )
         });
-        of_templates.chain(of_secrets).chain(lost_options).collect()
+        let of_one_node = self.ha_directory().zip(self.local_high_availability());
+        let of_one_node = of_one_node.and_then(|((setting, directory), verdict)| {
+            Some(format!("{setting} {directory} {}", verdict.warning()?))
+        });
+        of_templates.chain(of_secrets).chain(lost_options).chain(of_one_node).collect()
+    }
+
+    /// The directory for the state of jobs, and where it was set.
+    pub fn ha_directory(&self) -> Option<(Origin, &str)> {
+        let Settings { ha, config, .. } = &self.settings;
+        let by_key = || Some((dialect::HA_STORAGE, config.get(dialect::HA_STORAGE)?));
+        let (setting, directory) = ha.as_ref().map(|directory| ("--ha", directory)).or_else(by_key)?;
+        Some((self.origin(setting), directory))
+    }
+
+    /// Whether the directory for the state of jobs outlives the pods, where it is one inside them and not declared to
+    /// be shared. Of services other than Kubernetes' nothing is known.
+    pub fn local_high_availability(&self) -> Option<Verdict> {
+        let (_, directory) = self.ha_directory().filter(|_| self.has_kubernetes_high_availability())?;
+        let path =
+            volumes::local_path(directory, self.settings.config.get(DEFAULT_SCHEME).map(String::as_str))?;
+        if self.settings.ha_dir_is_shared == Some(true) {
+            return Some(Verdict::Shared);
+        }
+        Some(match path {
+            Ok(path) => {
+                let [jobmanager, taskmanager] = self.templates().map(|of| Mounts::of_template(of.as_ref()));
+                Verdict::of(&path, [&[jobmanager], &[taskmanager]])
+            }
+            Err(why) => Verdict::Unreadable(why),
+        })
     }
 
     /// The same by Kubernetes, without ZooKeeper.

@@ -7,7 +7,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Budget, Location, Options, Spanned};
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,23 +35,91 @@ enum Content {
     Map(Vec<(Node, Node)>),
 }
 
-/// What begins the part of a parser's message that is not for the writer of the text.
-const ADVICE: [&str; 3] = [" at line ", ", set DuplicateKeyPolicy", "; use from_str_multiple"];
-
 /// Reads one document; nothing at all is null.
 pub fn parse(text: &str) -> Result<Node, YamlError> {
-    match serde_saphyr::from_str::<Spanned<Raw>>(text) {
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options(text)) {
         Ok(raw) => Ok(Node::new(raw, text)),
         Err(error) => Err(told(&error)),
     }
 }
 
+/// Reads all documents; those that are empty or null are skipped.
+pub fn parse_all(text: &str) -> Result<Vec<Node>, YamlError> {
+    match serde_saphyr::from_multiple_with_options::<Spanned<Raw>>(text, options(text)) {
+        Ok(documents) => Ok(documents.into_iter().map(|raw| Node::new(raw, text)).collect()),
+        Err(error) => Err(told(&error)),
+    }
+}
+
+/// Reads all documents as Go's parser does, which takes the last of several equal keys.
+pub fn parse_as_go(text: &str) -> Result<Vec<Node>, YamlError> {
+    let mut options = options(text);
+    options.duplicate_keys = DuplicateKeyPolicy::LastWins;
+    match serde_saphyr::from_multiple_with_options::<Spanned<Raw>>(text, options) {
+        Ok(documents) => Ok(documents.into_iter().map(|raw| Node::new(raw, text)).collect()),
+        Err(error) => Err(told(&error)),
+    }
+}
+
+/// As many nodes as the text has room for. What aliases make of it keeps the parser's own limits: a text that grows
+/// by them is refused.
+fn options(text: &str) -> Options {
+    let mut budget = Budget::default();
+    budget.max_nodes = budget.max_nodes.max(text.len());
+    budget.max_events = budget.max_events.max(text.len().saturating_mul(2));
+    budget.max_total_scalar_bytes = budget.max_total_scalar_bytes.max(text.len());
+    let mut options = Options::default();
+    options.budget = Some(budget);
+    options
+}
+
+const LARGE: &str = "its aliases or its depth make it too large";
+
+/// The parser's own message may quote the text, which may hold a password: only what is certain not to is repeated.
 fn told(error: &serde_saphyr::Error) -> YamlError {
+    use serde_saphyr::Error as E;
     let place = error.location().unwrap_or(Location::UNKNOWN);
-    let told = error.without_snippet().to_string();
-    // The parser repeats the place at the end of its message, and advises on its own options.
-    let message = ADVICE.iter().fold(told.as_str(), |told, advice| told.split(advice).next().unwrap_or(told));
-    YamlError { line: place.line(), column: place.column(), message: message.to_owned() }
+    let error = error.without_snippet();
+    let message = match error {
+        E::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate mapping key: {key}"),
+        E::DuplicateMappingKey { .. } => "duplicate mapping key".to_owned(),
+        E::Eof { .. } => "unexpected end of input".to_owned(),
+        E::MultipleDocuments { .. } => "multiple YAML documents detected".to_owned(),
+        E::UnknownAnchor { .. } => "alias references unknown anchor".to_owned(),
+        E::InvalidUtf8Input => "it is not UTF-8".to_owned(),
+        E::ExternalMessage { msg, .. } | E::Message { msg, .. } => syntax(msg),
+        // What an alias has led to is wrapped.
+        E::Budget { .. } | E::AliasReplayLimitExceeded { .. } | E::AliasExpansionLimitExceeded { .. } => {
+            LARGE.to_owned()
+        }
+        wrapped if wrapped.to_string().contains("budget breached") => LARGE.to_owned(),
+        _ => "it is not valid YAML".to_owned(),
+    };
+    YamlError { line: place.line(), column: place.column(), message }
+}
+
+/// Messages of the scanner are fixed sentences, with signs of YAML in quotes; a few quote a part of the text.
+fn syntax(message: &str) -> String {
+    let mut rest = message.split(" at line ").next().unwrap_or_default();
+    let mut kept = String::new();
+    while let Some(at) = rest.find(['\'', '"', '`']) {
+        let (before, quoted) = rest.split_at(at);
+        let mut characters = quoted.chars();
+        let quote = characters.next();
+        let is_sign = |c: char| c.is_ascii_punctuation();
+        match (characters.next(), characters.next()) {
+            (Some(sign), end) if end == quote && is_sign(sign) => {
+                kept.extend([before, &quoted[..3]]);
+                rest = &quoted[3..];
+            }
+            _ => {
+                rest = before;
+                break;
+            }
+        }
+    }
+    kept.push_str(rest.split(": ").next().unwrap_or_default());
+    kept.trim_end().to_owned()
 }
 
 impl Node {
@@ -78,6 +147,11 @@ impl Node {
         YamlError { line: self.line, column: self.column, message: message.into() }
     }
 
+    /// Line and column, from 1.
+    pub fn place(&self) -> (u64, u64) {
+        (self.line, self.column)
+    }
+
     pub fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar(Value::Null, _))
     }
@@ -96,6 +170,22 @@ impl Node {
             Content::List(items) => Ok(items),
             Content::Scalar(Value::Null, _) => Ok(&[]),
             _ => Err(self.error(format!("{what} should be a list"))),
+        }
+    }
+
+    /// The pairs of a mapping, as of [`Self::pairs`].
+    pub fn into_pairs(self, what: &str) -> Result<Vec<(Node, Node)>, YamlError> {
+        match self.content {
+            Content::Map(pairs) => Ok(pairs),
+            _ => self.pairs(what).map(<[_]>::to_vec),
+        }
+    }
+
+    /// The items of a list, as of [`Self::items`].
+    pub fn into_items(self, what: &str) -> Result<Vec<Node>, YamlError> {
+        match self.content {
+            Content::List(items) => Ok(items),
+            _ => self.items(what).map(<[_]>::to_vec),
         }
     }
 

@@ -1,6 +1,6 @@
 """Loads a page in Chromium, waits for a text on it, takes a picture, prints the page's text.
 
-For tests/browser/browser, which finds Chromium: page.py CHROMIUM URL TEXT PICTURE SECONDS
+For tests/browser/browser, which finds Chromium: page.py CHROMIUM URL TEXT PICTURE SECONDS SCRIPT
 """
 
 import base64
@@ -66,6 +66,8 @@ class Chromium:
             "--no-first-run",
             # A proxy for the way out of the host would be asked for what is on this host.
             "--no-proxy-server",
+            # A name that leads to this machine, as that of an attacker can.
+            "--host-resolver-rules=MAP *.example 127.0.0.1",
             "--hide-scrollbars",
             f"--window-size={WIDTH},{HEIGHT}",
             f"--user-data-dir={home}/profile",
@@ -159,13 +161,29 @@ class Chromium:
         if error:
             raise Failed(f"{url} cannot be loaded: {error}")
 
+    def run(self, script, deadline):
+        """Runs JavaScript as the page's own, once that has loaded, and waits for its promise."""
+        while self.evaluate("document.readyState") != "complete":
+            if time.monotonic() >= deadline:
+                raise Failed("the page does not finish loading, so the script cannot run")
+            self.pause(0.1)
+        left = max(1, deadline - time.monotonic())
+        try:
+            self.evaluate(f"(async () => {{{script}\n}})()", left, awaitPromise=True)
+        except TimeoutError:
+            raise Failed(f"the script does not end within {left:.0f} s") from None
+
+    def evaluate(self, expression, seconds=ANSWER_SECONDS, **parameters):
+        answer = self.call("Runtime.evaluate", seconds, expression=expression, returnByValue=True, **parameters)
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            raise Failed(f"the page throws: {details.get('exception', {}).get('description', details['text'])}")
+        # There is none while one document makes way for the next.
+        return answer["result"].get("value", "")
+
     def text(self):
         """What a person reads: no text that is hidden."""
-        result = self.call(
-            "Runtime.evaluate", expression="document.body ? document.body.innerText : ''", returnByValue=True
-        )
-        # There is none while one document makes way for the next.
-        return result["result"].get("value", "")
+        return self.evaluate("document.body ? document.body.innerText : ''")
 
     def picture(self):
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
@@ -209,7 +227,8 @@ def leave(number, _):
 
 
 def main():
-    program, url, text, picture_path, seconds = sys.argv[1:]
+    program, url, text, picture_path, seconds, script_path = sys.argv[1:]
+    script = Path(script_path).read_text() if script_path else None
     for number in SIGNALS:
         signal.signal(number, leave)
     with tempfile.TemporaryDirectory(prefix="kubectl-flink-browser.") as home:
@@ -217,6 +236,8 @@ def main():
         try:
             deadline = time.monotonic() + int(seconds)
             browser.load(url, int(seconds))
+            if script:
+                browser.run(script, deadline)
             shown, picture = wait_for(browser, text, deadline)
         finally:
             browser.end()

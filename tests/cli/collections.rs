@@ -253,12 +253,18 @@ impl Shared {
                 None => answer(&stream, 404, &failure(404))?,
                 Some(of) => {
                     let asked = Asked { of, query: query.to_owned() };
-                    let is_watch = asked.is_watch();
-                    self.lock().asked.push(asked);
+                    let mut state = self.lock();
+                    // From now on the steps are its own.
+                    let number = asked.is_watch().then(|| {
+                        state.scripts[of as usize].watch += 1;
+                        state.scripts[of as usize].watch
+                    });
+                    state.asked.push(asked);
+                    drop(state);
                     self.changed.notify_all();
-                    match is_watch {
-                        true => self.watch(&stream, of)?,
-                        false => self.list(&stream, of)?,
+                    match number {
+                        Some(number) => self.watch(&stream, of, number)?,
+                        None => self.list(&stream, of)?,
                     }
                 }
             }
@@ -284,17 +290,15 @@ impl Shared {
     }
 
     /// Follows the script until the watch ends. A cut ends the connection.
-    fn watch(&self, mut stream: &TcpStream, of: Of) -> std::io::Result<()> {
+    fn watch(&self, mut stream: &TcpStream, of: Of, number: usize) -> std::io::Result<()> {
         let cut = || std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-        let number = {
+        {
             let script = &mut self.lock().scripts[of as usize];
-            script.watch += 1;
             if let Some(Step::Refuse(code)) = script.steps.front().cloned() {
                 script.steps.pop_front();
                 return answer(stream, code, &failure(code));
             }
-            script.watch
-        };
+        }
         stream.write_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
         )?;

@@ -325,6 +325,16 @@ fn install_replaces_its_own_link_and_nothing_else() {
 }
 
 #[test]
+fn a_command_in_a_hint_has_each_path_as_one_word() {
+    let place =
+        Place { home: tempfile::Builder::new().prefix("my bin").tempdir().expect("scratch directory") };
+    fs::create_dir(place.at("second")).expect("directory");
+    fs::write(place.at("second/kubectl_complete-flink"), "mine").expect("file");
+    let told = place.install("second/kubectl-flink", &[], &[]);
+    assert!(told.contains("hint: if nobody needs it: rm 'HOME/second/kubectl_complete-flink' && "), "{told}");
+}
+
+#[test]
 fn install_under_krew_links_to_krews_own_link() {
     let place = Place::new();
     let stored = "krew/store/flink/v0.1.0/kubectl-flink";
@@ -351,14 +361,14 @@ fn install_says_when_kubectl_does_not_find_the_plugin() {
     fs::create_dir(place.at("elsewhere")).expect("directory");
     let told = place.install("elsewhere/kubectl-flink", &[], &[]);
     let directory = Path::new(env!("CARGO_BIN_EXE_kubectl-flink")).parent().expect("directory");
-    insta::assert_snapshot!(told.replace(&*directory.to_string_lossy(), "DIR"), @r#"
+    insta::assert_snapshot!(told.replace(&*directory.to_string_lossy(), "DIR"), @r"
     exit 1
     --- stdout
     --- stderr
     error: kubectl does not find this plugin
       because: no directory of PATH has a program kubectl-flink
-    hint: export PATH="DIR:$PATH"
-    "#);
+    hint: export PATH=DIR:$PATH
+    ");
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! `create` against a server that the test plays: what it says, and what it writes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::process::{flink, flink_at};
+use crate::process::{command, flink, flink_at};
+use crate::running::Running;
 use crate::server::{Answer, Server, failure};
 
 /// An object that was made or tried, as the server would give it back.
@@ -34,6 +39,9 @@ fn willing(line: &str) -> Option<Answer> {
             (code, binding)
         }
         "jobs" => made("batch/v1", "Job"),
+        "services" => made("v1", "Service"),
+        "configmaps" => made("v1", "ConfigMap"),
+        "deployments" => made("apps/v1", "Deployment"),
         _ => return None,
     })
 }
@@ -50,6 +58,25 @@ fn a_dry_run_by_the_client_asks_nothing() {
     assert_eq!(server.asked(), Vec::<String>::new());
     // Not even a kubeconfig is needed.
     assert_eq!(flink(&["create", "roc", "--dry-run=client", "-o", "name"]).code, 0);
+}
+
+#[test]
+fn a_value_that_flink_would_lose_is_refused_before_anything_is_asked() {
+    let server = Server::answering(willing);
+    for words in [
+        &["--image", "flink:1.18.1", "--env", "PASSWORD=secret #1"][..],
+        &["--flink-version", "1.16", "-D", "my.password=secret #1"],
+        &["--image", "flink:1.18.1", "--annotation", "color=#ff0000"],
+        &["--image", "flink:1.10", "-D", "my.key=a\ninjected: b"],
+        &["--image", "flink:1.18.1", "-D", "my.key= a", "--unchecked-config"],
+    ] {
+        let ended = server.flink(&[&["create", "roc"], words].concat());
+        assert_eq!(ended.code, 1, "{ended}");
+        assert!(ended.stderr.contains("needs Flink 1.19 or later, and this is Flink 1.1"), "{ended}");
+        assert!(ended.stderr.contains("hint: use an image with Flink 1.19 or later (--image)"), "{ended}");
+        assert!(!ended.stderr.contains("secret #1"), "{ended}");
+    }
+    assert_eq!(server.asked(), Vec::<String>::new());
 }
 
 #[test]
@@ -264,4 +291,200 @@ fn flags_win_over_the_manifest_and_the_manifest_over_the_config_file() {
         assert!(yaml.contains(part), "{part} in {yaml}");
     }
     assert!(!yaml.contains("numberOfTaskSlots=2"), "{yaml}");
+}
+
+/// A session's Deployment that is being deleted, until it has been looked at so often.
+fn with_a_dying_session(looks: usize, object: &'static str) -> Server {
+    let seen = AtomicUsize::new(0);
+    let native = json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"});
+    let metadata = json!({"name": "roc", "namespace": "team-a", "uid": "d1", "labels": native,
+        "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z"});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [
+            {"name": "flink-main-container", "args": ["kubernetes-jobmanager.sh kubernetes-session"]}]}}}});
+    let labels = json!({"app": "roc", "job-name": "boot-roc", "app.kubernetes.io/managed-by": "kubectl-flink",
+        "app.kubernetes.io/component": "bootstrap"});
+    let pods = json!({"metadata": {}, "items": [{"status": {"phase": "Running"},
+        "metadata": {"name": "boot-roc-x", "namespace": "team-a", "uid": "p1", "labels": labels,
+            "deletionTimestamp": "2026-01-02T00:00:00Z",
+            "ownerReferences": [{"kind": "Job", "name": "boot-roc", "uid": "j0"}]},
+        "spec": {"containers": [{"name": "bootstrap", "image": "flink:2.3.0"}]}}]});
+    Server::answering_queries(move |line, query| {
+        let is_there = || seen.fetch_add(1, Ordering::SeqCst) < looks;
+        match (line, object) {
+            ("GET /apis/apps/v1/namespaces/team-a/deployments/roc", "deployment.apps/roc") if is_there() => {
+                Some((200, deployment.clone()))
+            }
+            ("GET /api/v1/namespaces/team-a/pods", "pod/boot-roc-x")
+                if query.contains("job-name") && is_there() =>
+            {
+                Some((200, pods.clone()))
+            }
+            (line, _) => willing(line),
+        }
+    })
+}
+
+#[test]
+fn what_is_being_deleted_is_waited_for_and_never_taken_for_the_new_session() {
+    for object in ["deployment.apps/roc", "pod/boot-roc-x"] {
+        let server = with_a_dying_session(3, object);
+        let ended = server.flink(&["create", "roc", "--wait=false"]);
+        assert_eq!(ended.code, 0, "{ended}");
+        let waits = format!("waiting for an earlier session roc to be gone: {object} ...");
+        assert!(ended.stderr.contains(&waits), "{ended}");
+        let looks = |line: &String| line == "GET /apis/batch/v1/namespaces/team-a/jobs/boot-roc";
+        let asked = server.asked();
+        let made = asked.iter().position(|line| line == "POST /apis/batch/v1/namespaces/team-a/jobs");
+        let before = asked[..made.expect("the Job")].iter().filter(|line| looks(line)).count();
+        assert_eq!(before, 4, "{asked:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn while_an_earlier_session_is_being_deleted_a_signal_leaves_nothing_written() {
+    let server = with_a_dying_session(usize::MAX, "deployment.apps/roc");
+    let mut create = Running::start(command(server.home.path(), &["create", "roc"]));
+    assert!(create.warning().starts_with("waiting for an earlier session roc"));
+    create.signal("TERM");
+    let end = create.end();
+    assert_eq!(end.code, 143, "{end:?}");
+    let told = [
+        "error: interrupted: session roc was not created; deployment.apps/roc is still being deleted",
+        "hint: run the same create command again to resume waiting",
+    ];
+    assert_eq!(end.stderr[1..], told, "{end:?}");
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_lets_a_write_complete_and_begins_no_other() {
+    let (roles, jobs) = (
+        "POST /apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles",
+        "POST /apis/batch/v1/namespaces/team-a/jobs",
+    );
+    for (slow, seconds, told) in [
+        (roles, 1, "interrupted: session roc was not created"),
+        (roles, 60, "interrupted: session roc was not created"),
+        (jobs, 1, "interrupted: session roc goes on starting"),
+        (jobs, 60, "interrupted: cannot determine whether job.batch/boot-roc was created"),
+    ] {
+        let server = Server::answering_queries(move |line, query| {
+            if line == slow && !query.contains("dryRun") {
+                std::thread::sleep(Duration::from_secs(seconds));
+            }
+            willing(line)
+        });
+        let create = Running::start(command(server.home.path(), &["create", "roc"]));
+        let began = Instant::now();
+        while !server.writes().iter().any(|write| write.line == slow) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{:?}", server.asked());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        create.signal("HUP");
+        let end = create.end();
+        assert_eq!(end.code, 129, "{slow} {seconds}: {end:?}");
+        let error = end.stderr.iter().find_map(|line| line.strip_prefix("error: "));
+        assert_eq!(error, Some(told), "{slow} {seconds}: {end:?}");
+        assert_eq!(server.writes().last().map(|write| write.line.clone()).as_deref(), Some(slow));
+        let hints: Vec<&str> = end.stderr.iter().filter_map(|line| line.strip_prefix("hint: ")).collect();
+        match slow == jobs {
+            true => assert!(hints.contains(&"to delete it: kubectl flink delete roc --yes"), "{end:?}"),
+            false => assert_eq!(hints, Vec::<&str>::new(), "{end:?}"),
+        }
+    }
+}
+
+#[test]
+fn of_several_that_create_the_same_at_once_all_but_one_wait_for_it() {
+    let dry = flink(&["create", "roc", "--dry-run=client", "-o", "json", "-n", "team-a"]);
+    let objects: Value = serde_json::from_str(&dry.stdout).expect("json");
+    let mut job = objects["items"].as_array().and_then(|items| items.last()).cloned().expect("job");
+    job["metadata"]["uid"] = "j1".into();
+    job["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let jobs = "POST /apis/batch/v1/namespaces/team-a/jobs";
+    // The other one's comes between the look and the write; the first try of it is on trial.
+    let (tried, own) = (Arc::new(AtomicUsize::new(0)), job.clone());
+    let server = Server::answering(move |line| match line {
+        _ if line == jobs && tried.fetch_add(1, Ordering::SeqCst) > 0 => {
+            Some(failure(409, "AlreadyExists", "jobs.batch \"boot-roc\" already exists"))
+        }
+        "GET /apis/batch/v1/namespaces/team-a/jobs/boot-roc" if tried.load(Ordering::SeqCst) > 1 => {
+            Some((200, own.clone()))
+        }
+        line => willing(line),
+    });
+    let ended = server.flink(&["create", "roc", "--wait=false"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(
+        ended.stderr.contains("job.batch/boot-roc makes this session already: waiting for it"),
+        "{ended}"
+    );
+    // Not where it makes another one.
+    let ended = server.flink(&["create", "roc", "--wait=false", "--slots", "3"]);
+    assert_ne!(ended.code, 0, "{ended}");
+}
+
+#[test]
+fn a_namespace_that_may_not_be_made_is_told_with_the_right_that_is_missing() {
+    let forbidden = |what: &str| {
+        failure(403, "Forbidden", &format!("{what} is forbidden: User \"me\" cannot get resource"))
+    };
+    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {},
+        "spec": {}, "status": {"allowed": false}});
+    for hides in [true, false] {
+        let review = review.clone();
+        let server = Server::answering(move |line| match line {
+            "GET /api/v1/namespaces/d" if hides => Some(forbidden("namespaces \"d\"")),
+            line if line.ends_with("selfsubjectaccessreviews") => Some((201, review.clone())),
+            line if line.contains("/namespaces/d/") => Some(forbidden("services \"d\"")),
+            _ => None,
+        });
+        let ended = server.flink(&["create", "roc", "-n", "d", "--create-namespace"]);
+        let told = match hides {
+            true => "error: cannot determine whether namespace \"d\" exists: you may not get namespaces",
+            false => {
+                "error: namespace \"d\" does not exist, and you may not create namespaces (--create-namespace)"
+            }
+        };
+        assert!(ended.stderr.starts_with(told) && ended.code == 1, "{ended}");
+        assert!(ended.stderr.contains("hint: ask an administrator for the namespace"), "{ended}");
+    }
+}
+
+#[test]
+fn a_role_that_is_there_counts_by_what_it_grants() {
+    let server = Server::answering(|line| match line {
+        "GET /apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles/kubectl-flink" => Some((
+            200,
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "kubectl-flink"}, "rules": [
+                {"apiGroups": ["", "apps"], "resources": ["pods", "services", "configmaps", "deployments"],
+                    "verbs": ["get", "list", "watch", "create", "update", "patch"]},
+                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]}),
+        )),
+        "GET /apis/rbac.authorization.k8s.io/v1/namespaces/team-a/rolebindings/kubectl-flink:flink" => {
+            Some((
+                200,
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "x"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "kubectl-flink"},
+                "subjects": [{"kind": "ServiceAccount", "name": "other", "namespace": "team-a"}]}),
+            ))
+        }
+        line => willing(line),
+    });
+    let ended = server.flink(&["create", "roc", "--wait=false"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    for told in [
+        "lacks what a session needs: configmaps: delete; deployments.apps: delete; pods: delete; services: delete",
+        "grants more than a session needs: ",
+        "secrets: get",
+        "kubectl-flink:flink grants nothing to serviceaccount/flink in namespace team-a",
+        "kubectl-flink:flink also grants to ServiceAccount other in namespace team-a",
+    ] {
+        assert!(ended.stderr.contains(told), "{told}: {ended}");
+    }
+    let rbac = server.writes().into_iter().filter(|write| write.line.contains("rbac.authorization")).count();
+    assert_eq!(rbac, 0, "what is there is left alone: {:?}", server.writes());
 }

@@ -73,14 +73,14 @@ fn answer(line: &str, jobs: Option<&[Value]>) -> Answer {
             (200, overview)
         }
         ("/jobs/overview", _) => (200, json!({"jobs": jobs})),
-        (_, "checkpoints") => (
+        (_, "checkpoints" | "checkpoints/config") => (
             404,
             json!({"errors": ["org.apache.flink.runtime.rest.handler.RestHandlerException: Checkpointing has not been enabled."]}),
         ),
         (_, "exceptions") => (
             200,
             json!({"exceptionHistory": {"entries": [
-            {"stacktrace": "java.lang.Exception: told\n\tat a.B", "timestamp": 1_767_225_600_000_i64, "taskName": "Map (1/1)",
+            {"stacktrace": "java.lang.Exception: told\n\tat a.B\nCaused by: java.io.IOException: bad magic\n\tat a.C", "timestamp": 1_767_225_600_000_i64, "taskName": "Map (1/1)",
              "endpoint": "10.0.0.1:1", "taskManagerId": "roc-taskmanager-1-1", "concurrentExceptions": []}]}}),
         ),
         (_, "") => details(jobs, path),
@@ -158,6 +158,12 @@ fn what_is_printed_holds_to_the_schema() {
     assert_eq!((&vertex["tasksByState"], &vertex["recordsRead"]), (&json!({"SCHEDULED": 1}), &Value::Null));
     assert_eq!(job["status"]["checkpoints"], Value::Null);
     assert_eq!((&job["status"]["exceptions"][0]["task"], &job["unknown"]), (&json!("Map (1/1)"), &json!([])));
+    // The two causes that the screen shows.
+    let thrown = &job["status"]["exceptions"][0];
+    assert_eq!(
+        (&thrown["message"], &thrown["cause"]),
+        (&json!("Exception: told"), &json!("IOException: bad magic"))
+    );
     assert_eq!(rest.flink(&["bb", "-o", "jsonpath={.status.name}"]).stdout, "users by day");
     assert_eq!(rest.flink(&["bb", "-o", "name"]).stdout, format!("job/{WAITS}\n"));
 }
@@ -204,7 +210,7 @@ fn a_watch_tells_what_becomes_of_jobs_and_of_a_jobmanager_that_restarts() {
     rows.sort();
     assert_eq!(rows, [row(RUNS, "orders RUNNING 1/1"), row(WAITS, "users by day RUNNING 1/1")]);
     rest.then(None);
-    let lost = "Warning: lost REST of session roc, and ask it again: HTTP 503: ";
+    let lost = "Warning: lost the connection to the REST API of session roc; retrying: HTTP 503: ";
     assert!(watch.warning().starts_with(lost));
     let waits = job(WAITS, "users by day", "FINISHED", 0);
     rest.then(Some(&[ended, waits]));

@@ -6,17 +6,38 @@ mod collections;
 mod completion;
 mod create;
 mod delete;
+mod directories;
 mod gc;
 mod help;
+mod identity;
+mod jar_names;
+mod jobmanagers;
 mod jobs;
+#[cfg(unix)]
+mod kubeconfigs;
+#[cfg(target_os = "linux")]
+mod limits;
+mod line;
 mod listing;
+mod manifests;
+mod numbers;
 mod outage;
+mod pod;
 mod process;
+mod raw;
 mod running;
 mod schema;
 mod server;
+#[cfg(unix)]
+mod signals;
+#[cfg(target_os = "linux")]
+mod sizes;
+mod standing;
+mod submit;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod ui;
+mod unknown;
 mod usage;
+mod waiting;
 mod watch;

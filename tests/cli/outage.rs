@@ -35,7 +35,7 @@ fn a_server_that_answers_unavailable_is_lost_once_and_asked_again() {
     server.then(Deployments, [added(deployment("c", 12))]);
     assert_eq!(ls.row(), row("ADDED", "c"));
     let why = "Error from server (ServiceUnavailable): etcd is down";
-    let warning = format!("Warning: lost the API server, and ask it again: {why}");
+    let warning = format!("Warning: lost the connection to the API server; retrying: {why}");
     assert_eq!(ls.interrupt(), End { stderr: vec![warning], ..interrupted() });
 }
 
@@ -47,7 +47,7 @@ fn each_time_that_a_server_is_away_is_told_once() {
     for version in [11, 12] {
         server.go_down();
         let warning = ls.warning();
-        let start = format!("Warning: lost the API server, and ask it again: {refused}");
+        let start = format!("Warning: lost the connection to the API server; retrying: {refused}");
         assert!(warning.starts_with(&start), "{warning}");
         told.push(warning);
         server.come_up();
@@ -95,7 +95,10 @@ fn refusals_that_pass_are_forgiven_however_often_they_come() {
     server.then(Deployments, [added(deployment("b", 16))]);
     assert_eq!(ls.row(), row("ADDED", "b"));
     let end = ls.interrupt();
-    assert!(end.stderr.iter().all(|line| line.starts_with("Warning: lost the API server")), "{end:?}");
+    assert!(
+        end.stderr.iter().all(|line| line.starts_with("Warning: lost the connection to the API server")),
+        "{end:?}"
+    );
     assert_eq!(end.code, 130);
 }
 
@@ -109,10 +112,10 @@ fn a_watch_of_pods_that_was_never_granted_leaves_the_rest() {
     let missing = "Warning: not all could be read: User \"me\" cannot do this";
     assert_eq!(ls.warning(), missing);
     server.then(Deployments, [added(deployment("b", 11))]);
-    let unknown = "ADDED b 0/1 Creating 1.20.5 <unknown> <unknown>";
+    let unknown = "ADDED b 0/1 Creating 1.20.5 <unknown> <unknown> <unknown>";
     let rows: Vec<String> = std::iter::repeat_with(|| ls.row()).take_while(|row| row != unknown).collect();
     assert!(
-        rows.last().is_some_and(|row| row.ends_with(" a 0/1 Creating 1.20.5 <unknown> <unknown>")),
+        rows.last().is_some_and(|row| row.ends_with(" a 0/1 Creating 1.20.5 <unknown> <unknown> <unknown>")),
         "{rows:?}"
     );
     assert_eq!(server.watches(Pods).len(), 1, "asked once");

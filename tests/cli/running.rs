@@ -53,7 +53,12 @@ impl Running {
 
     /// The next line of stderr.
     pub fn warning(&mut self) -> String {
-        let line = self.stderr.recv_timeout(PATIENCE).expect("a line of stderr");
+        self.warning_within(PATIENCE)
+    }
+
+    /// The next line of stderr, which comes within this time.
+    pub fn warning_within(&mut self, time: Duration) -> String {
+        let line = self.stderr.recv_timeout(time).expect("a line of stderr");
         self.told.push(line.clone());
         line
     }
@@ -73,14 +78,24 @@ impl Running {
 
     /// Ends it with the signal of Ctrl-C.
     pub fn interrupt(self) -> End {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        self.signal("INT");
         self.end()
     }
 
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([&signal, &pid]).status().expect("kill").success());
+    }
+
     /// Waits until it ends by itself.
-    pub fn end(mut self) -> End {
-        let end = Instant::now() + PATIENCE;
+    pub fn end(self) -> End {
+        self.end_within(PATIENCE)
+    }
+
+    /// The same, for what takes longer.
+    pub fn end_within(mut self, patience: Duration) -> End {
+        let end = Instant::now() + patience;
         let stdout = rest(&self.stdout, end);
         let stderr = rest(&self.stderr, end);
         self.told.extend(stderr);

@@ -30,7 +30,9 @@ fn crashing(line: &str) -> Option<Answer> {
         "spec": {"template": {"spec": {"containers": [{"image": "flink:2.3.0", "args": ["kubernetes-session"]}]}}}});
     let container = json!({"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "x"}},
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z"}}});
-    let pod = json!({"metadata": {"name": "roc-1-a", "uid": "p1", "labels": labels}, "spec": {"containers": []},
+    let owner = json!([{"kind": "ReplicaSet", "name": "roc-1", "uid": "r1"}]);
+    let pod = json!({"metadata": {"name": "roc-1-a", "uid": "p1", "labels": labels, "ownerReferences": owner},
+        "spec": {"containers": []},
         "status": {"phase": "Running", "containerStatuses": [container]}});
     let event = json!({"type": "Warning", "reason": "BackOff", "message": "back-off", "count": 2,
         "lastTimestamp": "2026-01-01T00:00:00Z", "involvedObject": {"kind": "Pod", "name": "roc-1-a"}});

@@ -1,12 +1,13 @@
 //! The test as the API server: what is asked and written, and how its errors are told.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::pod;
 use crate::process::{Ended, flink_at, write_kubeconfig};
 
 /// One request as it came: `METHOD PATH`, without the query, and the body.
@@ -15,6 +16,8 @@ pub struct Asked {
     pub line: String,
     pub query: String,
     pub body: Value,
+    /// What the file of an upload is called.
+    pub file: Option<String>,
     /// Tried, and not to be kept.
     pub dry: bool,
 }
@@ -24,6 +27,7 @@ pub type Answer = (u16, Value);
 /// An API server with the answers of one test. What it does not know is not found.
 pub struct Server {
     pub home: tempfile::TempDir,
+    pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -32,7 +36,7 @@ impl Server {
         Self::answering_queries(move |line, _| answer(line))
     }
 
-    /// The same, where the query tells what is asked for.
+    /// The same, where the query shows what is asked for; with an upload comes the name of its file instead.
     pub fn answering_queries(answer: impl Fn(&str, &str) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("port");
         let address = listener.local_addr().expect("address");
@@ -45,12 +49,12 @@ impl Server {
             }
         });
         let home = tempfile::tempdir().expect("scratch directory");
-        let server = Self { home, asked };
+        let server = Self { home, address, asked };
         server.write_kubeconfig(&format!("http://{address}"));
         server
     }
 
-    fn write_kubeconfig(&self, url: &str) {
+    pub fn write_kubeconfig(&self, url: &str) {
         write_kubeconfig(self.home.path(), url);
     }
 
@@ -60,6 +64,11 @@ impl Server {
 
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("log").iter().map(|asked| asked.line.clone()).collect()
+    }
+
+    /// What uploaded files are called.
+    pub fn uploaded(&self) -> Vec<String> {
+        self.asked.lock().expect("log").iter().filter_map(|asked| asked.file.clone()).collect()
     }
 
     /// The query of each request for `line`, with `%` and two digits where it was escaped.
@@ -84,12 +93,18 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str, &str)
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
             return;
         }
-        let mut length = 0;
+        let (mut length, mut key) = (0, None);
         loop {
             let mut header = String::new();
-            reader.read_line(&mut header).expect("header");
+            // The connection may be lost here too.
+            if reader.read_line(&mut header).unwrap_or(0) == 0 {
+                return;
+            }
             if header.trim().is_empty() {
                 break;
+            }
+            if let Some(value) = header.to_ascii_lowercase().strip_prefix("sec-websocket-key:") {
+                key = Some(header[header.len() - value.len()..].trim().to_owned());
             }
             if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().expect("length");
@@ -100,6 +115,10 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str, &str)
         let words: Vec<&str> = line.split_whitespace().collect();
         let (path, query) = words[1].split_once('?').unwrap_or((words[1], ""));
         let line = format!("{} {path}", words[0]);
+        let text = String::from_utf8_lossy(&body);
+        let file =
+            text.split_once("filename=\"").and_then(|(_, rest)| Some(rest.split_once('"')?.0.to_owned()));
+        let name = file.clone();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         log.lock().expect("log").push(Asked {
             line: line.clone(),
@@ -107,8 +126,15 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&str, &str)
             // Of a deletion, its body says so.
             dry: query.contains("dryRun=All") || body["dryRun"] == json!(["All"]),
             body,
+            file,
         });
-        let (status, answer) = answer(&line, query).unwrap_or_else(|| not_found(words[0], path));
+        if let (Some(key), true) = (key, path.ends_with("/portforward"))
+            && answer(&line, query).is_none()
+        {
+            return pod::serve(writer, &key, &|line| answer(&format!("REST {line}"), ""));
+        }
+        let (status, answer) =
+            answer(&line, name.as_deref().unwrap_or(query)).unwrap_or_else(|| not_found(words[0], path));
         let text = answer.to_string();
         let head = format!(
             "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -132,8 +158,9 @@ fn not_found(method: &str, path: &str) -> Answer {
         return (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}));
     }
     let last = path.rsplit('/').next().unwrap_or_default();
-    const LISTS: [&str; 9] = [
+    const LISTS: [&str; 10] = [
         "deployments",
+        "replicasets",
         "services",
         "configmaps",
         "pods",
@@ -333,7 +360,11 @@ fn two_at_once_are_kept_apart_by_the_server() {
 
 #[test]
 fn sessions_are_listed_whoever_made_them() {
-    let session = |namespace: &str, name: &str, image: &str, labels: Value, owner: Option<&str>| {
+    let session = |namespace: &str, name: &str, image: &str, mut labels: Value, owner: Option<&str>| {
+        let selector = json!({"app": name, "type": "flink-native-kubernetes", "component": "jobmanager"});
+        for (key, value) in selector.as_object().expect("labels") {
+            labels[key] = value.clone();
+        }
         let mut metadata = json!({"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"),
             "labels": labels, "creationTimestamp": "2020-01-01T00:00:00Z"});
         if let Some(kind) = owner {
@@ -342,7 +373,8 @@ fn sessions_are_listed_whoever_made_them() {
         }
         let args = if name == "app" { "kubernetes-application" } else { "kubernetes-session" };
         json!({"metadata": metadata, "status": {"readyReplicas": 1},
-            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"image": image, "args": [args]}]}}}})
+            "spec": {"replicas": 1, "selector": {"matchLabels": selector},
+                "template": {"spec": {"containers": [{"image": image, "args": [args]}]}}}})
     };
     let ours = json!({"app.kubernetes.io/managed-by": "kubectl-flink", "app.kubernetes.io/version": "2.3.0"});
     let deployments = json!({"items": [
@@ -390,11 +422,16 @@ fn sessions_are_listed_whoever_made_them() {
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     insta::assert_snapshot!(without_ages(&ended.stdout));
     // One list of each kind; one of the Services that are left of a session, one of the pod of a
-    // bootstrap that made none. REST is asked where a JobManager is ready.
+    // bootstrap that made none. REST is asked where a JobManager is ready; here it does not answer, and then the
+    // session's Service, or its configuration, is read for another port.
     let asked = server.asked();
-    let (rest, lists): (Vec<&String>, Vec<&String>) =
+    let (rest, others): (Vec<&String>, Vec<&String>) =
         asked.iter().partition(|line| line.contains("/portforward"));
-    assert_eq!((rest.len(), lists.len()), (2, 6), "{asked:?}");
+    let is_of_port = |line: &&String| {
+        ["/services/roc", "/services/operated", "/configmaps/"].iter().any(|part| line.contains(part))
+    };
+    let lists = others.iter().filter(|line| !is_of_port(line)).count();
+    assert_eq!((rest.len(), lists), (2, 6), "{asked:?}");
 }
 
 pub fn table_of_pods(rows: &[[&str; 3]]) -> Answer {

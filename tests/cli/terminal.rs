@@ -1,22 +1,30 @@
 //! `ls -w` on a terminal, which `script` of util-linux makes.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::collections::Collections;
 use crate::collections::Of::Deployments;
 use crate::running::Running;
+use crate::server::Server;
 use crate::watch::{added, deployment};
 
-const HEADER: &str = "NAME READY STATUS VERSION TASKMANAGERS AGE";
+const HEADER: &str = "NAME READY STATUS VERSION TASKMANAGERS RESTARTS AGE";
 
 /// A terminal with `ls -w` of a server with one session.
 fn terminal(server: &Collections, environment: &[(&str, &str)]) -> Running {
     server.lists(Deployments, [Ok((10, vec![deployment("a", 9)]))]);
-    let program = format!("stty cols 80 rows 24; exec {} ls -w", env!("CARGO_BIN_EXE_kubectl-flink"));
+    on_a_terminal(server.home.path(), "ls -w", environment)
+}
+
+/// A terminal of 80 columns and 24 rows with `kubectl flink WORDS`.
+fn on_a_terminal(home: &Path, words: &str, environment: &[(&str, &str)]) -> Running {
+    let program = format!("stty cols 80 rows 24; exec {} {words}", env!("CARGO_BIN_EXE_kubectl-flink"));
     let mut command = Command::new("script");
     command.args(["-qec", &program, "/dev/null"]).stdin(Stdio::piped()).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("HOME", server.home.path()).env("TERM", "xterm-256color");
+    command.env("HOME", home).env("TERM", "xterm-256color");
     command.envs(environment.iter().copied());
     Running::start(command)
 }
@@ -54,7 +62,7 @@ fn picture(lines: &[String]) -> Vec<String> {
 }
 
 fn row(name: &str) -> String {
-    format!("{name} 0/1 Creating 1.20.5 0 <unknown>")
+    format!("{name} 0/1 Creating 1.20.5 0 0 <unknown>")
 }
 
 #[test]
@@ -106,4 +114,26 @@ fn a_pipe_is_coloured_on_request_and_never_drawn_anew() {
     assert!(!shown.concat().contains("\x1b[J"), "{shown:?}");
     assert_eq!(picture(&shown), [HEADER.to_owned(), row("a"), row("b")]);
     assert_eq!(ls.interrupt().code, 130);
+}
+
+/// The terminal writes `^C` where the cursor is. Behind a line that fills the terminal it would begin the next one, and the
+/// line above could not be erased any more.
+#[test]
+fn ctrl_c_leaves_no_line_of_progress_behind() {
+    let server = Server::answering(|line| {
+        (line == "GET /apis/apps/v1/namespaces/team-a/deployments/roc").then(|| (200, deployment("roc", 9)))
+    });
+    let mut terminal = on_a_terminal(server.home.path(), "status roc --wait", &[]);
+    let observed = || server.asked().iter().filter(|line| line.ends_with("/deployments/roc")).count();
+    while observed() < 4 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    terminal.press("\x03");
+    let end = terminal.end();
+    let shown = end.stdout.join("\n");
+    let (before, after) = shown.split_once("^C").expect("the echo");
+    let line = before.rsplit("\x1b[2K").next().unwrap_or_default();
+    assert!(line.contains("waiting for") && !line.ends_with("  "), "{line:?}");
+    assert!(after.trim_start_matches('\r').starts_with("\x1b[2K"), "{after:?}");
+    assert_eq!(end.code, 130, "{shown:?}");
 }

@@ -55,6 +55,25 @@ fn an_address_that_is_given_is_the_address() {
     assert!(both.stderr.contains("cannot be used with"), "{}", both.stderr);
 }
 
+/// No port is opened at an address, and a host that cannot match is no host.
+#[test]
+fn hosts_that_are_accepted_are_checked_before_any_cluster_is_asked() {
+    let given = |hosts: &str| flink(&["ui", "roc", "--accept-hosts", hosts]);
+    for wrong in ["(", "a,[", ""] {
+        let ended = given(wrong);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{wrong}");
+        assert!(ended.stderr.contains("--accept-hosts <HOSTS>"), "{}", ended.stderr);
+    }
+    // What kubectl proxy takes.
+    let ended = given(r"^localhost$,^127\.0\.0\.1$,^\[::1\]$,dev.example.com");
+    assert_eq!(ended.code, 1);
+    assert!(!ended.stderr.contains("--accept-hosts"), "{}", ended.stderr);
+
+    let both = flink(&["ui", "roc", "--address", "http://127.0.0.1:1", "--accept-hosts", "dev.example.com"]);
+    assert_eq!((both.code, both.stdout.as_str()), (1, ""));
+    assert!(both.stderr.contains("cannot be used with"), "{}", both.stderr);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_browser_is_opened_on_request_and_none_is_no_error() {
@@ -100,7 +119,9 @@ fn a_browser_is_opened_on_request_and_none_is_no_error() {
 #[test]
 fn who_may_not_forward_ports_is_told_so() {
     let pods = json!({"items": [{
-        "metadata": {"name": "roc-1", "namespace": "team-a", "labels": {"app": "roc", "component": "jobmanager"}},
+        "metadata": {"name": "roc-1", "namespace": "team-a",
+            "labels": {"app": "roc", "component": "jobmanager", "type": "flink-native-kubernetes"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "roc-5d4", "uid": "r1"}]},
         "spec": {"containers": []},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
             "containerStatuses": [{"name": "flink-main-container", "ready": true, "state": {"running": {}}}]},

@@ -60,7 +60,11 @@ fn a_kubeconfig_that_is_not_there_or_not_right() {
         &["ls", "--kubeconfig", &dangling, "--context", "b"],
     ];
     let told: Vec<String> = cases.iter().map(|words| flink_at(home.path(), words).to_string()).collect();
-    let told = told.join("\n").replace(&*home.path().to_string_lossy(), "HOME");
+    let listed = ["/no/such/file", "/no/such/file:/nor/such"].map(|list| {
+        let output = command(home.path(), &["ls"]).env("KUBECONFIG", list).output().expect("program");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    let told = [told, listed.to_vec()].concat().join("\n").replace(&*home.path().to_string_lossy(), "HOME");
     insta::assert_snapshot!(told);
 }
 
@@ -123,4 +127,12 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().expect("program");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_script_may_confirm_a_restart_as_it_confirms_a_deletion() {
+    for yes in ["--yes", "-y"] {
+        let [deletion, restart] = ["delete", "restart"].map(|verb| flink(&[verb, "roc", yes]).to_string());
+        assert_eq!(restart, deletion, "both look for a kubeconfig");
+    }
 }

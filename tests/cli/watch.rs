@@ -11,7 +11,7 @@ use crate::collections::{ALL, Asked, Collections, Step, bookmark};
 use crate::running::{End, Running};
 
 pub const WATCH: [&str; 3] = ["ls", "-w", "--output-watch-events"];
-pub const HEADER: &str = "EVENT NAME READY STATUS VERSION TASKMANAGERS AGE";
+pub const HEADER: &str = "EVENT NAME READY STATUS VERSION TASKMANAGERS RESTARTS AGE";
 
 /// A session's Deployment as of a version.
 pub fn deployment(name: &str, version: u32) -> Value {
@@ -62,7 +62,7 @@ fn deleted(object: Value) -> Step {
 
 /// The row of a session that [`deployment`] makes.
 pub fn row(event: &str, name: &str) -> String {
-    format!("{event} {name} 0/1 Creating 1.20.5 0 <unknown>")
+    format!("{event} {name} 0/1 Creating 1.20.5 0 0 <unknown>")
 }
 
 pub fn interrupted() -> End {
@@ -120,7 +120,7 @@ fn after_an_expired_version_the_differences_are_told() {
         assert_eq!([ls.row(), ls.row()], [row("DELETED", "a"), row("ADDED", "c")]);
         // The watch goes on from the second list, in which `b` was no news.
         server.then(Deployments, [modified(ready("b", 51))]);
-        assert_eq!(ls.row(), "MODIFIED b 1/1 Degraded 1.20.5 0 <unknown>");
+        assert_eq!(ls.row(), "MODIFIED b 1/1 Degraded 1.20.5 0 0 <unknown>");
         assert_eq!(server.watched_from(Deployments).last().map(String::as_str), Some("50"));
         assert_eq!(ls.interrupt(), interrupted());
     }
@@ -141,7 +141,7 @@ fn what_is_not_shown_is_not_told() {
 #[test]
 fn pods_are_counted_though_there_were_none_and_a_bookmark_came_first() {
     let (server, mut ls) = showing_one();
-    let has = |count: usize| format!("MODIFIED a 0/1 Creating 1.20.5 {count} <unknown>");
+    let has = |count: usize| format!("MODIFIED a 0/1 Creating 1.20.5 {count} 0 <unknown>");
     server.then(Pods, [bookmark(11), added(pod("a-taskmanager-1-1", 12))]);
     assert_eq!(ls.row(), has(1));
     server.then(Pods, [added(pod("a-taskmanager-1-2", 13))]);
@@ -157,7 +157,7 @@ fn a_session_that_begins_or_ceases_to_match_is_added_or_deleted() {
     server.lists(Deployments, [Ok((10, vec![ready("a", 8), deployment("b", 9)]))]);
     server.lists(Services, [Ok((10, vec![service("a", 8), service("b", 9)]))]);
     let mut ls = server.run(&[&WATCH[..], &["--field-selector", "status.phase=Running"]].concat());
-    let running = |event: &str, name: &str| format!("{event} {name} 1/1 Running 1.20.5 0 <unknown>");
+    let running = |event: &str, name: &str| format!("{event} {name} 1/1 Running 1.20.5 0 0 <unknown>");
     assert_eq!([ls.row(), ls.row()], [HEADER.to_owned(), running("ADDED", "a")]);
     server.then(Deployments, [modified(ready("b", 11))]);
     assert_eq!(ls.row(), running("ADDED", "b"));

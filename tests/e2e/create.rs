@@ -135,7 +135,7 @@ fn restricted_lives_where_nothing_else_may() {
 }
 
 /// High availability on a directory of the node, which all pods of a small cluster share.
-pub fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 5] {
+pub fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 4] {
     let template = files.path().join("shared.yaml");
     fs::write(
         &template,
@@ -144,7 +144,7 @@ pub fn shared_directory(lab: &Lab, files: &tempfile::TempDir) -> [String; 5] {
     .expect("template");
     let directory = format!("file:///state/kubectl-flink-{}", lab.namespace);
     let template = template.to_string_lossy().into_owned();
-    ["--ha", &directory, "--ha-dir-is-shared", "--pod-template", &template].map(str::to_owned)
+    ["--ha", &directory, "--pod-template", &template].map(str::to_owned)
 }
 
 /// Runs a job that lasts until it is cancelled, with the client in the JobManager's own pod.
@@ -407,7 +407,7 @@ fn a_manifest_makes_a_session_and_a_session_makes_a_manifest() {
             "kind: FlinkDeployment",
             "name: roc",
             image,
-            "cpu: 0.4",
+            "cpu: \"0.4\"",
             "savepoint",
             "taskmanager.numberOfTaskSlots: \"2\"",
         ] {

@@ -102,7 +102,7 @@ fn one_failed_savepoint_keeps_the_session(lab: &Lab, long: &str, stubborn: &str)
     assert_eq!(failed.code, 1, "{}{}", failed.stdout, failed.stderr);
     for words in [
         "session roc is not deleted: a job could not be stopped with a savepoint",
-        &format!("job {stubborn} (stubborn) was not stopped"),
+        &format!("job {stubborn} (stubborn) ended as FAILED while it was being stopped"),
     ] {
         assert!(failed.stderr.contains(words), "{}", failed.stderr);
     }
@@ -130,8 +130,8 @@ fn forced_or_cancelled_while_jobs_run() {
 #[test]
 fn a_session_that_never_ran_needs_no_force() {
     let lab = Lab::new("delete-unborn");
-    lab.flink(&["create", "roc", "--image", "flink:no-such-tag", "--flink-version", "2.3"])
-        .failed(1, &["session roc cannot start"]);
+    let absent = ["--image", "flink:no-such-tag", "--image-pull-policy", "Never", "--flink-version", "2.3"];
+    lab.flink(&[&["create", "roc"][..], &absent].concat()).failed(1, &["session roc cannot start"]);
     lab.flink_ok(&["create", "sky", "--jobmanager-cpu", "64", "--ignore-preflight", "--wait=false"]);
     // Before, nobody knows whether it keeps jobs.
     lab.until("its settings", || lab.kubectl(&["get", "configmap", "flink-config-sky"]).code == 0);
@@ -307,7 +307,7 @@ fn one_that_is_refused_does_not_keep_the_others() {
     assert_eq!(gone.join("\n") + "\n", lines(""), "{}", several.stderr);
     for said in [
         "deployment.apps/c in namespace",
-        "is no Flink session",
+        "is not a Flink session",
         "there is no session nobody",
         "2 of 4 sessions are not deleted: refused: c; failed: nobody",
         "left alone, for Flink did not make it",
@@ -357,6 +357,7 @@ fn a_restart_makes_new_processes_and_waits_for_them() {
     assert_eq!((restarted.code, savepoints(&restarted).len()), (0, 1), "{}", restarted.stderr);
     // A JobManager that cannot start is told, and the old one stays.
     lab.kubectl_ok(&["scale", "deployment", "roc", "--replicas=0"]);
-    lab.flink(&["restart", "roc"]).failed(1, &["session roc is scaled to zero"]);
+    lab.flink(&["restart", "roc"])
+        .failed(1, &["session roc is stopped", "deployment.apps/roc is scaled to zero"]);
     lab.flink(&["restart", "nobody"]).failed(1, &["there is no session nobody"]);
 }

@@ -188,16 +188,19 @@ fn nothing_changes_before_the_first_stop(place: &mut Place<'_>) -> Vec<(Point, M
     met
 }
 
-/// With its jobs stopped, it asks what became of them and begins to remove: nothing lies between, where it
-/// could be killed or where anything could change.
+/// With its jobs stopped, it asks what became of them and begins to remove: nothing but reads of the API server lies
+/// between, where nothing could change.
 fn the_last_answer_of_the_jobs_is_followed_by_the_first_removal(place: &mut Place<'_>) {
     let both = place.jobs();
     let end = Point { of: REMOVAL.to_owned(), n: 1, done: false };
     for whole in [place.delete(&end, &both), place.delete(&end, &both)] {
         assert!(whole.killed, "{}", whole.stderr);
         savepoints_are_named(&end, &both, &whole.stdout, &whole);
-        let [.., of_a_job, removal] = &whole.requests[..] else { panic!("{:?}", whole.requests) };
-        assert!(of_a_job.contains(" /jobs/") && removal.starts_with(REMOVAL), "{:?}", whole.requests);
+        let [before @ .., removal] = &whole.requests[..] else { panic!("{:?}", whole.requests) };
+        assert!(removal.starts_with(REMOVAL), "{:?}", whole.requests);
+        let is_of_rest = |line: &String| !line.contains(" /api");
+        let last = before.iter().rposition(is_of_rest).expect("an answer of the JobManager");
+        assert!(before[last + 1..].iter().all(|line| line.starts_with("GET /api")), "{:?}", whole.requests);
     }
     place.jobs = None;
 }

@@ -113,6 +113,14 @@ impl Lab {
         run(command)
     }
 
+    /// The same of a command of kubectl's: `kubectl ...`.
+    pub fn kubectl_as_printed(&self, printed: &str) -> Ended {
+        let words = printed.trim().strip_prefix("kubectl ").expect("a command of kubectl");
+        let mut command = Command::new("kubectl");
+        command.args(words.split(' '));
+        run(command)
+    }
+
     /// Runs the plugin and expects it to succeed.
     pub fn flink_ok(&self, words: &[&str]) -> String {
         self.flink(words).succeeded(&format!("kubectl flink {}", words.join(" ")))
@@ -302,6 +310,14 @@ impl Ended {
     }
 
     /// Expects an exit code, nothing on stdout, and every one of `words` on stderr.
+    /// The command in the hint that starts with these words, up to what is said of it.
+    pub fn hint(&self, start: &str) -> &str {
+        let mut hints =
+            self.stderr.lines().filter_map(|line| line.strip_prefix("hint: ")?.strip_prefix(start));
+        let hint = hints.next().unwrap_or_else(|| panic!("no hint {start:?}: {}", self.stderr));
+        hint.split([';', ',']).next().unwrap_or_default()
+    }
+
     pub fn failed(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "a failed command leaves stdout empty");

@@ -63,8 +63,9 @@ fn lists_it(lab: &Lab, image: &str, version: &str, taskmanagers: usize) {
     let row: Vec<&str> = table.lines().nth(1).expect("a row").split_whitespace().collect();
     let expected = ["roc", "1/1", "Running", version, &taskmanagers.to_string()];
     assert_eq!(row[..5], expected, "{table}");
-    // High availability, then REST's Service and restarts.
-    assert_eq!(row[6..11], [image, "kubectl-flink", "off", "ClusterIP", "0"], "{table}");
+    // Restarts; then, behind the age, the image, the owner, high availability and the type of REST's Service.
+    assert_eq!(row[7], "0", "{table}");
+    assert_eq!(row[9..], [image, "kubectl-flink", "off", "ClusterIP"], "{table}");
     assert_eq!(lab.flink_ok(&["ls", "-o", "name"]), "session/roc\n");
     let json = lab.flink_ok(&["ls", "roc", "-o", "json"]);
     assert!(json.contains(&format!("\"flinkVersion\": \"{version}\"")), "{json}");

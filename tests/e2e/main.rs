@@ -4,19 +4,24 @@
 
 #![expect(clippy::print_stderr, reason = "the state of a failed test is shown on the test runner's stderr")]
 
+mod attribution;
 mod completion;
 mod connections;
 mod control_plane;
 mod create;
 mod delete;
+mod directories;
 mod faults;
 mod gc;
 mod in_cluster;
+mod jobmanagers;
 mod jobs;
 mod killed;
 mod killed_delete;
 mod lab;
+mod labels;
 mod lifecycle;
+mod manifests;
 mod manual_way;
 mod proxy;
 mod refusals;
@@ -24,10 +29,13 @@ mod refusals;
 #[path = "../cli/running.rs"]
 mod running;
 mod seeing;
+mod stopped;
 mod submit;
 mod sweep;
 mod tables;
 mod tls;
+mod tour;
 mod ui;
+mod values;
 mod waits;
 mod watch;

@@ -52,8 +52,8 @@ fn is_listed_shown_and_deleted_like_the_plugins_own() {
 
     let table = lab.flink_ok(&["ls", "-o", "wide"]);
     let row: Vec<&str> = table.lines().nth(1).expect("a row").split_whitespace().collect();
-    assert_eq!(row[..5], ["roc", "1/1", "Running", "1.10.3", "0"], "{table}");
-    assert_eq!(row[6..], ["flink:1.10", "other", "off", "LoadBalancer", "0", "0/0", "0"], "{table}");
+    assert_eq!(row[..8], ["roc", "1/1", "Running", "1.10.3", "0", "0/0", "0/0", "0"], "{table}");
+    assert_eq!(row[9..], ["flink:1.10", "other", "off", "LoadBalancer"], "{table}");
 
     let status = lab.flink_ok(&["status", "roc"]);
     assert!(status.starts_with("Session roc is Running: Flink 1.10.3"), "{status}");

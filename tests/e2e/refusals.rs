@@ -11,7 +11,7 @@ fn a_foreign_deployment_of_the_name_survives() {
     let before = lab.fingerprint();
     lab.flink(&["create", "roc"])
         .failed(4, &["deployment.apps/roc", "would be overwritten or deleted by Flink"]);
-    lab.flink(&["delete", "roc", "--yes"]).failed(4, &["deployment.apps/roc", "is no Flink session"]);
+    lab.flink(&["delete", "roc", "--yes"]).failed(4, &["deployment.apps/roc", "is not a Flink session"]);
     assert_eq!(lab.uid("deployment/roc"), uid);
     assert_eq!(lab.fingerprint(), before);
     assert_eq!(lab.flink_ok(&["ls"]), "");
@@ -79,7 +79,9 @@ spec:
     assert_eq!(lab.flink_ok(&["ls"]), "");
     lab.flink(&["create", "app"]).failed(4, &["app is a Flink application cluster"]);
     lab.flink(&["delete", "app", "--yes"]).failed(4, &["is a Flink application cluster, not a session"]);
-    lab.flink(&["status", "app"]).failed(1, &["there is no session app"]);
+    for words in [&["status", "app"][..], &["ls", "app"]] {
+        lab.flink(words).failed(1, &["is a Flink application cluster, not a session"]);
+    }
     assert_eq!(lab.fingerprint(), before);
 }
 
@@ -98,7 +100,10 @@ spec: {ports: [{port: 8081}]}
     lab.flink(&["delete", "roc"]).failed(1, &["service/roc-rest", "kubectl flink delete roc", "--yes"]);
     assert_eq!(lab.fingerprint(), before);
     // What is left of a session is found and removed.
-    lab.flink(&["create", "roc"]).failed(4, &["service/roc-rest", "is what is left of a session"]);
-    let deleted = lab.flink_ok(&["delete", "roc", "-y"]);
+    lab.flink(&["create", "roc"])
+        .failed(4, &["service/roc-rest", "is what is left of a session", "kubectl flink gc"]);
+    // As the refusal of the first one proposes it.
+    let refused = lab.flink(&["delete", "roc"]);
+    let deleted = lab.flink_as_printed(refused.hint("")).stdout;
     assert_eq!(deleted, format!("service \"roc-rest\" deleted from {} namespace\n", lab.namespace));
 }

@@ -32,7 +32,7 @@ pub fn tells_all_of_a_session_with_a_job(lab: &Lab, version: &str) {
 
     let table = lab.flink_ok(&["ls", "-o", "wide", "--no-headers"]);
     let row: Vec<&str> = table.split_whitespace().collect();
-    assert_eq!(row[8..], ["on", "ClusterIP", "0", "0/1", "1"], "{table}");
+    assert_eq!((&row[5..8], &row[11..]), (&["0/1", "1/1", "0"][..], &["on", "ClusterIP"][..]), "{table}");
     let screen = lab.flink_ok(&["status", "roc"]);
     assert!(screen.contains("kubernetes; its state is in file:"), "{screen}");
     assert_eq!(lab.flink_ok(&["status"]).lines().next(), screen.lines().next());

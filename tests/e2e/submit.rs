@@ -26,6 +26,7 @@ fn a_job_starts_as_it_is_asked_for() {
     a_class_is_started_by_its_name(&lab);
     parallelism_takes_as_many_slots(&lab);
     scripts_read_json(&lab);
+    jars_of_any_name_start_and_leave_nothing_behind(&lab);
     a_jar_stays_where_it_is_to_stay(&lab);
     an_address_is_a_way_too(&lab);
     who_may_not_forward_ports_goes_through_the_proxy(&lab);
@@ -78,6 +79,29 @@ fn scripts_read_json(lab: &Lab) {
     cancel(lab, id);
 }
 
+fn jars_of_any_name_start_and_leave_nothing_behind(lab: &Lab) {
+    let files = tempfile::tempdir().expect("scratch directory");
+    // Users who are not allowed to forward ports reach the session through another server, which decodes URLs too.
+    let user = lab.user("names", &[READS, ("get,create,patch,delete", "pods/proxy")]);
+    let long = "o".repeat(250) + ".jar";
+    for name in ["a+b.jar", "50%25 off?.jar", "a#b&c;d.jar", "\"best\" \\ 订单-é.jar", &long] {
+        let jar = files.path().join(name);
+        std::fs::copy(PROGRAMS, &jar).expect("a copy");
+        let jar = jar.to_str().expect("UTF-8");
+        for submitted in [
+            lab.flink(&["submit", "roc", jar, "--", "long"]),
+            lab.flink_as(&user, &["submit", "roc", jar, "--", "long"]),
+        ] {
+            let id = the_id(&submitted);
+            assert!(submitted.stderr.contains(&format!("uploaded {name}: ")), "{}", submitted.stderr);
+            cancel(lab, &id);
+        }
+        let failed = format!("the program in {name} failed");
+        lab.flink(&["submit", "roc", jar, "--class", "NoSuch"]).failed(1, &[&failed, "NoSuch"]);
+        assert_eq!(jars(lab), 0, "{name}");
+    }
+}
+
 fn a_jar_stays_where_it_is_to_stay(lab: &Lab) {
     let id = the_id(&submit(lab, &["--keep-jar"], &["long"]));
     assert_eq!(jars(lab), 1);
@@ -126,7 +150,8 @@ fn an_address_is_a_way_too(lab: &Lab) {
     let cancelled = flink(&format!("cancel roc {id}"));
     assert_eq!((cancelled.code, cancelled.stdout), (0, format!("job/{id} canceled\n")));
     drop(forwarded);
-    flink("cancel roc --all").failed(1, &[&format!("REST of {address} does not answer"), "refused"]);
+    flink("cancel roc --all")
+        .failed(1, &[&format!("REST of {address} does not answer"), "refuses the connection"]);
 }
 
 /// Enough to find a session, and to say why it does not answer.
@@ -154,8 +179,8 @@ fn who_may_neither_is_told_so(lab: &Lab) {
         lab.flink_as(&user, words).failed(
             1,
             &[
-                "REST of session roc does not answer",
-                "forbidden",
+                "cannot reach the REST API of session roc: user ",
+                "on pods/portforward or `get` on pods/proxy",
                 "kubectl auth can-i get pods --subresource=portforward",
             ],
         );

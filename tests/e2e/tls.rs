@@ -8,6 +8,7 @@ use std::process::Command;
 use crate::jobs::{PROGRAMS, SMALL_TASKMANAGERS, the_id};
 use crate::lab::{Ended, FLINK_2_3, Lab, QUICK};
 use crate::submit::{Forwarded, READS};
+use crate::ui::Ui;
 
 /// A certificate that vouches for itself, as those of Flink's own guide do.
 struct Certificate {
@@ -99,7 +100,7 @@ fn rest_that_speaks_tls_is_spoken_to_in_tls() {
     let checked = the_id(&submit(&lab, &["--rest-certificate-authority", &own.path("cert.pem")]));
     assert!(states(&lab).contains(&plain) && states(&lab).contains(&checked));
     let refused = submit(&lab, &["--rest-certificate-authority", &other.path("cert.pem")]);
-    refused.failed(1, &["REST of session roc does not answer", "invalid peer certificate"]);
+    refused.failed(1, &["REST of session roc does not answer", "x509: certificate "]);
     let hint = refused.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).expect("hint");
     assert_eq!(lab.flink_as_printed(hint).code, 0, "{hint}");
     submit(&lab, &["--rest-certificate-authority", &own.path("key.pem")])
@@ -107,6 +108,8 @@ fn rest_that_speaks_tls_is_spoken_to_in_tls() {
     assert_eq!(lab.flink_ok(&["cancel", "roc", "--all"]).lines().count(), 2);
     assert_eq!(states(&lab).matches("\"state\":\"CANCELED\"").count(), 2);
     an_address_is_checked(&lab, &own);
+    the_web_ui_is_there(&lab, &[]);
+    the_web_ui_is_there(&lab, &["--rest-certificate-authority", &own.path("cert.pem")]);
 
     // Through the API server's proxy.
     let user = lab.user("proxies", &[READS, ("get,create,patch,delete", "pods/proxy")]);
@@ -120,6 +123,16 @@ fn rest_that_speaks_tls_is_spoken_to_in_tls() {
     );
 }
 
+/// The local port speaks plain HTTP: what is said there can be checked.
+fn the_web_ui_is_there(lab: &Lab, words: &[&str]) {
+    let ui = Ui::start(lab, words);
+    let (status, page) = ui.get("/");
+    assert!(status == 200 && page.contains("Apache Flink"), "{status} {page}");
+    let (status, overview) = ui.get("/overview");
+    assert!(status == 200 && overview.contains(FLINK_2_3.1), "{status} {overview}");
+    assert_eq!(ui.end().0, 0);
+}
+
 /// At an address somebody must vouch for it, and its name must be right.
 fn an_address_is_checked(lab: &Lab, own: &Certificate) {
     let Forwarded { port, .. } = &Forwarded::to(lab, "service/roc-rest");
@@ -129,13 +142,13 @@ fn an_address_is_checked(lab: &Lab, own: &Certificate) {
     let (http, https) = (format!("http://localhost:{port}"), format!("https://localhost:{port}"));
     cancel(&["--address", &http])
         .failed(1, &[&format!("REST of {http} does not answer"), "it sends to https://"]);
-    cancel(&["--address", &https]).failed(1, &["invalid peer certificate: UnknownIssuer"]);
+    cancel(&["--address", &https]).failed(1, &["x509: certificate signed by unknown authority"]);
     let authority = own.path("cert.pem");
     let checked = cancel(&["--address", &https, "--rest-certificate-authority", &authority]);
     assert_eq!((checked.code, checked.stderr.as_str()), (0, "No running jobs on session roc.\n"));
     let number = format!("https://127.0.0.1:{port}");
     cancel(&["--address", &number, "--rest-certificate-authority", &authority])
-        .failed(1, &["certificate not valid for name \"127.0.0.1\""]);
+        .failed(1, &["failed to verify certificate: x509: "]);
 }
 
 #[test]
@@ -156,9 +169,10 @@ fn rest_that_asks_who_one_is_is_told() {
     lab.until("REST", || cancel(&known).code == 0);
 
     let id = the_id(&submit(&lab, &known));
-    cancel(&[])
-        .failed(1, &["REST of session roc does not answer", "TLS with localhost: received fatal alert"]);
+    cancel(&[]).failed(1, &["REST of session roc does not answer", "tls: localhost ends the handshake"]);
     let unknown = as_who(&other);
-    cancel(&unknown.iter().map(String::as_str).collect::<Vec<_>>()).failed(1, &["received fatal alert"]);
+    cancel(&unknown.iter().map(String::as_str).collect::<Vec<_>>())
+        .failed(1, &["tls: localhost ends the handshake"]);
     assert_eq!(cancel(&known).stdout, format!("job/{id} canceled\n"));
+    the_web_ui_is_there(&lab, &known);
 }

@@ -1,5 +1,7 @@
 //! Waits that end early, with the true reason.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, QUICK, SMALL};
@@ -11,15 +13,40 @@ const SECONDS: Duration = Duration::from_secs(60);
 fn an_image_that_does_not_exist() {
     let lab = Lab::new("no-image");
     let start = Instant::now();
-    let ended = lab.flink(&["create", "roc", "--image", "nosuch.invalid/flink:2.3.0"]);
+    let create = ["create", "roc", "--image", "nosuch.invalid/flink:2.3.0"];
+    let ended = lab.flink(&[&create[..], &["--image-pull-policy", "Never"]].concat());
     ended.failed(
         1,
-        &["session roc cannot start", "cannot be pulled (", "nosuch.invalid/flink:2.3.0", "--image"],
+        &[
+            "session roc cannot start",
+            "cannot be pulled (ErrImageNeverPull)",
+            "nosuch.invalid/flink:2.3.0",
+            "--image",
+        ],
     );
     assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
     // The right image, at once: what is left of the first try is let go.
     lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
     assert!(lab.rest_overview("roc").stdout.contains("2.3.0"));
+}
+
+#[test]
+fn a_registry_that_is_away_is_waited_for() {
+    let lab = Lab::new("away");
+    // Nothing listens on port 1 of the node itself.
+    let ended = lab.flink(&["create", "roc", "--image", "127.0.0.1:1/flink:2.3.0", "--timeout", "30s"]);
+    let words = [
+        "Warning: the image of bootstrap pod boot-roc-",
+        "this can pass by itself: waiting until --timeout",
+        "error: session roc is not ready after 30 s",
+        "connection refused",
+        "hint: check the image's name and tag (--image)",
+        "hint: to resume waiting: kubectl flink status roc",
+    ];
+    ended.failed(3, &words);
+    let delete = ended.hint("to delete it: ");
+    assert_eq!(lab.flink_as_printed(delete).code, 0, "{delete}");
+    assert_eq!(lab.left_of("roc"), "");
 }
 
 #[test]
@@ -63,10 +90,37 @@ fn a_jobmanager_that_no_node_can_hold() {
     lab.flink(&create).failed(1, &["no node has room for the JobManager, which asks for 1000 CPU"]);
     assert_eq!(lab.fingerprint(), before);
     let ended = lab.flink(&[&create[..], &["--ignore-preflight"]].concat());
-    ended.failed(1, &["no node takes JobManager pod roc-", "Insufficient cpu", "kubectl flink delete roc"]);
+    ended.failed(
+        1,
+        &[
+            "no node is large enough for JobManager pod roc-",
+            "which asks for 1000 CPU",
+            "kubectl flink delete roc",
+        ],
+    );
     assert!(lab.flink_ok(&["status", "roc"]).contains("Session roc is Pending"));
     lab.flink_ok(&["delete", "roc", "--yes"]);
     assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn a_node_that_comes_later_is_waited_for() {
+    let lab = Lab::new("later");
+    // As a node that is not ready yet, or full: the scheduler finds none, and later it does.
+    let label = format!("{}=yes", lab.namespace);
+    let words = ["create", "roc", "--ignore-preflight", "--node-selector", &label];
+    let mut create =
+        lab.command(&[&words[..], &QUICK].concat()).stderr(Stdio::piped()).spawn().expect("create");
+    let mut lines = BufReader::new(create.stderr.take().expect("stderr")).lines().map_while(Result::ok);
+    let warning =
+        lines.find(|line| line.contains("no node takes bootstrap pod boot-roc-")).expect("a warning");
+    assert!(warning.starts_with("Warning: ") && warning.contains("this can pass by itself"), "{warning}");
+    let node = lab.kubectl_ok(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"]);
+    lab.kubectl_ok(&["label", "node", &node, &label]);
+    let rest: Vec<String> = lines.collect();
+    let ended = create.wait().expect("create");
+    lab.kubectl_ok(&["label", "node", &node, &format!("{}-", lab.namespace)]);
+    assert!(ended.success(), "{rest:#?}");
 }
 
 #[test]
@@ -157,5 +211,41 @@ fn a_bootstrap_that_somebody_deletes_ends_the_wait() {
         let told = ["job.batch/boot-roc is gone: somebody has deleted it", "session roc is being deleted"];
         assert!(told.iter().any(|told| create.stderr.contains(told)), "{}", create.stderr);
     });
+    assert_eq!(lab.left_of("roc"), "");
+}
+
+#[test]
+fn what_restart_proposes_for_a_paused_deployment() {
+    let lab = Lab::new("paused");
+    lab.flink_ok(&[&["create", "roc"][..], &QUICK].concat());
+    let again = lab.flink(&[&["create", "roc"][..], &QUICK].concat());
+    let status = again.hint("");
+    assert_eq!(lab.flink_as_printed(status).code, 0, "{status}");
+    lab.kubectl_ok(&["rollout", "pause", "deployment/roc"]);
+    let refused = lab.flink(&["restart", "roc"]);
+    refused.failed(1, &["deployment.apps/roc is paused"]);
+    let resume = refused.hint("");
+    assert_eq!(lab.kubectl_as_printed(resume).code, 0, "{resume}");
+    lab.flink_ok(&["restart", "roc"]);
+}
+
+#[test]
+fn what_create_proposes_for_a_crash_with_high_availability() {
+    let lab = Lab::new("ha-crash");
+    // A directory that no JobManager can make.
+    let ha = ["create", "roc", "--ha", "file:///proc/ha", "--ha-dir-is-shared"];
+    let ended = lab.flink(&[&ha[..], &QUICK].concat());
+    ended.failed(1, &["session roc cannot start", "crashes (exit code "]);
+    let logs = ended.hint("kubectl logs ");
+    let read = lab.kubectl_as_printed(&format!("kubectl logs {logs}"));
+    // The run that crashed, or the one that was started since.
+    assert_eq!(read.code, 0, "{logs}: {}", read.stderr);
+    let delete = ended.hint("to delete it: ");
+    let deleted = lab.flink_as_printed(delete);
+    assert_eq!(deleted.code, 0, "{delete}: {}", deleted.stderr);
+    // The state is kept, and the command that gives it up is printed.
+    let give_up = deleted.stderr.lines().find_map(|line| line.strip_prefix("hint: to give it up"));
+    let (_, purge) = give_up.and_then(|hint| hint.split_once(": ")).expect("a hint");
+    assert_eq!(lab.flink_as_printed(&format!("{purge} --yes")).code, 0, "{purge}");
     assert_eq!(lab.left_of("roc"), "");
 }

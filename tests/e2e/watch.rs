@@ -24,28 +24,28 @@ fn an_api_server_that_is_killed_and_started_again_loses_nothing() {
     let mut ls = Running::start(plane.flink(&WATCH));
     let mut told = |what: &str| assert_eq!(row_without_age(&mut ls), what);
     plane.create_session("a");
-    told("ADDED default a 0/1 Creating 1.20.5 0");
+    told("ADDED default a 0/1 Creating 1.20.5 0 0");
     plane.create_session("b");
-    told("ADDED default b 0/1 Creating 1.20.5 0");
+    told("ADDED default b 0/1 Creating 1.20.5 0 0");
     plane.set_ready("a", 1);
-    told("MODIFIED default a 1/1 Running 1.20.5 0");
+    told("MODIFIED default a 1/1 Running 1.20.5 0 0");
     plane.delete_session("b");
-    told("DELETED default b 0/1 Creating 1.20.5 0");
+    told("DELETED default b 0/1 Creating 1.20.5 0 0");
 
     plane.restart();
 
     plane.create_session("c");
-    told("ADDED default c 0/1 Creating 1.20.5 0");
+    told("ADDED default c 0/1 Creating 1.20.5 0 0");
     plane.set_ready("a", 0);
-    told("MODIFIED default a 0/1 Creating 1.20.5 0");
+    told("MODIFIED default a 0/1 Creating 1.20.5 0 0");
     plane.create_taskmanager("c");
-    told("MODIFIED default c 0/1 Creating 1.20.5 1");
+    told("MODIFIED default c 0/1 Creating 1.20.5 1 0");
     plane.delete_session("a");
-    told("DELETED default a 0/1 Creating 1.20.5 0");
+    told("DELETED default a 0/1 Creating 1.20.5 0 0");
     let end = ls.interrupt();
     assert_eq!((end.code, end.stdout.len()), (130, 0), "{end:?}");
     let [warning] = end.stderr.as_slice() else { panic!("{end:?}") };
-    assert!(warning.starts_with("Warning: lost the API server, and ask it again: "), "{warning}");
+    assert!(warning.starts_with("Warning: lost the connection to the API server; retrying: "), "{warning}");
 }
 
 /// The events of a session, and the last row of each that is there.
@@ -74,9 +74,9 @@ impl Told {
     }
 }
 
-/// A row of `-A` without its age.
+/// A row of `-A -o wide` without its age.
 fn ageless(row: &str) -> String {
-    const AGE: usize = 6;
+    const AGE: usize = 9;
     let cells = row.split_whitespace().enumerate().filter(|(index, _)| *index != AGE);
     cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(" ")
 }
@@ -176,6 +176,7 @@ fn the_status_of_a_session_goes_on_after_a_restart() {
     let end = status.interrupt();
     assert_eq!(end.code, 130, "{end:?}");
     // It looks now and then: an outage is told once, unless it falls between two looks.
-    let is_told = |line: &String| line.starts_with("Warning: lost the API server, and ask it again: ");
+    let is_told =
+        |line: &String| line.starts_with("Warning: lost the connection to the API server; retrying: ");
     assert!(end.stderr.len() <= 2 && end.stderr.iter().all(is_told), "{end:?}");
 }

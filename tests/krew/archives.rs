@@ -69,13 +69,13 @@ fn an_archive_that_breaks_a_rule_is_named_with_the_rule() {
             // What cannot be compressed.
             let mut program = fs::read(dir.join("kubectl-flink"))?;
             let mut state = 1_u64;
-            program.extend((0..4_000_000).map(|_| {
+            program.extend((0..6_000_000).map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 56) as u8
             }));
             fs::write(dir.join("kubectl-flink"), program)
         },
-        "more than 4000000",
+        "more than 6000000",
     );
 }
 

@@ -1,31 +1,32 @@
 //! A port of this machine that leads to a session's REST: a forwarded port for every connection.
 //!
+//! It passes on only requests that its [`Guard`] accepts.
+//!
 //! Where the JobManager is, one task knows for all of them: connections take it from a [`Trail`], wait
 //! there while there is nobody, and say there that somebody did not answer.
 
-mod carry;
-mod room;
+mod body;
+mod client;
+mod guard;
+mod serve;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
-use super::CommandError;
+use super::{CommandError, room};
 use crate::cluster::PodPort;
 use crate::exit::Exit;
-use carry::{Carried, Said};
-
-/// How long a connection waits for a JobManager: as long as one takes to come back on a busy node.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// After a pod that could not be reached, though it is said to be the one.
-const PAUSE: Duration = Duration::from_millis(300);
+use crate::flink::connection::Stream;
+use crate::flink::tls::Tls;
+pub use guard::{AcceptedHost, Guard};
+use serve::{NotOpened, Opened, Pods};
 
 /// After a connection that could not be taken, as when the machine has no files left to open.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -47,22 +48,30 @@ struct Seen {
     /// Counts up with every look.
     look: u64,
     /// None while there is nobody.
-    port: Option<PodPort>,
+    target: Option<Target>,
+}
+
+/// The port of a JobManager's pod.
+#[derive(Clone)]
+pub struct Target {
+    pub port: PodPort,
+    /// Where it speaks TLS.
+    pub tls: Option<Tls>,
 }
 
 impl Trail {
-    pub fn new(port: PodPort) -> Self {
-        Self { seen: watch::Sender::new(Seen { look: 1, port: Some(port) }), doubt: Arc::default() }
+    pub fn new(target: Target) -> Self {
+        Self { seen: watch::Sender::new(Seen { look: 1, target: Some(target) }), doubt: Arc::default() }
     }
 
     /// The pod that it is.
     pub fn pod(&self) -> Option<String> {
-        self.seen.borrow().port.as_ref().map(|port| port.pod().to_owned())
+        self.seen.borrow().target.as_ref().map(|target| target.port.pod().to_owned())
     }
 
     /// Tells where the JobManager is now. Connections that wait go on there.
-    pub fn tell(&self, port: Option<PodPort>) {
-        self.seen.send_modify(|seen| *seen = Seen { look: seen.look + 1, port });
+    pub fn tell(&self, target: Option<Target>) {
+        self.seen.send_modify(|seen| *seen = Seen { look: seen.look + 1, target });
     }
 
     /// Yields once somebody was not reached where the JobManager should be; many at once count as one.
@@ -87,14 +96,18 @@ impl Relay {
     }
 
     /// Serves connections for as long as it is polled; those that are open end with it.
-    pub async fn serve(&self, trail: &Trail) -> ! {
+    pub async fn serve(&self, trail: &Trail, guard: Guard) -> ! {
         let room = room::for_connections();
+        let guard = Arc::new(guard);
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
                 taken = self.listener.accept(), if open.len() < room => match taken {
                     Ok((client, _)) => {
-                        open.spawn(lead(client, trail.seen.subscribe(), Arc::clone(&trail.doubt)));
+                        // Requests are written at once; there is nothing to wait for.
+                        let _ = client.set_nodelay(true);
+                        let pods = Follower { seen: trail.seen.subscribe(), doubt: Arc::clone(&trail.doubt) };
+                        open.spawn(serve::serve(client, pods, Arc::clone(&guard)));
                     }
                     Err(error) => {
                         tracing::debug!(%error, "a connection cannot be taken");
@@ -107,31 +120,40 @@ impl Relay {
     }
 }
 
-/// Leads one connection to the JobManager, wherever that goes until it has answered.
-async fn lead(mut client: TcpStream, mut seen: watch::Receiver<Seen>, doubt: Arc<Notify>) {
-    // Requests are written at once; there is nothing to wait for.
-    let _ = client.set_nodelay(true);
-    let deadline = Instant::now() + PATIENCE;
-    let (mut said, mut in_vain) = (Said::default(), 0);
-    loop {
-        let found = seen.wait_for(|seen| seen.look > in_vain && seen.port.is_some());
-        let Ok(Ok(found)) = timeout_at(deadline, found).await.map(|found| found.map(|seen| seen.clone()))
-        else {
-            return;
+/// A connection's view of a [`Trail`].
+#[derive(Clone)]
+struct Follower {
+    seen: watch::Receiver<Seen>,
+    doubt: Arc<Notify>,
+}
+
+impl Pods for Follower {
+    async fn open(&self, failed: u64) -> Result<Opened, NotOpened> {
+        let mut seen = self.seen.clone();
+        let found = seen.wait_for(|seen| seen.look > failed && seen.target.is_some()).await;
+        let Seen { look, target } = found.map_err(|_| NotOpened::Over)?.clone();
+        let Target { port, tls } = target.ok_or(NotOpened::Over)?;
+        let failed = |why: String| {
+            tracing::debug!(error = why, pod = port.pod(), "no stream to the JobManager");
+            NotOpened::Failed { attempt: look, why }
         };
-        let Some(port) = found.port else { return };
-        match timeout_at(deadline, port.open()).await {
-            Ok(Ok(forwarded)) => match carry::carry(&mut client, forwarded, &mut said).await {
-                Carried::Done => return,
-                Carried::Unanswered => return doubt.notify_one(),
-                Carried::Refused => {}
-            },
-            Ok(Err(error)) => tracing::debug!(%error, pod = port.pod(), "no stream to the JobManager"),
-            Err(_) => return doubt.notify_one(),
-        }
-        in_vain = found.look;
-        doubt.notify_one();
-        sleep(PAUSE).await;
+        let (stream, forwarded) = port.open().await.map_err(|error| failed(error.to_string()))?.split();
+        let stream: Box<dyn Stream> = match &tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let secured = tls.over(Box::new(stream), "localhost").await;
+                secured.map_err(|error| failed(error.to_string()))?
+            }
+        };
+        Ok(Opened { stream, forwarded, attempt: look, is_tls: tls.is_some() })
+    }
+
+    fn attempt(&self) -> u64 {
+        self.seen.borrow().look
+    }
+
+    fn doubt(&self) {
+        self.doubt.notify_one();
     }
 }
 

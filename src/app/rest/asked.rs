@@ -1,5 +1,6 @@
 //! What `create`, `ls` and `status` ask a session, each for as long as they can wait.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -7,12 +8,15 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::{DEFAULT_PORT, SessionRest};
-use crate::cluster::Cluster;
+use super::refind::{Choice, choose};
+use super::standing::Late;
+use super::{DEFAULT_PORT, NOBODY_LISTENS, SessionRest};
+use crate::cluster::{Cluster, Pace, PodPort};
 use crate::flink::{self, RestError};
 use crate::model::SessionView;
 use crate::model::evidence::{Evidence, Overview, Rest};
 use crate::model::status::{Job, Memory, Part, TaskManager};
+use crate::session::SessionName;
 
 /// Between two tries of a REST that does not answer yet.
 const POLL: Duration = Duration::from_millis(200);
@@ -21,23 +25,23 @@ const POLL: Duration = Duration::from_millis(200);
 /// keep a later one from being answered.
 const AT_ONCE: usize = 12;
 
-/// Asks the newest ready JobManager of `evidence` for its overview, again and again for at most
+/// Asks the JobManager of `evidence` that answers for the session for its overview, again and again for at most
 /// `patience`.
 ///
 /// A JobManager that is just starting may take a request and leave it for seconds, while a later
-/// one is answered at once: so the next goes out while the earlier ones are still waited for.
+/// one is answered at once: so the next goes out while the earlier ones are still waited for. A slow API server
+/// gets the time for its ways on top.
 pub async fn ask(cluster: &Cluster, evidence: &Evidence, patience: Duration) -> Rest {
-    match SessionRest::newest(cluster, evidence) {
-        Some(rest) => poll(|| flink::overview(&rest), patience, AfterError::AskAgain).await,
-        None => Rest::NotAsked,
+    match choose(cluster, evidence).await {
+        Choice::One(port) => {
+            let rest = SessionRest::at_pod(*port);
+            let pace = cluster.pace();
+            let patience = patience.saturating_add(pace.way());
+            poll(|| flink::overview(&rest), patience, POLL.saturating_add(pace.response_time())).await
+        }
+        several @ Choice::Several(_) => Rest::Down(several.why_none()),
+        Choice::None => Rest::NotAsked,
     }
-}
-
-/// What follows a try that failed.
-#[derive(Clone, Copy, PartialEq)]
-enum AfterError {
-    AskAgain,
-    GiveUp,
 }
 
 /// What REST tells beyond its overview.
@@ -47,85 +51,215 @@ pub struct Details {
     pub jobs: Part<Vec<Job>>,
 }
 
-/// A healthy REST answers in milliseconds; a sick one must not hold the rest of the screen back.
+impl Details {
+    /// Nothing is known, all for the same reason.
+    pub fn unknown(why: &str) -> Self {
+        Self {
+            memory: Part::Unknown(why.to_owned()),
+            taskmanagers: Part::Unknown(why.to_owned()),
+            jobs: Part::Unknown(why.to_owned()),
+        }
+    }
+}
+
+/// A healthy REST answers in milliseconds; a sick one must not hold the rest of the screen back. It counts from when
+/// a connection stands.
 const STATUS_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Asks for the overview, and takes a refusal for the answer. Only what hangs is asked again.
-pub async fn ask_once(cluster: &Cluster, evidence: &Evidence) -> Rest {
-    match SessionRest::newest(cluster, evidence) {
-        Some(rest) => poll(|| flink::overview(&rest), STATUS_PATIENCE, AfterError::GiveUp).await,
-        None => Rest::NotAsked,
+/// A JobManager that is just starting may leave one question and answer the next: that one goes out after this
+/// time, while the first is still waited for.
+const NEXT_QUESTION: Duration = Duration::from_millis(400);
+
+/// Before a question is asked again whose connection was lost.
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+];
+
+/// Asks for the overview, and takes a refusal for the answer. Only what hangs, or is lost, is asked again. Returns the
+/// REST that was asked, too.
+async fn ask_chosen(choice: &Choice, pace: &Pace) -> (Rest, Option<SessionRest>) {
+    match choice {
+        Choice::One(port) => {
+            let rest = SessionRest::at_pod(PodPort::clone(port));
+            (once(&rest, pace).await, Some(rest))
+        }
+        Choice::Several(_) => (Rest::Down(choice.why_none()), None),
+        Choice::None => (Rest::NotAsked, None),
     }
+}
+
+async fn once(rest: &SessionRest, pace: &Pace) -> Rest {
+    let ask = async |after: Duration| {
+        tokio::time::sleep(after).await;
+        rest.in_time(STATUS_PATIENCE, Box::pin(again_when_lost(|| flink::overview(rest)))).await
+    };
+    // It does not go out while the first may still be on its way.
+    let next = NEXT_QUESTION.saturating_add(pace.response_time().saturating_mul(4));
+    let mut questions: FuturesUnordered<_> = [Duration::ZERO, next].map(ask).into_iter().collect();
+    let mut last = Rest::NotAsked;
+    while let Some(answer) = questions.next().await {
+        last = match answer {
+            Ok(Ok(overview)) => return Rest::Up(overview),
+            Ok(Err(error @ RestError::Forbidden(_))) => return Rest::Forbidden(error.to_string()),
+            Ok(Err(error)) if rest.line_has_failed() => return Rest::Unknown(error.to_string()),
+            Ok(Err(error)) => return Rest::Down(error.to_string()),
+            Err(late @ Late::Way(_)) => Rest::Unknown(RestError::from(late).to_string()),
+            Err(late @ Late::Answer(_)) => Rest::Down(RestError::from(late).to_string()),
+        };
+    }
+    last
+}
+
+/// Asks again, a few times, when the connection is lost. A port that nothing listens on is no lost connection.
+async fn again_when_lost<T, F>(ask: impl Fn() -> F) -> Result<T, RestError>
+where
+    F: Future<Output = Result<T, RestError>>,
+{
+    let mut pauses = AGAIN.iter();
+    loop {
+        let error = match ask().await {
+            Err(RestError::Unreachable(why)) if why != NOBODY_LISTENS => RestError::Unreachable(why),
+            Err(error @ RestError::Lost(_)) => error,
+            answer => return answer,
+        };
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::debug!(%error, "asking REST again");
+        tokio::time::sleep(*pause).await;
+    }
+}
+
+/// Asks for the overview and, where there are jobs, for the jobs: what the verdict of a session is made of. The settings
+/// are those of a session with a job that has waited for `seconds`.
+pub async fn ask_jobs(
+    cluster: &Cluster,
+    evidence: &Evidence,
+    seconds: u64,
+) -> (Rest, Vec<Job>, Option<BTreeMap<String, String>>) {
+    let (overview, rest) = ask_chosen(&choose(cluster, evidence).await, cluster.pace()).await;
+    let (Rest::Up(mut overview), Some(rest)) = (overview.clone(), rest) else {
+        return (overview, Vec::new(), None);
+    };
+    if overview.jobs_running == 0 {
+        return (Rest::Up(overview), Vec::new(), None);
+    }
+    let Part::Known(jobs) = part(&rest, || flink::jobs(&rest)).await else {
+        return (Rest::Up(overview), Vec::new(), None);
+    };
+    overview.count(&jobs);
+    let settings = match jobs.iter().any(|job| job.waits(seconds)) {
+        true => part(&rest, || flink::configuration(&rest)).await.known().cloned(),
+        false => None,
+    };
+    (Rest::Up(overview), jobs, settings)
 }
 
 /// Asks for all that `status` shows.
 pub async fn ask_details(cluster: &Cluster, evidence: &Evidence) -> (Rest, Details) {
-    let overview = ask_once(cluster, evidence).await;
+    let (mut overview, rest) = ask_chosen(&choose(cluster, evidence).await, cluster.pace()).await;
     let why = match &overview {
         Rest::Up(_) => None,
         Rest::Down(why) | Rest::Forbidden(why) => Some(why.clone()),
+        Rest::Unknown(why) => Some(format!("REST could not be asked in time ({why})")),
         Rest::NotAsked => {
             let hidden = evidence.why_pods_are_unknown();
             Some(hidden.unwrap_or("no JobManager pod is ready").to_owned())
         }
     };
-    let details = match (SessionRest::newest(cluster, evidence), why) {
+    let details = match (rest, why) {
         (Some(rest), None) => {
             let (memory, taskmanagers, jobs) = tokio::join!(
-                within(flink::memory(&rest)),
-                within(flink::taskmanagers(&rest)),
-                within(flink::jobs(&rest)),
+                part(&rest, || flink::memory(&rest)),
+                part(&rest, || flink::taskmanagers(&rest)),
+                part(&rest, || flink::jobs(&rest)),
             );
+            if let (Rest::Up(overview), Part::Known(jobs)) = (&mut overview, &jobs) {
+                overview.count(jobs);
+            }
             Details { memory, taskmanagers, jobs }
         }
-        (_, why) => {
-            let why = why.unwrap_or_default();
-            Details {
-                memory: Part::Unknown(why.clone()),
-                taskmanagers: Part::Unknown(why.clone()),
-                jobs: Part::Unknown(why),
-            }
-        }
+        (_, why) => Details::unknown(&why.unwrap_or_default()),
     };
     (overview, details)
 }
 
-async fn within<T>(asked: impl Future<Output = Result<T, RestError>>) -> Part<T> {
-    match tokio::time::timeout(STATUS_PATIENCE, asked).await {
+async fn part<T, F>(rest: &SessionRest, ask: impl Fn() -> F) -> Part<T>
+where
+    F: Future<Output = Result<T, RestError>>,
+{
+    match rest.in_time(STATUS_PATIENCE, Box::pin(again_when_lost(ask))).await {
         Ok(Ok(answer)) => Part::Known(answer),
         Ok(Err(error)) => Part::Unknown(error.to_string()),
-        Err(_) => Part::Unknown(format!("no answer within {} s", STATUS_PATIENCE.as_secs())),
+        Err(late) => Part::Unknown(RestError::from(late).to_string()),
     }
 }
 
 /// Sessions that are asked at the same time.
 const SESSIONS_AT_ONCE: usize = 16;
 
-/// How long one session may take to answer, and all of them together.
+/// How long one session may take to answer once a connection stands, and all of them together.
 const SESSION_PATIENCE: Duration = Duration::from_secs(1);
 const LIST_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What each round of sessions may add to that, in response times of the API server, and at most.
+const RESPONSES: u32 = 6;
+const LONGEST_LIST: Duration = Duration::from_secs(60);
+
 /// Asks the REST of each session how busy it is. What does not answer in time stays unknown.
 pub async fn add_loads(cluster: &Cluster, sessions: &mut [SessionView]) {
+    let rounds = u32::try_from(sessions.len().div_ceil(SESSIONS_AT_ONCE)).unwrap_or(u32::MAX);
+    let on_the_way = cluster.pace().response_time().saturating_mul(RESPONSES.saturating_mul(rounds));
     let asked =
         futures::stream::iter(sessions.iter_mut()).for_each_concurrent(SESSIONS_AT_ONCE, async |session| {
             let Some(pod) = session.jobmanager_pod.clone() else { return };
-            let port = session.rest_port.unwrap_or(DEFAULT_PORT);
-            let rest = SessionRest::at_pod(cluster.pod_port(&session.namespace, &pod, port));
-            match tokio::time::timeout(SESSION_PATIENCE, flink::overview(&rest)).await {
+            match overview_of(cluster, session, &pod).await {
                 Ok(Ok(overview)) => {
                     session.load = Some(overview.load());
                     session.version = Some(overview.version);
                 }
                 Ok(Err(error)) => tracing::debug!(%error, pod, "REST does not answer"),
-                Err(_) => tracing::debug!(pod, "REST did not answer in time"),
+                Err(late) => tracing::debug!(?late, pod, "REST did not answer in time"),
             }
         });
-    let _ = tokio::time::timeout(LIST_PATIENCE, asked).await;
+    let _ = tokio::time::timeout(LIST_PATIENCE.saturating_add(on_the_way).min(LONGEST_LIST), asked).await;
 }
 
-/// Starts a try every [`POLL`] until one succeeds; none once `patience` is over.
-async fn poll<F>(mut ask: impl FnMut() -> F, patience: Duration, after: AfterError) -> Rest
+/// Asks on the port that the Deployment shows. Only where that does not answer, the Service is read, which leads
+/// elsewhere with `rest.bind-port`: most sessions cost no request more.
+async fn overview_of(
+    cluster: &Cluster,
+    session: &SessionView,
+    pod: &str,
+) -> Result<Result<Overview, RestError>, Late> {
+    let ask = async |port| {
+        let rest = SessionRest::at_pod(cluster.pod_port(&session.namespace, pod, port));
+        rest.in_time(SESSION_PATIENCE, Box::pin(again_when_lost(|| counted(&rest)))).await
+    };
+    let shown = session.rest_port.unwrap_or(DEFAULT_PORT);
+    let first = ask(shown).await;
+    if !matches!(first, Ok(Err(RestError::Unreachable(_) | RestError::Lost(_)))) {
+        return first;
+    }
+    let Ok(name) = SessionName::existing(&session.name) else { return first };
+    match cluster.rest_port_of(&session.namespace, &name).await {
+        Ok(Some(port)) if port != shown => ask(port).await,
+        _ => first,
+    }
+}
+
+/// The overview, with its jobs counted where there are any.
+async fn counted(rest: &SessionRest) -> Result<Overview, RestError> {
+    let mut overview = flink::overview(rest).await?;
+    if overview.jobs_running > 0 {
+        overview.count(&flink::jobs(rest).await?);
+    }
+    Ok(overview)
+}
+
+/// Starts a try every `pause` until one succeeds; none once `patience` is over.
+async fn poll<F>(mut ask: impl FnMut() -> F, patience: Duration, pause: Duration) -> Rest
 where
     F: Future<Output = Result<Overview, RestError>>,
 {
@@ -138,7 +272,7 @@ where
         tokio::select! {
             () = tokio::time::sleep_until(next), if may_start => {
                 tries.push(ask());
-                next += POLL;
+                next += pause;
             }
             Some(answer) = tries.next() => match answer {
                 Ok(overview) => return Rest::Up(overview),
@@ -146,9 +280,6 @@ where
                 Err(error) => {
                     tracing::debug!(%error, "REST does not answer yet");
                     last = Rest::Down(error.to_string());
-                    if after == AfterError::GiveUp {
-                        return last;
-                    }
                 }
             },
             () = tokio::time::sleep_until(end) => return last,
@@ -182,7 +313,7 @@ mod tests {
                 }
             },
             Duration::from_secs(2),
-            AfterError::AskAgain,
+            POLL,
         )
         .await;
         assert_eq!(rest, Rest::Up(overview()));
@@ -198,7 +329,7 @@ mod tests {
                 async { Err(RestError::Unreachable("refused".to_owned())) }
             },
             Duration::from_secs(1),
-            AfterError::AskAgain,
+            POLL,
         )
         .await;
         assert_eq!(rest, Rest::Down("refused".to_owned()));
@@ -206,18 +337,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_only_wants_to_know_takes_the_first_refusal() {
-        let started = Instant::now();
-        let refused = || async { Err(RestError::Unreachable("refused".to_owned())) };
-        let rest = poll(refused, Duration::from_secs(60), AfterError::GiveUp).await;
-        assert_eq!(rest, Rest::Down("refused".to_owned()));
-        assert!(started.elapsed() < Duration::from_millis(100));
+    async fn a_lost_connection_is_asked_again_and_a_closed_port_is_not() {
+        let tries = Cell::new(0);
+        let lost = || {
+            tries.set(tries.get() + 1);
+            let tries = tries.get();
+            async move { if tries < 4 { Err(RestError::Lost("reset".to_owned())) } else { Ok(overview()) } }
+        };
+        assert!(again_when_lost(lost).await.is_ok());
+        assert_eq!(tries.replace(0), 4);
+        let closed = || {
+            tries.set(tries.get() + 1);
+            async { Err::<(), _>(RestError::Unreachable(NOBODY_LISTENS.to_owned())) }
+        };
+        assert!(again_when_lost(closed).await.is_err());
+        assert_eq!(tries.get(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_forbidden_stays_forbidden() {
         let forbidden = || async { Err(RestError::Forbidden("no".to_owned())) };
-        let rest = poll(forbidden, Duration::from_secs(60), AfterError::AskAgain).await;
+        let rest = poll(forbidden, Duration::from_secs(60), POLL).await;
         assert_eq!(rest, Rest::Forbidden("no".to_owned()));
     }
 }

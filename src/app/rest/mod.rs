@@ -6,7 +6,9 @@
 //! a connection of its own, so that it is known whether it has left.
 
 mod asked;
+mod process;
 mod refind;
+mod standing;
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -14,22 +16,32 @@ use std::time::Duration;
 use http::Method;
 use http::header::LOCATION;
 
-use crate::cluster::{Cluster, ClusterError, Forwarded, PodPort};
+use crate::cluster::{ClusterError, Forwarded, Pace, PodPort};
 use crate::flink::address::Address;
 use crate::flink::connection::{Connection, Route};
 use crate::flink::tls::{Check, Pem, Tls, TlsError};
-use crate::flink::{Answer, Body, Request, RestError, Transport};
-use crate::model::evidence::Evidence;
+use crate::flink::{Answer, Body, Request, RestError, RestPath, Transport};
 
-pub use asked::{Details, add_loads, ask, ask_details, ask_once};
-pub use refind::{Found, find};
+use standing::Standing;
+
+pub use asked::{Details, add_loads, ask, ask_details, ask_jobs};
+pub use process::{Fate, Process};
+pub use refind::{Choice, Found, find};
 
 /// `rest.port` of every Flink, unless it is set.
 pub const DEFAULT_PORT: u16 = 8081;
 
 /// Before a question is asked again. A JobManager that restarts takes longer; who waits for one has a
 /// deadline of their own.
-const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(600),
+    Duration::from_millis(800),
+];
+
+/// What is said where the port is closed.
+const NOBODY_LISTENS: &str = "nothing listens on REST's port yet, or any more";
 
 /// REST of one session. For one task: requests at the same time take a connection each.
 pub struct SessionRest {
@@ -39,6 +51,7 @@ pub struct SessionRest {
     pem: Pem,
     /// Questions that get lost are asked again.
     asks_again: bool,
+    standing: Standing,
 }
 
 enum Way {
@@ -48,6 +61,8 @@ enum Way {
 
 /// The JobManager's pod, and how to find it anew.
 struct PodWay {
+    /// Of the API server, which the way leads through.
+    pace: Pace,
     /// None after a cut: the pod may have moved.
     port: RefCell<Option<PodPort>>,
     finder: Option<refind::Finder>,
@@ -68,12 +83,14 @@ struct Opened {
 
 impl SessionRest {
     pub fn at_address(address: Address, pem: Pem) -> Self {
-        Self { way: Way::Address(address), kept: RefCell::default(), pem, asks_again: true }
+        let (kept, standing) = (RefCell::default(), Standing::default());
+        Self { way: Way::Address(address), kept, pem, asks_again: true, standing }
     }
 
     /// REST of one pod, asked once.
     pub fn at_pod(port: PodPort) -> Self {
         let way = PodWay {
+            pace: port.pace().clone(),
             port: RefCell::new(Some(port)),
             finder: None,
             speaks_tls: Cell::new(false),
@@ -85,12 +102,8 @@ impl SessionRest {
             kept: RefCell::default(),
             pem: Pem::default(),
             asks_again: false,
+            standing: Standing::default(),
         }
-    }
-
-    /// REST of the newest JobManager of `evidence` that is ready, asked once.
-    pub fn newest(cluster: &Cluster, evidence: &Evidence) -> Option<Self> {
-        refind::newest(cluster, evidence).map(Self::at_pod)
     }
 
     /// REST of a session that was [found](find), wherever its JobManager goes.
@@ -102,11 +115,24 @@ impl SessionRest {
         Self { pem, asks_again: true, ..rest }
     }
 
+    /// REST of one JobManager pod of several, and of no other.
+    pub fn of_pod(port: PodPort, pem: Pem) -> Self {
+        Self { pem, asks_again: true, ..Self::at_pod(port) }
+    }
+
     /// The port of the pod that is spoken to now; none at an address.
     pub async fn port(&self) -> Result<Option<PodPort>, RestError> {
         match &self.way {
             Way::Address(_) => Ok(None),
             Way::Pod(way) => way.port().await.map(Some),
+        }
+    }
+
+    /// The pod that the last request went to, without a search for it.
+    pub fn known_pod(&self) -> Option<String> {
+        match &self.way {
+            Way::Address(_) => None,
+            Way::Pod(way) => way.port.borrow().as_ref().map(|port| port.pod().to_owned()),
         }
     }
 
@@ -133,6 +159,11 @@ impl SessionRest {
             Way::Address(address) => address.is_https,
             Way::Pod(way) => way.speaks_tls.get(),
         }
+    }
+
+    /// TLS to the pod, where its REST wants that, as far as an answer has told.
+    pub fn pod_tls(&self) -> Result<Option<Tls>, RestError> {
+        self.speaks_tls().then(|| Tls::new(&self.pem, Check::Pod).map_err(unusable)).transpose()
     }
 
     async fn send_once(&self, request: Request, is_question: bool) -> Result<Answer, RestError> {
@@ -203,8 +234,10 @@ impl SessionRest {
                 Ok(Opened { connection, forwarded: None })
             }
             Way::Pod(way) => {
+                let _opens = self.standing.opens();
                 let port = way.port().await?;
                 let opened = port.open().await.map_err(|error| {
+                    self.standing.failed(&error);
                     way.forget();
                     sort(&error)
                 });
@@ -236,6 +269,11 @@ impl SessionRest {
 }
 
 impl Transport for SessionRest {
+    async fn send_within(&self, request: Request, patience: Duration) -> Result<Answer, RestError> {
+        self.standing.asks();
+        self.in_time(patience, Box::pin(self.send(request))).await?
+    }
+
     async fn send(&self, request: Request) -> Result<Answer, RestError> {
         let forgets = ForgetsUnlessDone { rest: self, is_done: Cell::new(false) };
         let Some(question) = request.again() else {
@@ -247,7 +285,7 @@ impl Transport for SessionRest {
         };
         let mut pauses = AGAIN.iter().filter(|_| self.asks_again);
         loop {
-            let asked = question.again().unwrap_or_else(|| Request::get("/"));
+            let asked = question.again().unwrap_or_else(|| Request::get(RestPath::of([""])));
             let why = match self.send_once(asked, true).await {
                 Ok(answer) if self.learns_tls(&answer) => continue,
                 Err(error @ (RestError::Unreachable(_) | RestError::Lost(_))) => error,
@@ -287,8 +325,11 @@ impl PodWay {
             return Err(RestError::Unreachable("the JobManager's pod is gone".to_owned()));
         };
         let found = finder.find().await.map_err(|error| sort(&error))?;
+        if let Some(why) = finder.why_another(&found) {
+            return Err(RestError::MadeAnew(why));
+        }
         let port =
-            found.port.ok_or_else(|| RestError::Unreachable("no JobManager pod is ready".to_owned()))?;
+            found.port().cloned().ok_or_else(|| RestError::Unreachable(found.jobmanager.why_none()))?;
         *self.port.borrow_mut() = Some(port.clone());
         Ok(port)
     }
@@ -301,13 +342,13 @@ impl PodWay {
 
     async fn proxied(&self, request: Request) -> Result<Answer, RestError> {
         let port = self.port().await?;
-        let is_get = request.method == Method::GET;
+        let (is_get, most) = (request.method == Method::GET, request.most());
         let json = match request.body {
             Body::Json(json) => json,
             _ => Vec::new(),
         };
         let tls = self.speaks_tls.get();
-        match port.proxied(tls, request.method, &request.path, json).await {
+        match port.proxied(tls, request.method, request.path.as_str(), json, most).await {
             Ok(answer) => {
                 let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
                 let location = location.map(ToOwned::to_owned);
@@ -385,7 +426,7 @@ async fn refused(why: String, forwarded: Option<Forwarded<()>>) -> RestError {
         None => false,
     };
     match was_refused {
-        true => RestError::Unreachable("nothing listens on REST's port yet, or any more".to_owned()),
+        true => RestError::Unreachable(NOBODY_LISTENS.to_owned()),
         false => RestError::Lost(why),
     }
 }
@@ -398,6 +439,7 @@ fn sort(error: &ClusterError) -> RestError {
     match error {
         error if error.is_refusal() => RestError::Forbidden(error.to_string()),
         ClusterError::Config(why) => RestError::Unusable(why.clone()),
+        ClusterError::TooLong(error) => error.clone().into(),
         error => RestError::Unreachable(error.to_string()),
     }
 }

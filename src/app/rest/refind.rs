@@ -1,6 +1,6 @@
-//! Which pod of a session to speak to.
+//! Which JobManager of a session answers for it.
 
-use super::DEFAULT_PORT;
+use super::{DEFAULT_PORT, Process};
 use crate::cluster::{Cluster, ClusterError, PodPort};
 use crate::model::evidence::{Evidence, Pod};
 use crate::session::SessionName;
@@ -9,9 +9,19 @@ use crate::session::SessionName;
 pub struct Found {
     /// What there is of it, for whoever must say why nobody can be spoken to.
     pub evidence: Evidence,
-    /// REST of its JobManager; none while none is ready.
-    pub port: Option<PodPort>,
+    pub jobmanager: Choice,
     pub(super) finder: Finder,
+}
+
+/// The JobManager that answers for a session.
+#[derive(Clone)]
+pub enum Choice {
+    One(Box<PodPort>),
+    /// None is ready.
+    None,
+    /// Several are ready and none of them is known to lead: each may have jobs that the others do not know of.
+    /// The names of their pods.
+    Several(Vec<String>),
 }
 
 /// Looks again, as often as needed.
@@ -19,41 +29,131 @@ pub struct Found {
 pub(super) struct Finder {
     cluster: Cluster,
     name: SessionName,
+    /// The uid of the session's Deployment, as it was found first. None where it cannot be read.
+    deployment: Option<String>,
 }
 
 /// Finds the JobManager of session `name` in the namespace of `cluster`.
 pub async fn find(cluster: &Cluster, name: &SessionName) -> Result<Found, ClusterError> {
-    Finder { cluster: cluster.clone(), name: name.clone() }.find().await
+    let mut found = Finder { cluster: cluster.clone(), name: name.clone(), deployment: None }.find().await?;
+    found.finder.deployment = found.evidence.deployment.as_ref().map(|deployment| deployment.uid.clone());
+    Ok(found)
 }
 
 impl Finder {
     pub async fn find(&self) -> Result<Found, ClusterError> {
-        let Self { cluster, name } = self;
+        let Self { cluster, name, .. } = self;
         let evidence = cluster.observe(cluster.namespace(), name).await?;
-        let leader = match ready(&evidence).count() {
-            0 | 1 => None,
-            // Who may not read who leads takes the newest, and is right if there is no standby.
-            _ => cluster.leader_host(cluster.namespace(), name).await.unwrap_or(None),
-        };
-        let leading = leader.and_then(|host| {
-            ready(&evidence).find(|pod| pod.ip.as_deref() == Some(host.as_str()) || pod.name == host)
-        });
-        let port = match leading {
-            Some(pod) => Some(port(cluster, &evidence, pod)),
-            None => newest(cluster, &evidence),
-        };
-        Ok(Found { evidence, port, finder: self.clone() })
+        let jobmanager = choose(cluster, &evidence).await;
+        Ok(Found { evidence, jobmanager, finder: self.clone() })
+    }
+
+    /// Why `found` is not what was found first: a session that was deleted and created anew has the same name, and
+    /// other jobs.
+    pub fn why_another(&self, found: &Found) -> Option<String> {
+        let before = self.deployment.as_ref()?;
+        let now = &found.evidence.deployment.as_ref()?.uid;
+        (now != before).then(|| format!("session {} was deleted and created anew meanwhile", self.name))
     }
 }
 
+impl Found {
+    /// REST of the JobManager that answers for the session.
+    pub fn port(&self) -> Option<&PodPort> {
+        match &self.jobmanager {
+            Choice::One(port) => Some(port),
+            Choice::None | Choice::Several(_) => None,
+        }
+    }
+
+    /// REST of every JobManager on which jobs may run: the leader where one is known, else each whose container
+    /// has started, or may have.
+    pub async fn running(&self) -> Vec<PodPort> {
+        let Finder { cluster, name, .. } = &self.finder;
+        let running: Vec<&Pod> = running(&self.evidence).collect();
+        if running.len() > 1
+            && let Some(leader) = leader(cluster, name, &self.evidence, &running).await
+        {
+            return vec![port(cluster, &self.evidence, leader)];
+        }
+        running.into_iter().map(|pod| port(cluster, &self.evidence, pod)).collect()
+    }
+
+    /// REST of every JobManager of the session that may answer, whether it leads or not.
+    pub fn all(&self) -> Vec<PodPort> {
+        running(&self.evidence).map(|pod| port(&self.finder.cluster, &self.evidence, pod)).collect()
+    }
+}
+
+impl Found {
+    /// The process behind `port`, as it was found.
+    pub fn process(&self, port: &PodPort) -> Option<Process> {
+        let pod = self.evidence.jobmanagers.iter().find(|pod| pod.name == port.pod());
+        pod.cloned().map(Process::new)
+    }
+}
+
+impl Choice {
+    /// Why there is no JobManager to ask.
+    pub fn why_none(&self) -> String {
+        match self {
+            Self::Several(pods) => {
+                format!("{} JobManagers run and none is known to lead: {}", pods.len(), pods.join(", "))
+            }
+            Self::None | Self::One(_) => "no JobManager pod is ready".to_owned(),
+        }
+    }
+}
+
+/// Chooses the JobManager of `evidence` that answers for the session: the only one that is ready, else the one
+/// that leads. With high availability a standby passes questions on to the leader, so that the newest will do where
+/// the leader is not known.
+pub(super) async fn choose(cluster: &Cluster, evidence: &Evidence) -> Choice {
+    let ready: Vec<&Pod> = ready(evidence).collect();
+    let newest = match &ready[..] {
+        [] => return Choice::None,
+        [only] => only,
+        [.., newest] => newest,
+    };
+    if ready.len() == 1 {
+        return Choice::One(Box::new(port(cluster, evidence, newest)));
+    }
+    let leader = match evidence.name.parse::<SessionName>() {
+        Ok(name) => leader(cluster, &name, evidence, &ready).await,
+        Err(_) => None,
+    };
+    match leader {
+        Some(leader) => Choice::One(Box::new(port(cluster, evidence, leader))),
+        None if evidence.high_availability == Some(true) => {
+            Choice::One(Box::new(port(cluster, evidence, newest)))
+        }
+        None => Choice::Several(ready.iter().map(|pod| pod.name.clone()).collect()),
+    }
+}
+
+/// The one of `pods` that leads, as far as this user is allowed to read that.
+async fn leader<'e>(
+    cluster: &Cluster,
+    name: &SessionName,
+    evidence: &Evidence,
+    pods: &[&'e Pod],
+) -> Option<&'e Pod> {
+    // An earlier session of that name may have left its ConfigMaps, and addresses are given out again.
+    if evidence.high_availability == Some(false) {
+        return None;
+    }
+    let host = cluster.leader_host(&evidence.namespace, name).await.ok().flatten()?;
+    pods.iter().copied().find(|pod| pod.ip.as_deref() == Some(host.as_str()) || pod.name == host)
+}
+
 /// JobManagers that take requests, newest last.
-fn ready(evidence: &Evidence) -> impl DoubleEndedIterator<Item = &Pod> {
+fn ready(evidence: &Evidence) -> impl Iterator<Item = &Pod> {
     evidence.jobmanagers.iter().filter(|pod| pod.ready && !pod.deleting)
 }
 
-/// REST of the newest JobManager that is ready.
-pub(super) fn newest(cluster: &Cluster, evidence: &Evidence) -> Option<PodPort> {
-    ready(evidence).next_back().map(|pod| port(cluster, evidence, pod))
+/// JobManagers whose process is there, or may be.
+fn running(evidence: &Evidence) -> impl Iterator<Item = &Pod> {
+    evidence.jobmanagers.iter().filter(|pod| !pod.deleting && pod.may_run())
 }
 
 fn port(cluster: &Cluster, evidence: &Evidence, pod: &Pod) -> PodPort {

@@ -53,7 +53,7 @@ impl Cluster {
             }
         }
         if query.takes_left_overs() {
-            self.add_newborn(&mut parts, &pods).await?;
+            self.look_closely(&mut parts, &pods, query).await?;
         }
         found.views = views(&parts, &pods, query);
         Ok(found)
@@ -135,13 +135,12 @@ impl Cluster {
 
     /// The names of all namespaces.
     pub async fn namespaces(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        self.each_of("/api/v1/namespaces", METADATA, "items", &mut |_, namespace| {
-            names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);
-            Ok(())
-        })
-        .await?;
-        Ok(names)
+        let names =
+            self.each_of("/api/v1/namespaces", METADATA, "items", |names: &mut Vec<_>, _, namespace| {
+                names.push(serde_json::from_slice::<Bare>(namespace)?.metadata.name);
+                Ok(())
+            });
+        names.await.map(|(_, names)| names)
     }
 }
 

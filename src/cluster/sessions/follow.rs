@@ -5,9 +5,9 @@ mod collections;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::Instant;
 
 use self::collections::{COLLECTIONS, Part};
 use super::parts::{Deployment, Job, Key, Parts, Service};
@@ -17,7 +17,7 @@ use crate::cluster::follow::{Change, Objects, Shape};
 use crate::cluster::list::ListHead;
 use crate::cluster::small::Metadata;
 use crate::cluster::tables::{AS_TABLE, Row};
-use crate::cluster::{Cluster, ClusterError, Kind, Result};
+use crate::cluster::{Cluster, ClusterError, Kind, Result, later};
 use crate::model::session::SessionView;
 
 /// One change of what is shown.
@@ -46,6 +46,12 @@ pub struct News {
 const SETTLE: Duration = Duration::from_millis(40);
 const LONGEST_SETTLE: Duration = Duration::from_millis(400);
 
+/// Between two reads of a Deployment that no watch shows.
+const UNWATCHED: Duration = Duration::from_secs(2);
+
+/// Deployments that are read at the same time.
+const READS_AT_ONCE: usize = 8;
+
 /// The sessions that a query asks for, as they change.
 pub struct Follow {
     deployments: Receiver<Change<Deployment>>,
@@ -53,6 +59,8 @@ pub struct Follow {
     services: Receiver<Change<Service>>,
     pods: Receiver<Change<PodOfTable>>,
     bootstrap_pods: Receiver<Change<BootstrapPod>>,
+    /// Reads what the watches, which go by labels, leave out.
+    cluster: Cluster,
     query: Query,
     state: State,
 }
@@ -64,6 +72,10 @@ struct State {
     /// What was told last.
     known: BTreeMap<Key, SessionView>,
     touched: BTreeSet<Key>,
+    /// Sessions whose Deployment no watch shows, though it is there: it is read by its name.
+    unwatched: BTreeSet<Key>,
+    /// Those whose Deployment has turned out to be gone.
+    gone: BTreeSet<Key>,
     /// Something came in that was not told yet.
     has_changed: bool,
     /// Collections that were listed, or may not be.
@@ -188,6 +200,7 @@ impl Cluster {
             services: self.follow(path(Kind::Service, query.all_parts()), Objects::default()),
             pods: self.follow(path(Kind::Pod, query.all_parts()), PodTable::default()),
             bootstrap_pods: self.follow(path(Kind::Pod, query.bootstrap_pods()), BootstrapPods::default()),
+            cluster: self.clone(),
             state: State::default(),
             query,
         }
@@ -205,15 +218,18 @@ impl Follow {
         if !self.state.has_changed {
             self.change().await?;
         }
-        let (mut quiet, end) = (Instant::now() + SETTLE, Instant::now() + LONGEST_SETTLE);
+        let (mut quiet, end) = (later(SETTLE), later(LONGEST_SETTLE));
         loop {
             tokio::select! {
                 changed = self.change() => {
                     changed?;
-                    quiet = (Instant::now() + SETTLE).min(end);
+                    quiet = later(SETTLE).min(end);
                 }
                 () = tokio::time::sleep_until(quiet), if self.state.listed == [true; COLLECTIONS] => break,
             }
+        }
+        if self.query.takes_left_overs() && !self.state.parts.hidden.deployments {
+            self.read_unwatched().await;
         }
         self.state.has_changed = false;
         // Only the Deployments tell what a selector chooses.
@@ -226,6 +242,37 @@ impl Follow {
         Ok(std::mem::take(&mut self.state.news))
     }
 
+    /// Reads the Deployments of sessions that seem to lack one: their labels may have been changed, so that no
+    /// watch shows them. What is gone is read once.
+    async fn read_unwatched(&mut self) {
+        let Self { cluster, state, .. } = self;
+        let doubtful: Vec<Key> = state.touched.iter().filter(|key| state.is_doubtful(key)).cloned().collect();
+        let reads = futures::stream::iter(doubtful).map(async |key| {
+            let read = cluster.object::<Deployment>(Kind::Deployment, &key.0, &key.1).await;
+            (key, read)
+        });
+        let reads: Vec<_> = reads.buffer_unordered(READS_AT_ONCE).collect().await;
+        for (key, read) in reads {
+            match read {
+                Ok(Some(deployment)) => {
+                    state.parts.add_deployment(deployment);
+                    state.unwatched.insert(key);
+                }
+                Ok(None) => {
+                    state.parts.deployments.remove(&key);
+                    state.unwatched.remove(&key);
+                    state.gone.insert(key);
+                }
+                // What is not known is not told: it is read again.
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read a Deployment");
+                    state.touched.remove(&key);
+                    state.unwatched.insert(key);
+                }
+            }
+        }
+    }
+
     /// Takes in one change.
     async fn change(&mut self) -> Result<()> {
         let state = &mut self.state;
@@ -235,12 +282,18 @@ impl Follow {
             Some(change) = self.services.recv() => state.take(change),
             Some(change) = self.pods.recv() => state.take(change),
             Some(change) = self.bootstrap_pods.recv() => state.take(change),
+            () = tokio::time::sleep(UNWATCHED), if !state.unwatched.is_empty() => {
+                state.touched.extend(state.unwatched.iter().cloned());
+                state.has_changed = true;
+                Ok(())
+            }
             // All were refused.
             else => Err(ClusterError::forbidden(state.refused.as_deref().unwrap_or_default())),
         }
     }
 }
 
+#[cfg_attr(not(test), expect(clippy::indexing_slicing, reason = "each part has its place"))]
 impl State {
     fn take<P: Part>(&mut self, change: Change<P>) -> Result<()> {
         self.has_changed = true;
@@ -296,6 +349,13 @@ impl State {
         Ok(())
     }
 
+    /// True for a session of which Services or pods are there, and whose Deployment no watch shows.
+    fn is_doubtful(&self, key: &Key) -> bool {
+        let has_parts = self.parts.services.contains_key(key) || self.rows.contains_key(key);
+        let is_watched = self.parts.deployments.contains_key(key);
+        self.unwatched.contains(key) || (has_parts && !is_watched && !self.gone.contains(key))
+    }
+
     /// Compares what was touched with what was told last.
     fn tell(&mut self, query: &Query) {
         for key in std::mem::take(&mut self.touched) {
@@ -347,6 +407,36 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deployment_that_no_watch_shows_is_read_by_its_name() {
+        let deployment = || -> Deployment {
+            let text = r#"{"metadata":{"name":"roc","namespace":"a"},"spec":{"template":{"spec":{}}}}"#;
+            serde_json::from_str(text).expect("deployment")
+        };
+        let row = PodRow {
+            name: "roc-taskmanager-1-1".to_owned(),
+            is_ready: true,
+            status: "Running".to_owned(),
+            restarts: "0".to_owned(),
+        };
+        let key = ("a".to_owned(), "roc".to_owned());
+        let mut state = State::default();
+        state.take(Change::Set(PodOfTable { key: Some(key.clone()), row })).expect("pod");
+        assert!(state.is_doubtful(&key));
+        state.take(Change::Set(deployment())).expect("deployment");
+        assert!(!state.is_doubtful(&key), "a watch shows it");
+        // Deleted, or no longer selected by its labels.
+        state.take(Change::Gone(deployment())).expect("deployment");
+        assert!(state.is_doubtful(&key) && state.touched.contains(&key));
+        state.gone.insert(key.clone());
+        assert!(!state.is_doubtful(&key), "it was read once");
+        // What is read by its name is read again and again, until a watch shows it.
+        state.unwatched.insert(key.clone());
+        assert!(state.is_doubtful(&key));
+        state.take(Change::Set(deployment())).expect("deployment");
+        assert!(!state.is_doubtful(&key));
+    }
 
     #[test]
     fn what_may_not_be_seen_any_more_is_not_shown_as_it_was() {

@@ -17,11 +17,12 @@ use super::{Cluster, ClusterError, Kind, Result};
 use crate::model::TableView;
 use crate::model::session::SessionView;
 use crate::model::status::Part;
+use crate::session::state::Bootstrap;
 use crate::session::{SessionName, labels};
 
 pub use follow::{Follow, News, SessionEvent};
-pub(super) use parts::{Deployment, Job};
-use parts::{Key, Parts, Service, key_by_label};
+pub(super) use parts::{Deployment, Job, Service};
+use parts::{Key, Parts, key_by_label};
 use pods::{PodColumns, PodsOfSession};
 use services::ServiceRows;
 
@@ -129,8 +130,8 @@ impl Sessions {
     }
 }
 
-/// Sessions that seem to be left over and are looked at once more.
-const MOST_NEWBORN: usize = 50;
+/// Sessions that are read one by one; of more, all are listed.
+const MOST_CLOSELY: usize = 50;
 
 enum ServicesOrRows {
     Services(Vec<Service>),
@@ -172,7 +173,7 @@ impl Cluster {
         parts.hidden.pods = pods.is_none();
         let pods = BTreeMap::from([(namespace.to_owned(), pods.unwrap_or_default())]);
         if query.takes_left_overs() && !parts.hidden.deployments {
-            self.add_newborn(&mut parts, &pods).await?;
+            self.look_closely(&mut parts, &pods, query).await?;
         }
         found.views = views(&parts, &pods, query);
         if parts.hidden.deployments && !parts.hidden.pods {
@@ -228,7 +229,8 @@ impl Cluster {
         }
         let unborn: Vec<Key> = parts.unborn().cloned().collect();
         for key in unborn {
-            let is_complete = parts.bootstraps.get(&key).is_some_and(parts::is_complete);
+            let bootstrap = parts.bootstraps.get(&key).map(parts::bootstrap);
+            let is_complete = bootstrap == Some(Bootstrap::Succeeded);
             if is_complete || self.object::<Bare>(Kind::Deployment, &key.0, &key.1).await?.is_some() {
                 parts.bootstraps.remove(&key);
             }
@@ -236,17 +238,36 @@ impl Cluster {
         Ok(())
     }
 
-    /// The lists are not of one moment: a session that seems to be left over may just have been born.
-    async fn add_newborn(&self, parts: &mut Parts, pods: &Pods) -> Result<()> {
+    /// Reads what the lists may have left out of sessions that seem to lack it. The lists are not of one moment,
+    /// so that a session that seems to be left over may just have been born; and they go by labels, which may
+    /// have been changed.
+    async fn look_closely(&self, parts: &mut Parts, pods: &Pods, query: &Query) -> Result<()> {
         let of_pods = pods.iter().flat_map(|(namespace, sessions)| {
             sessions.keys().map(move |session| (namespace.clone(), session.clone()))
         });
-        let left_over: Vec<Key> = parts.left_over(of_pods).into_iter().take(MOST_NEWBORN).collect();
-        for (namespace, name) in left_over {
-            let deployment = self.object::<Deployment>(Kind::Deployment, &namespace, &name).await;
-            if let Ok(Some(deployment)) = refused(deployment)? {
-                parts.add_deployment(deployment);
+        let left_over = parts.left_over(of_pods);
+        if left_over.len() > MOST_CLOSELY {
+            let all = self.list_of::<Deployment>(Kind::Deployment, query.scope.namespace(), "").await;
+            let all = refused(all)?.into_iter().flatten();
+            let is_of =
+                |deployment: &Deployment| left_over.contains(&parts::key_by_name(&deployment.metadata));
+            all.filter(is_of).for_each(|deployment| parts.add_deployment(deployment));
+        } else {
+            for (namespace, name) in left_over {
+                let deployment = self.object::<Deployment>(Kind::Deployment, &namespace, &name).await;
+                if let Ok(Some(deployment)) = refused(deployment)? {
+                    parts.add_deployment(deployment);
+                }
             }
+        }
+        if parts.hidden.services {
+            return Ok(());
+        }
+        let without: Vec<Key> = parts.without_services().take(MOST_CLOSELY).cloned().collect();
+        for (namespace, name) in without {
+            let Ok(name) = SessionName::existing(&name) else { continue };
+            let (services, _) = self.named_parts(&namespace, &name).await?;
+            services.into_iter().for_each(|service| parts.add_service(service));
         }
         Ok(())
     }
@@ -256,27 +277,29 @@ impl Cluster {
         let namespaces: BTreeSet<String> = parts.unborn().map(|(namespace, _)| namespace.clone()).collect();
         for namespace in namespaces {
             let selector = labels::selector_of_bootstraps();
-            let listed = self.each_row(Kind::Pod, Some(&namespace), &selector, |head, row| {
-                let Some(pod) = PodColumns::of(head).map(|columns| columns.read(&row)) else { return };
-                if let Some(session) = pods::bootstrapped_session(&pod.name).map(str::to_owned) {
-                    parts.bootstrap_pods.insert((namespace.clone(), session), pod);
-                }
-            });
+            let listed =
+                self.each_row(Kind::Pod, Some(&namespace), &selector, |found: &mut Vec<_>, head, row| {
+                    let Some(pod) = PodColumns::of(head).map(|columns| columns.read(&row)) else { return };
+                    if let Some(session) = pods::bootstrapped_session(&pod.name).map(str::to_owned) {
+                        found.push(((namespace.clone(), session), pod));
+                    }
+                });
             // Whoever may not list pods is told so when it comes to the session's own.
-            refused(listed.await)?.ok();
+            if let Ok((_, found)) = refused(listed.await)? {
+                parts.bootstrap_pods.extend(found);
+            }
         }
         Ok(())
     }
 
     async fn pods_by_session(&self, namespace: Option<&str>, query: &Query) -> Result<PodsBySession> {
-        let mut sessions = BTreeMap::new();
-        self.each_row(Kind::Pod, namespace, &query.native(), |head, row| {
+        let native = query.native();
+        let sessions = self.each_row(Kind::Pod, namespace, &native, |sessions, head, row| {
             if let Some(columns) = PodColumns::of(head) {
-                pods::add_to(&mut sessions, &columns.read(&row));
+                pods::add_to(sessions, &columns.read(&row));
             }
-        })
-        .await?;
-        Ok(sessions)
+        });
+        sessions.await.map(|(_, sessions)| sessions)
     }
 
     /// What only the Deployment tells otherwise, from the pods that it has made. Application
@@ -305,13 +328,15 @@ impl Cluster {
     }
 }
 
-/// The session that these parts of it make together; its Services and pods are table rows.
+/// The session that these parts of it make together; its Services and pods are table rows, and `named` the Services
+/// that were read by name.
 pub(super) fn view_of(
     namespace: &str,
     name: &SessionName,
     deployment: Option<Deployment>,
     job: Part<Option<Job>>,
     services: Option<&TableView>,
+    named: Vec<Service>,
     pods: Option<(&TableView, &[String])>,
 ) -> Option<SessionView> {
     let mut parts = Parts::default();
@@ -326,6 +351,7 @@ pub(super) fn view_of(
     services
         .into_iter()
         .flat_map(|table| parts::services_of(&key, table))
+        .chain(named)
         .for_each(|service| parts.add_service(service));
     let mut of_session = PodsOfSession::default();
     if let Some((table, jobmanagers)) = pods {

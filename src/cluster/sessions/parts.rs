@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::pods::{PodRow, PodsOfSession};
+use crate::cluster::jobmanagers::TargetPort;
+use crate::cluster::relabelled;
 use crate::cluster::small::{Condition, Metadata, Template, owner};
-use crate::model::TableView;
 use crate::model::session::{Owner, SessionView};
-use crate::session::{FlinkVersion, labels};
+use crate::model::{Relabelled, TableView};
+use crate::session::state::{self, Identity, Remains, State};
+use crate::session::{FlinkVersion, SessionName, labels};
 
 /// Namespace and name of a session.
 pub(super) type Key = (String, String);
@@ -24,13 +27,25 @@ pub(in crate::cluster) struct Deployment {
 #[derive(Clone, Debug, Deserialize)]
 pub(in crate::cluster) struct DeploymentSpec {
     pub replicas: Option<i32>,
+    /// A change of its template comes to no pod until it is resumed.
+    #[serde(default)]
+    pub paused: bool,
+    #[serde(default)]
+    pub selector: Selector,
     pub template: Template,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::cluster) struct Selector {
+    pub match_labels: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::cluster) struct DeploymentStatus {
     pub ready_replicas: i32,
+    pub updated_replicas: i32,
     pub conditions: Vec<Condition>,
 }
 
@@ -61,6 +76,16 @@ pub(in crate::cluster) struct Service {
 pub(in crate::cluster) struct ServiceSpec {
     #[serde(rename = "type")]
     pub type_: String,
+    pub ports: Vec<ServicePort>,
+    pub selector: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::cluster) struct ServicePort {
+    pub name: String,
+    pub port: u16,
+    pub target_port: Option<TargetPort>,
 }
 
 /// All that tells of sessions but their pods.
@@ -97,7 +122,7 @@ impl Service {
                 labels: BTreeMap::from([(labels::APP.to_owned(), session.to_owned())]),
                 ..Metadata::default()
             },
-            spec: ServiceSpec { type_: type_.to_owned() },
+            spec: ServiceSpec { type_: type_.to_owned(), ..ServiceSpec::default() },
         }
     }
 }
@@ -105,13 +130,40 @@ impl Service {
 /// The Services of one session, from kubectl's table of them.
 pub(super) fn services_of(key: &Key, table: &TableView) -> Vec<Service> {
     let (Some(name), Some(type_)) = (table.column("NAME"), table.column("TYPE")) else { return Vec::new() };
-    table.rows.iter().map(|row| Service::of_row(&key.0, &key.1, &row[name], &row[type_])).collect()
+    let service = |row: &Vec<String>| Some(Service::of_row(&key.0, &key.1, row.get(name)?, row.get(type_)?));
+    table.rows.iter().filter_map(service).collect()
 }
 
 /// The session that an object says that it belongs to.
 pub(super) fn key_by_label(metadata: &Metadata) -> Option<Key> {
     Some((metadata.namespace.clone(), metadata.labels.get(labels::APP)?.clone()))
 }
+
+/// The session that a bootstrap Job makes: its name tells it, whatever its labels are.
+pub(super) fn key_of_job(metadata: &Metadata) -> Option<Key> {
+    let named = metadata.name.strip_prefix(BOOTSTRAP);
+    named.map(|session| (metadata.namespace.clone(), session.to_owned())).or_else(|| key_by_label(metadata))
+}
+
+/// The session of a Service, whatever its labels are. None for one that only carries a session's labels.
+pub(super) fn key_of_service(service: &Service) -> Option<Key> {
+    let metadata = &service.metadata;
+    let marks = metadata.marks();
+    let named = metadata.name.strip_suffix("-rest").into_iter().chain([metadata.name.as_str()]);
+    let labelled = metadata.labels.get(labels::APP).map(String::as_str);
+    let is_of = |session: &&str| {
+        SessionName::existing(session).is_ok_and(|name| {
+            marks.is_owned(&name)
+                || (marks.owners.is_empty()
+                    && (labelled == Some(session) || relabelled::of_service(&name, service).is_some()))
+        })
+    };
+    let session = named.into_iter().find(is_of)?;
+    Some((metadata.namespace.clone(), session.to_owned()))
+}
+
+/// How the name of a bootstrap Job begins.
+const BOOTSTRAP: &str = "boot-";
 
 pub(super) fn key_by_name(metadata: &Metadata) -> Key {
     (metadata.namespace.clone(), metadata.name.clone())
@@ -129,9 +181,21 @@ impl Job {
     }
 }
 
-/// True for a Job that has ended well.
-pub(super) fn is_complete(job: &Job) -> bool {
-    job.status.conditions.iter().any(|condition| condition.type_ == "Complete" && condition.status == "True")
+/// How a bootstrap Job is, for [`state::of`].
+pub(super) fn bootstrap(job: &Job) -> state::Bootstrap {
+    if job.metadata.deletion_timestamp.is_some() {
+        return state::Bootstrap::Deleting;
+    }
+    // The second of each is there while the Job's pod is still ending.
+    let is = |conditions: [&str; 2]| {
+        let mut there = job.status.conditions.iter().filter(|condition| condition.status == "True");
+        there.any(|condition| conditions.contains(&condition.type_.as_str()))
+    };
+    match () {
+        () if is(["Failed", "FailureTarget"]) => state::Bootstrap::Failed,
+        () if is(["Complete", "SuccessCriteriaMet"]) => state::Bootstrap::Succeeded,
+        () => state::Bootstrap::Running,
+    }
 }
 
 impl Parts {
@@ -140,13 +204,13 @@ impl Parts {
     }
 
     pub fn add_bootstrap(&mut self, job: Job) {
-        if let Some(key) = key_by_label(&job.metadata) {
+        if let Some(key) = key_of_job(&job.metadata) {
             self.bootstraps.insert(key, job);
         }
     }
 
     pub fn add_service(&mut self, service: Service) {
-        if let Some(key) = key_by_label(&service.metadata) {
+        if let Some(key) = key_of_service(&service) {
             self.services.entry(key).or_default().insert(service.metadata.name.clone(), service);
         }
     }
@@ -165,10 +229,20 @@ impl Parts {
         }
     }
 
-    /// Sessions of which there is neither a Deployment nor a bootstrap Job.
+    /// Sessions of which there are Services or pods, and no Deployment that was listed.
     pub fn left_over<'a>(&'a self, pods: impl Iterator<Item = Key> + 'a) -> BTreeSet<Key> {
         let all = self.services.keys().cloned().chain(pods);
-        all.filter(|key| !self.deployments.contains_key(key) && !self.bootstraps.contains_key(key)).collect()
+        all.filter(|key| !self.deployments.contains_key(key)).collect()
+    }
+
+    /// Sessions of which there is a Deployment, and no Service that was listed.
+    pub fn without_services(&self) -> impl Iterator<Item = &Key> {
+        let needs_services = |deployment: &Deployment, name: &str| {
+            deployment.metadata.deletion_timestamp.is_none()
+                && relabelled::identity(name, deployment) == Identity::Session
+        };
+        let without = self.deployments.iter().filter(|(key, _)| !self.services.contains_key(*key));
+        without.filter(move |(key, deployment)| needs_services(deployment, &key.1)).map(|(key, _)| key)
     }
 
     /// True for a session whose Deployment or bootstrap Job was listed.
@@ -181,39 +255,75 @@ impl Parts {
         self.deployments.keys().chain(self.bootstraps.keys()).chain(self.services.keys()).collect()
     }
 
+    /// What `key` stands for.
+    fn state(&self, key: &Key, pods: &PodsOfSession) -> State {
+        let deployment = self.deployments.get(key).map(|deployment| state::Deployment {
+            identity: relabelled::identity(&key.1, deployment),
+            is_deleting: deployment.metadata.deletion_timestamp.is_some(),
+            replicas: deployment.spec.replicas.unwrap_or(1),
+        });
+        state::of(&state::Parts {
+            deployment,
+            deployment_is_hidden: self.hidden.deployments,
+            has_jobmanagers: pods.jobmanagers > 0,
+            bootstrap: self.bootstraps.get(key).map(bootstrap),
+            remains: remains(self.services.get(key), pods),
+        })
+    }
+
     /// The session that the parts make together; none when they make none, as those of an
     /// application cluster.
     pub fn view(&self, key: &Key, pods: &PodsOfSession) -> Option<SessionView> {
         let services = self.services.get(key);
         let job = self.bootstraps.get(key);
-        let view = match self.deployments.get(key) {
-            Some(deployment) if deployment.spec.template.is_application() => return None,
-            Some(deployment) => self.of_deployment(deployment, job, services, pods),
-            None => match job.and_then(|job| unborn(key, job, self.bootstrap_pods.get(key))) {
-                Some(view) => view,
-                None if self.hidden.deployments => of_pods(key, pods)?,
-                None => left_over(key, services, pods)?,
-            },
+        let state = self.state(key, pods);
+        let view = match (state, self.deployments.get(key), job) {
+            (State::Absent | State::Foreign | State::Application | State::Unknown, ..) => return None,
+            (_, Some(deployment), _) => self.of_deployment(state, deployment, job, services, pods),
+            (State::Created, None, _) => of_pods(key, pods),
+            (State::BeingCreated | State::BootstrapFailed, None, Some(job)) => {
+                unborn(key, state, job, self.bootstrap_pods.get(key))
+            }
+            (State::Terminating, None, Some(job)) if job.metadata.deletion_timestamp.is_some() => {
+                unborn(key, state, job, None)
+            }
+            (_, None, _) => left_over(key, state, services),
         };
         let pods_are_hidden = self.hidden.pods || self.hidden.pods_of.contains(&key.0);
         let taskmanagers = (!pods_are_hidden).then_some(pods.taskmanagers);
+        let view = with_services(view, services);
+        // With high availability a standby passes questions on; without it, each JobManager has jobs of its own.
+        let is_one = pods.jobmanagers_ready == 1 || view.high_availability == Some(true);
         Some(SessionView {
             taskmanagers,
             restarts: pods.restarts.clone(),
-            jobmanager_pod: pods.running.clone(),
-            ..with_services(view, services)
+            jobmanager_pod: pods.running.clone().filter(|_| is_one),
+            relabelled: self.relabelled(key),
+            ..view
         })
+    }
+
+    /// The objects of the session whose labels were changed.
+    fn relabelled(&self, key: &Key) -> Vec<Relabelled> {
+        let deployment =
+            self.deployments.get(key).and_then(|deployment| relabelled::of_deployment(&key.1, deployment));
+        let services = self.services.get(key).into_iter().flat_map(BTreeMap::values);
+        let name = SessionName::existing(&key.1).ok();
+        let services = services
+            .filter_map(|service| name.as_ref().and_then(|name| relabelled::of_service(name, service)));
+        deployment.into_iter().chain(services).collect()
     }
 
     fn of_deployment(
         &self,
+        state: State,
         deployment: &Deployment,
         job: Option<&Job>,
         services: Option<&BTreeMap<String, Service>>,
         pods: &PodsOfSession,
     ) -> SessionView {
         let metadata = &deployment.metadata;
-        let status = match status(deployment, pods) {
+        let status = match status(state, deployment, pods) {
             // Nothing that it starts finds it: a 1.10 session of which the documented way of
             // deletion, `kubectl delete service`, has left the rest.
             "Running" if services.is_none() && !self.hidden.services => "Degraded",
@@ -277,18 +387,15 @@ fn with_services(view: SessionView, services: Option<&BTreeMap<String, Service>>
 }
 
 /// The worst true state in kubectl's kind of word.
-fn status<'a>(deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
-    if deployment.metadata.deletion_timestamp.is_some() {
-        return "Terminating";
+fn status<'a>(state: State, deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
+    if let Some(word) = word(state) {
+        return word;
     }
     let desired = deployment.spec.replicas.unwrap_or(1);
     let refused =
         deployment.status.conditions.iter().any(|c| c.type_ == "ReplicaFailure" && c.status == "True");
     if refused {
         return "FailedCreate";
-    }
-    if desired == 0 {
-        return "Stopped";
     }
     // Pods that were evicted, or died with their node, stay listed beside the one that replaced them.
     let replaced = i32::try_from(pods.jobmanagers_running).is_ok_and(|running| running >= desired);
@@ -303,33 +410,37 @@ fn status<'a>(deployment: &Deployment, pods: &'a PodsOfSession) -> &'a str {
     if pods.taskmanager_trouble { "Degraded" } else { "Running" }
 }
 
+/// The word for a state that needs no look at pods.
+fn word(state: State) -> Option<&'static str> {
+    match state {
+        State::BootstrapFailed => Some("BootstrapFailed"),
+        State::Stopped => Some("Stopped"),
+        State::Terminating => Some("Terminating"),
+        State::Orphaned => Some("Orphaned"),
+        State::Absent
+        | State::Foreign
+        | State::Application
+        | State::Unknown
+        | State::BeingCreated
+        | State::Created => None,
+    }
+}
+
 /// A bootstrap Job as the session that it is to make, while there is no Deployment yet.
-fn unborn(key: &Key, job: &Job, pod: Option<&PodRow>) -> Option<SessionView> {
-    let is =
-        |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
-    let status = match () {
-        () if job.metadata.deletion_timestamp.is_some() => "Terminating",
-        () if is("Failed") => "BootstrapFailed",
-        // It ended well and its session is gone.
-        () if is("Complete") => return None,
-        () => match pod.map(|pod| pod.status.as_str()) {
-            None
-            | Some("Running" | "Completed" | "ContainerCreating" | "PodInitializing" | "Terminating") => {
-                "Creating"
-            }
-            Some(state) => state,
-        },
-    };
-    Some(SessionView {
-        owner: Some(Owner::Plugin),
-        ..of_template(key, &job.metadata, &job.spec.template, status)
-    })
+fn unborn(key: &Key, state: State, job: &Job, pod: Option<&PodRow>) -> SessionView {
+    let status = word(state).unwrap_or(match pod.map(|pod| pod.status.as_str()) {
+        None | Some("Running" | "Completed" | "ContainerCreating" | "PodInitializing" | "Terminating") => {
+            "Creating"
+        }
+        Some(state) => state,
+    });
+    SessionView { owner: Some(Owner::Plugin), ..of_template(key, &job.metadata, &job.spec.template, status) }
 }
 
 /// A session whose Deployment may not be seen, as its JobManager pods show it.
-fn of_pods(key: &Key, pods: &PodsOfSession) -> Option<SessionView> {
+fn of_pods(key: &Key, pods: &PodsOfSession) -> SessionView {
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-    (pods.jobmanagers > 0).then(|| SessionView {
+    SessionView {
         ready: count(pods.jobmanagers_ready),
         desired: count(pods.jobmanagers),
         ..SessionView::named(
@@ -342,35 +453,32 @@ fn of_pods(key: &Key, pods: &PodsOfSession) -> Option<SessionView> {
                 None => "Running",
             },
         )
-    })
+    }
 }
 
 /// What a session has left behind. What a Deployment owns goes by itself soon after it; what
 /// nobody owns stays for ever, as the Service of a 1.10 session, which is the owner of the rest.
-fn left_over(
-    key: &Key,
-    services: Option<&BTreeMap<String, Service>>,
-    pods: &PodsOfSession,
-) -> Option<SessionView> {
-    let services = services.into_iter().flat_map(BTreeMap::values);
-    let of_session: Vec<&Service> = services.collect();
-    let is_going = |service: &&Service| {
+fn remains(services: Option<&BTreeMap<String, Service>>, pods: &PodsOfSession) -> Remains {
+    let mut services = services.into_iter().flat_map(BTreeMap::values).peekable();
+    let is_going = |service: &Service| {
         service.metadata.deletion_timestamp.is_some()
             || service.metadata.owner_references.iter().any(|owner| owner.kind == "Deployment")
     };
-    if of_session.is_empty() && pods.is_empty() {
-        return None;
-    }
-    let going = match of_session.is_empty() {
-        true => pods.all_terminating,
-        false => of_session.iter().all(is_going),
+    let going = match services.peek() {
+        None if pods.is_empty() => return Remains::Nothing,
+        None => pods.all_terminating,
+        Some(_) => services.all(is_going),
     };
-    let first = of_session.first().map(|service| &service.metadata);
-    Some(SessionView {
+    if going { Remains::Going } else { Remains::Staying }
+}
+
+fn left_over(key: &Key, state: State, services: Option<&BTreeMap<String, Service>>) -> SessionView {
+    let first = services.into_iter().flat_map(BTreeMap::values).next().map(|service| &service.metadata);
+    SessionView {
         created: first.and_then(|metadata| metadata.creation_timestamp),
         labels: first.map(|metadata| metadata.labels.clone()).unwrap_or_default(),
-        ..SessionView::named(&key.0, &key.1, if going { "Terminating" } else { "Orphaned" })
-    })
+        ..SessionView::named(&key.0, &key.1, word(state).unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub(super) fn rows_of<'a>(
     let columns = table.column("NAME").zip(table.column("STATUS"));
     let (ready, restarts) = (table.column("READY"), table.column("RESTARTS"));
     table.rows.iter().filter_map(move |row| {
-        let text = |index: usize| row[index].clone();
+        let text = |index: usize| row.get(index).cloned().unwrap_or_default();
         let optional = |index: Option<usize>| index.map(text).unwrap_or_default();
         let (at, status) = columns?;
         let pod = pod_row(text(at), &optional(ready), text(status), optional(restarts));
@@ -97,7 +97,7 @@ fn pod_row(name: String, ready: &str, status: String, restarts: String) -> PodRo
 
 impl PodsOfSession {
     pub fn is_empty(&self) -> bool {
-        self.taskmanagers + self.jobmanagers == 0
+        self.taskmanagers == 0 && self.jobmanagers == 0
     }
 
     /// Counts in a pod of this session; one that belongs to no session is left out.
@@ -108,7 +108,7 @@ impl PodsOfSession {
         self.all_terminating = leaves && (self.is_empty() || self.all_terminating);
         match role {
             Role::TaskManager => {
-                self.taskmanagers += 1;
+                self.taskmanagers = self.taskmanagers.saturating_add(1);
                 const WELL: [&str; 6] = [
                     "Running",
                     "Terminating",
@@ -120,14 +120,14 @@ impl PodsOfSession {
                 self.taskmanager_trouble |= !WELL.contains(&pod.status.as_str());
             }
             Role::JobManager => {
-                self.jobmanagers += 1;
+                self.jobmanagers = self.jobmanagers.saturating_add(1);
                 let runs = pod.status == "Running";
-                self.jobmanagers_running += usize::from(runs);
+                self.jobmanagers_running = self.jobmanagers_running.saturating_add(usize::from(runs));
                 if !runs && !leaves && self.jobmanager_trouble.is_none() {
                     self.jobmanager_trouble = Some(pod.status.clone());
                 }
                 if runs && pod.is_ready {
-                    self.jobmanagers_ready += 1;
+                    self.jobmanagers_ready = self.jobmanagers_ready.saturating_add(1);
                     self.running = Some(pod.name.clone());
                 }
                 if self.restarts.is_none() || runs {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Query;
-use super::parts::{Parts, Service};
+use super::parts::{Parts, Service, key_of_service};
 use crate::cluster::list::ListHead;
 use crate::cluster::tables::{Row, cell, escape};
 use crate::cluster::{Cluster, Kind, Result};
@@ -18,14 +18,13 @@ const MOST_NAMES: usize = 100;
 
 impl Cluster {
     pub(super) async fn service_rows(&self, namespace: Option<&str>, query: &Query) -> Result<ServiceRows> {
-        let mut rows = ServiceRows::new();
-        self.each_row(Kind::Service, namespace, &query.native(), |head, row| {
+        let native = query.native();
+        let rows = self.each_row(Kind::Service, namespace, &native, |rows: &mut ServiceRows, head, row| {
             if let Some((name, type_)) = name_and_type(head, &row) {
                 rows.entry(name).or_default().push(type_);
             }
-        })
-        .await?;
-        Ok(rows)
+        });
+        rows.await.map(|(_, rows)| rows)
     }
 
     /// Gives `rows` to the sessions of `parts`, and reads those Services whose names do not tell.
@@ -47,7 +46,7 @@ impl Cluster {
         };
         let services = self.services(namespace, &selector).await?;
         let of_doubtful = |service: &Service| {
-            service.metadata.labels.get(labels::APP).is_some_and(|session| doubtful.contains(session))
+            key_of_service(service).is_some_and(|(_, session)| doubtful.contains(&session))
         };
         services.into_iter().filter(of_doubtful).for_each(|service| parts.add_service(service));
         Ok(())

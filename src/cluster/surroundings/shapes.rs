@@ -18,13 +18,6 @@ pub fn amounts(of: Quantities) -> Amounts {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct NodeList {
-    #[serde(default)]
-    pub metadata: ListMetadata,
-    pub items: Vec<NodeShape>,
-}
-
-#[derive(Debug, Deserialize)]
 pub struct NodeShape {
     pub metadata: Metadata,
     #[serde(default)]
@@ -102,12 +95,6 @@ pub struct LimitRule {
     pub type_: String,
     pub max: Quantities,
     pub min: Quantities,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub struct ListMetadata {
-    #[serde(rename = "continue")]
-    pub continue_: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -126,11 +126,17 @@ fn led_by(lead: &str, candidate: Candidate, word: &str) -> Option<Candidate> {
     Some(Candidate { value, ..candidate })
 }
 
+/// True for a value that every shell reads as one word as it stands. Shells insert candidates without quotes, and names
+/// come from servers and kubeconfigs: a job called `$(touch x)` would run a command.
+fn is_one_word(value: &str) -> bool {
+    const SPECIAL: &str = "`$\"'\\|&;<>(){}[]*?!";
+    !value.is_empty()
+        && !value.starts_with(['~', '#'])
+        && !value.chars().any(|c| c.is_control() || c.is_whitespace() || SPECIAL.contains(c))
+}
+
 fn written(candidates: &[Candidate], directive: u8) -> String {
-    // A value that is not to be typed as it is would be no help.
-    let candidates = candidates
-        .iter()
-        .filter(|candidate| !candidate.value.is_empty() && !candidate.value.chars().any(|c| c.is_control()));
+    let candidates = candidates.iter().filter(|candidate| is_one_word(&candidate.value));
     let mut text = String::new();
     let mut goes_on = true;
     let mut any = false;
@@ -276,5 +282,38 @@ mod tests {
     fn files_are_the_shells() {
         assert_eq!(told("status -f "), ":0");
         assert_eq!(told("status --file=x"), ":0");
+    }
+
+    #[test]
+    fn what_a_shell_would_not_read_as_one_word_is_not_offered() {
+        let hostile = [
+            "$(touch x)",
+            "`id`",
+            "a b",
+            "a;b",
+            "a|b",
+            "a>b",
+            "a'b",
+            "a\"b",
+            "a\\b",
+            "~root",
+            "#a",
+            "!1",
+            "{a,b}",
+            "a\u{202f}b",
+        ];
+        let plain = [
+            "roc",
+            "0a1b2c",
+            "-Dkey=",
+            "user@host:6443/a_b.c",
+            "10.244.0.5:6122-d43fe1",
+            "https://x/y#z",
+            "ré",
+        ];
+        let candidates: Vec<Candidate> =
+            hostile.iter().chain(&plain).map(|value| Candidate::new(*value, "")).collect();
+        let offered = written(&candidates, NO_FILES);
+        assert_eq!(offered, format!("{}\n:4\n", plain.join("\n")));
     }
 }

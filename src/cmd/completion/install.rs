@@ -10,6 +10,7 @@ use crate::app::placing::{self, PlaceError, Placed};
 use crate::app::programs::{self, Programs};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
+use crate::session::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -81,7 +82,7 @@ fn not_found(programs: &Programs) -> CommandError {
     let told = CommandError::new(Exit::Error, "kubectl does not find this plugin")
         .because("no directory of PATH has a program kubectl-flink");
     match this.parent() {
-        Some(directory) => told.hint(format!("export PATH=\"{}:$PATH\"", directory.display())),
+        Some(directory) => told.hint(format!("export PATH={}:$PATH", quoted(&directory.to_string_lossy()))),
         None => told,
     }
 }
@@ -102,8 +103,8 @@ fn place(programs: &Programs, plugin: &Path) -> Result<PathBuf, CommandError> {
             let at = beside.unwrap_or_default().join(name);
             Err(CommandError::new(Exit::Error, "no directory of PATH can be written to").hint(format!(
                 "sudo ln -s {} {}",
-                plugin.display(),
-                at.display()
+                quoted(&plugin.to_string_lossy()),
+                quoted(&at.to_string_lossy())
             )))
         }
     }
@@ -164,7 +165,7 @@ fn told(error: PlaceError, again: &str) -> CommandError {
     let message = error.to_string();
     match error {
         PlaceError::Foreign(path) => CommandError::new(Exit::Refused, message)
-            .hint(format!("if nobody needs it: rm {} && {again}", path.display())),
+            .hint(format!("if nobody needs it: rm {} && {again}", quoted(&path.to_string_lossy()))),
         PlaceError::Io { .. } => CommandError::new(Exit::Error, message).hint(format!("{again} --dry-run")),
     }
 }

@@ -15,7 +15,7 @@ use clap::Command;
 
 use self::scripts::Shell;
 use crate::app::programs::Programs;
-use crate::app::{App, CommandError};
+use crate::app::{App, CommandError, room};
 use crate::exit::Exit;
 
 #[derive(clap::Args)]
@@ -84,7 +84,7 @@ pub fn complete(
 ) -> String {
     let (tell, told) = mpsc::channel();
     let asking = thread::Builder::new().spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        let Ok(runtime) = room::runtime() else { return };
         if let Ok(answer) = runtime.block_on(answer::answer(root, &words, app)) {
             // Whoever has stopped waiting needs none.
             let _ = tell.send(answer);

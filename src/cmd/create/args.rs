@@ -9,10 +9,13 @@ use crate::cmd::dry_run::DryRun;
 use crate::cmd::word::Word;
 use crate::exit::Exit;
 use crate::output::format::{self, ObjectFormat};
-use crate::session::flinkdeployment::{self, InvalidManifest};
+use crate::session::flinkdeployment::{self, InvalidManifest, Manifest};
+use crate::session::name::InvalidName;
+use crate::session::origin::{Origin, Source};
 use crate::session::pod_template::PodTemplate;
 use crate::session::rbac::Grant;
-use crate::session::settings::{Expose, Layer, Settings, Source};
+use crate::session::settings::{Expose, Layer, Settings};
+use crate::session::shell::quoted;
 use crate::session::spec::{InvalidSpec, parse_setting};
 use crate::session::{FlinkVersion, SessionName, SessionSpec};
 
@@ -43,7 +46,8 @@ pub struct Args {
     #[arg(required_unless_present = "filename")]
     pub name: Option<String>,
 
-    /// FlinkDeployment manifest to start from, without spec.job; - is stdin. Flags win over it
+    /// FlinkDeployment manifest to start from, without spec.job; - is stdin. Flags win over it. In a file with
+    /// several sessions, NAME chooses one
     #[arg(short, long, value_name = "FILE")]
     filename: Option<PathBuf>,
 
@@ -129,7 +133,7 @@ impl Args {
             named = manifest.0;
             layers.push(manifest.1);
         }
-        layers.push(Layer { source: Source::Flags, settings: self.settings(app)? });
+        layers.push(Layer { settings: self.settings(app)?, ..Layer::default() });
         let Some(name) = given.or(named) else {
             let error = CommandError::new(Exit::Error, "the manifest has no metadata.name");
             return Err(error.hint("kubectl flink create NAME -f FILE"));
@@ -138,7 +142,10 @@ impl Args {
         if !self.wait && spec.expose != Expose::ClusterIp {
             return Err(CommandError::new(
                 Exit::Error,
-                "--expose needs --wait: the Service gets its type once the session is there",
+                format!(
+                    "{} needs --wait: the Service gets its type once the session is there",
+                    spec.origin("--expose")
+                ),
             )
             .hint("kubectl flink create --help"));
         }
@@ -160,12 +167,15 @@ impl Args {
     ) -> Result<(Option<SessionName>, Layer), CommandError> {
         let shown = if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() };
         let text = app.read(file)?;
-        let manifest = flinkdeployment::read(&text).map_err(|error| {
+        let manifest = flinkdeployment::read(&text, self.name.as_deref()).map_err(|error| {
             let told = CommandError::new(Exit::Error, format!("{shown}: {error}"));
             match error {
                 InvalidManifest::Application { .. } => told.hint(
                     "a session is one without spec.job, for jobs that are submitted to it; the Flink operator makes the other kind",
                 ),
+                InvalidManifest::SeveralSessions { .. } | InvalidManifest::NoSuchSession { .. } => {
+                    told.hint(format!("kubectl flink create NAME -f {}", quoted(&file.to_string_lossy())))
+                }
                 _ => told.hint("docs/create.md lists the fields that are understood"),
             }
         })?;
@@ -175,8 +185,30 @@ impl Args {
         if let Some(namespace) = &manifest.namespace {
             app.use_namespace(namespace);
         }
-        let name = manifest.name.as_deref().filter(|_| self.name.is_none()).map(str::parse).transpose()?;
-        Ok((name, Layer { source: Source::Manifest(shown), settings: manifest.settings }))
+        let scope = app.scope_flags();
+        let context = flinkdeployment::Context {
+            file: Some(shown.as_str()).filter(|_| file.as_os_str() != "-"),
+            scope: &scope,
+            names: (
+                manifest.name.as_deref(),
+                self.name.as_deref().or(manifest.name.as_deref()).unwrap_or("NAME"),
+            ),
+        };
+        for other in &manifest.others {
+            app.ui.status(&format!("{shown}: {}", other.message(&context)));
+        }
+        let Manifest { name, settings, places, .. } = manifest;
+        let source = Source::Manifest(shown);
+        let name = name.filter(|_| self.name.is_none()).map(|name| {
+            name.parse().map_err(|error: InvalidName| {
+                let origin = Origin::new("NAME", &source, places.get("NAME"));
+                let name = error.suggestion.as_deref().unwrap_or("NAME");
+                CommandError::new(Exit::Error, format!("{origin}: {error}"))
+                    .hint(format!("kubectl flink create {name} -f {}", quoted(&file.to_string_lossy())))
+            })
+        });
+        let name = name.transpose()?;
+        Ok((name, Layer { source, settings, places }))
     }
 
     /// What the flags alone say.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
+use crate::cmd::number;
 use crate::cmd::word::Word;
 use crate::session::quantity::{Cpu, Memory, Period};
 use crate::session::scheduling::Toleration;
@@ -30,11 +31,11 @@ pub struct Sizes {
     pub taskmanager_cpu: Option<Cpu>,
 
     /// Task slots of each TaskManager [default: Flink's, 1]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u16::MAX))]
     pub slots: Option<u16>,
 
     /// Slots that are there before a job asks for them (Flink 1.19 and later)
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
     pub min_slots: Option<u32>,
 
     /// How long a TaskManager without work is kept [default: Flink's, 30s]
@@ -54,7 +55,7 @@ pub struct Availability {
     pub ha_dir_is_shared: bool,
 
     /// JobManagers that run; more than one needs --ha (1.14)
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u16::MAX))]
     pub jobmanager_replicas: Option<u16>,
 
     /// Bring the jobs back that an earlier session of this name left behind

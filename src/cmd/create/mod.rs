@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use args::Args;
 
-use crate::app::{App, CommandError};
+use crate::app::wait::unless_interrupted;
+use crate::app::{App, CommandError, interrupt};
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Propagation};
 use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
@@ -34,6 +35,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if args.dry_run == DryRun::Client {
         return dry_run::client(&args, &request, app);
     }
+    app.bound_requests(args.timeout);
     let cluster = match args.dry_run {
         // From here on no request can write.
         DryRun::Server => app.cluster().await?.dry_run(),
@@ -41,9 +43,14 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     };
     let has_namespace = preflight::check_namespace(&cluster, args.create_namespace).await?;
     let clear = match has_namespace {
-        true => preflight::check_name(&cluster, &request, app).await?,
+        true if args.dry_run == DryRun::Server => {
+            preflight::look_at_name(&cluster, &request, app).await?.verdict?
+        }
+        true => wait::until_clear(&cluster, &request, app).await?,
         false => Clear::Start,
     };
+    // From here on a signal ends a wait, and a write that has begun completes.
+    let mut awaits = None;
     let started = match clear {
         Clear::Resume { .. } if args.dry_run == DryRun::Server => {
             app.ui.status(&format!("job.batch/{} makes this session already", spec.name.bootstrap_job()));
@@ -55,29 +62,41 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
             let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
             preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
-            if let Some(warning) = &plan.warning {
+            for warning in &plan.warnings {
                 app.ui.warn(warning);
             }
             if args.dry_run == DryRun::Server {
                 return dry_run::server(&args, &request, &plan, has_namespace, &cluster, app);
             }
+            awaits = Some(app.await_interrupt());
             if !has_namespace {
                 let namespace = rbac::namespace(cluster.namespace());
-                make(&cluster, &Manifest::Namespace(namespace), app).await?;
+                make(&cluster, &Manifest::Namespace(namespace), spec, app).await?;
             }
             for manifest in plan.manifests() {
-                make(&cluster, &manifest, app).await?;
+                make(&cluster, &manifest, spec, app).await?;
             }
-            start_bootstrap(&cluster, spec, clear, args.timeout, app).await?
+            match start_bootstrap(&cluster, spec, clear, args.timeout, app).await? {
+                Some(started) => started,
+                // Of several that are run at once, all but one wait for it where it makes the same session.
+                None => match preflight::look_at_name(&cluster, &request, app).await?.verdict {
+                    Ok(Clear::Resume { uid }) => resume(spec, uid, app),
+                    _ => return Err(made_by_another(spec, app)),
+                },
+            }
         }
     };
     if !args.wait {
         app.ui.hint(&format!("kubectl flink status {}{} --wait", spec.name, app.scope_flags()));
         return Ok(Exit::Done);
     }
+    let _awaits = awaits.unwrap_or_else(|| app.await_interrupt());
     let evidence = wait::until_ready(&cluster, spec, &started, args.timeout, app).await?;
-    finish(&cluster, &request, &evidence, app).await?;
-    super::session_tables::present(&cluster, &spec.name, &evidence, app).await
+    let shown = async {
+        finish(&cluster, &request, &evidence, app).await?;
+        super::session_tables::present(&cluster, &spec.name, &evidence, app).await
+    };
+    unless_interrupted(shown, || format!("interrupted: session {} is ready", spec.name)).await
 }
 
 fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
@@ -93,13 +112,23 @@ fn warn_if_newer(app: &App, found: Option<FlinkVersion>) {
 fn tell_translations(app: &App, spec: &SessionSpec, version: Option<FlinkVersion>) {
     let Some(version) = version else { return };
     for (typed, name) in spec.translated(version.minor()) {
-        app.ui.status(&format!("-D {typed} is {name} in Flink {version}"));
+        app.ui.status(&format!("{} is {name} in Flink {version}", spec.origin(typed)));
     }
 }
 
 /// Creates what the bootstrap needs. Somebody else may have made it meanwhile: that is as good.
-async fn make(cluster: &Cluster, manifest: &Manifest, app: &App) -> Result<(), CommandError> {
-    match cluster.make(cluster.namespace(), manifest).await {
+async fn make(
+    cluster: &Cluster,
+    manifest: &Manifest,
+    spec: &SessionSpec,
+    app: &App,
+) -> Result<(), CommandError> {
+    if interrupt::first().is_some() {
+        return Err(wait::not_begun(spec));
+    }
+    let made = interrupt::complete(cluster.make(cluster.namespace(), manifest)).await;
+    let Some(made) = made else { return Err(wait::not_begun(spec)) };
+    match made {
         Ok(_) => app.ui.status(&format!("{} created", manifest.object())),
         Err(error) if error.is_already_exists() => {}
         Err(error) => {
@@ -138,14 +167,19 @@ struct Started {
     is_resumed: bool,
 }
 
-/// Creates the bootstrap Job. The API server lets only one of two at once have the name.
+fn made_by_another(spec: &SessionSpec, app: &App) -> CommandError {
+    CommandError::new(Exit::Error, format!("somebody else is creating session {} right now", spec.name))
+        .hint(format!("kubectl flink status {}{} --wait", spec.name, app.scope_flags()))
+}
+
+/// Creates the bootstrap Job. The API server lets only one of two at once have the name; none for the other one.
 async fn start_bootstrap(
     cluster: &Cluster,
     spec: &SessionSpec,
     clear: Clear,
     timeout: Duration,
     app: &App,
-) -> Result<Started, CommandError> {
+) -> Result<Option<Started>, CommandError> {
     let namespace = cluster.namespace();
     let name = spec.name.bootstrap_job();
     let what = format!("cannot create {}/{name} in namespace {namespace}", Kind::Job.resource());
@@ -156,23 +190,19 @@ async fn start_bootstrap(
                 app.ui.status(&format!("{ended} of an earlier try deleted"));
             }
         }
-        Clear::AwaitBootstrapGone { uid } => {
-            wait::until_gone(cluster, &ObjectRef { kind: Kind::Job, name: name.clone(), uid }, app).await?;
-        }
-        Clear::Start | Clear::Resume { .. } => {}
+        // What was being deleted is gone by now.
+        Clear::Start | Clear::AwaitBootstrapGone { .. } | Clear::Resume { .. } => {}
+    }
+    if interrupt::first().is_some() {
+        return Err(wait::not_begun(spec));
     }
     let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, timeout)));
-    let made = cluster.make(namespace, &job).await.map_err(|error| {
-        let flags = app.scope_flags();
-        match error {
-            error if error.is_already_exists() => CommandError::new(
-                Exit::Error,
-                format!("somebody else is creating session {} right now", spec.name),
-            )
-            .hint(format!("kubectl flink status {}{flags} --wait", spec.name)),
-            error => CommandError::from(error).while_doing(what),
-        }
-    })?;
+    let made = interrupt::complete(cluster.make(namespace, &job)).await;
+    let made = match made.ok_or_else(|| wait::cut_short(spec, &job.object(), app))? {
+        Ok(made) => made,
+        Err(error) if error.is_already_exists() => return Ok(None),
+        Err(error) => return Err(CommandError::from(error).while_doing(what)),
+    };
     let created = Started {
         server_ahead: made
             .creation_timestamp
@@ -181,7 +211,7 @@ async fn start_bootstrap(
         is_resumed: false,
     };
     app.ui.status(&format!("{} created", created.job));
-    Ok(created)
+    Ok(Some(created))
 }
 
 /// Marks the session as made here, with the version that it really runs, and exposes it. The
@@ -211,7 +241,12 @@ async fn finish(
     if spec.expose == Expose::ClusterIp {
         return Ok(());
     }
-    expose(cluster, spec).await.map_err(|error| {
+    let namespace = cluster.namespace();
+    let service = cluster.own_rest_service(namespace, &spec.name, &deployment.uid).await;
+    if let Ok(None) = service {
+        return Err(not_its_own(spec, cluster));
+    }
+    expose(cluster, spec, service).await.map_err(|error| {
         CommandError::from(error)
             .while_doing(format!(
                 "session {} is ready, but not exposed as {}",
@@ -227,10 +262,20 @@ async fn finish(
     })
 }
 
-async fn expose(cluster: &Cluster, spec: &SessionSpec) -> Result<(), ClusterError> {
-    let name = spec.name.rest_service();
-    let Some(service) = cluster.service(cluster.namespace(), &name).await? else {
-        return Err(ClusterError::Answer(format!("there is no service/{name}")));
-    };
+/// A Service that somebody else has made is not the session's to change.
+fn not_its_own(spec: &SessionSpec, cluster: &Cluster) -> CommandError {
+    let (name, service) = (&spec.name, spec.name.rest_service());
+    let what = format!("session {name} is ready, but not exposed as {}", spec.expose.as_str());
+    CommandError::new(Exit::Error, what)
+        .because(format!("service/{service} is not there, or is not that of session {name}"))
+        .hint(format!("kubectl describe{} service {service}", cluster.full_scope()))
+}
+
+async fn expose(
+    cluster: &Cluster,
+    spec: &SessionSpec,
+    service: Result<Option<ObjectRef>, ClusterError>,
+) -> Result<(), ClusterError> {
+    let Some(service) = service? else { return Ok(()) };
     cluster.set_service_type(cluster.namespace(), &service, spec.expose.as_str()).await
 }

@@ -1,4 +1,5 @@
-//! The permissions of a session, made where they are missing. Nothing that exists is changed.
+//! The permissions of a session, made where they are missing. Nothing that exists is changed; what is otherwise than it
+//! would be made is told.
 
 use crate::app::CommandError;
 use crate::cluster::{Cluster, Result, Right, Rights};
@@ -20,7 +21,7 @@ pub struct Plan {
     with_finalizers: bool,
     /// The ServiceAccount is there already.
     pub has_account: bool,
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -47,7 +48,7 @@ fn nothing(spec: &SessionSpec, namespace: &str) -> Plan {
         missing: Missing::default(),
         with_finalizers: false,
         has_account: false,
-        warning: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -69,7 +70,7 @@ pub async fn plan(
     }
     let rights = match has_namespace {
         true => cluster.rights(namespace, account, grant).await,
-        false => Ok(Rights { service_account: false, role: false, binding: false }),
+        false => Ok(Rights::default()),
     };
     let rights = match rights {
         Ok(rights) => rights,
@@ -80,7 +81,7 @@ pub async fn plan(
                 return Err(no_account(namespace, account).because(error.to_string()));
             }
             plan.has_account = true;
-            plan.warning = Some(format!("serviceaccount/{account} is used as it is: {error}"));
+            plan.warnings.push(format!("serviceaccount/{account} is used as it is: {error}"));
             return Ok(plan);
         }
         Err(error) => {
@@ -96,6 +97,7 @@ pub async fn plan(
         role: !rights.role && grant == Grant::Role,
         binding: !rights.binding,
     };
+    plan.warnings = rights.differences;
     plan.may_be_made(cluster).await
 }
 
@@ -142,9 +144,10 @@ impl Plan {
             let error = CommandError::new(Exit::Error, format!("{what}, and you may not create {resource}"));
             return Err(error.hint(ASK));
         }
-        self.warning = Some(format!(
+        let warning = format!(
             "serviceaccount/{account} is used as it is: you may not create {resource} in namespace {namespace}"
-        ));
+        );
+        self.warnings.push(warning);
         self.missing = Missing::default();
         Ok(self)
     }

@@ -6,12 +6,15 @@ use super::args::Request;
 use super::permissions::Plan;
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Question};
+use crate::cmd::standing;
 use crate::diagnosis::before;
 use crate::exit::Exit;
 use crate::session::manifest::Manifest;
 use crate::session::preflight::{self, Clear, Refusal};
 use crate::session::settings::Expose;
 use crate::session::{bootstrap, labels};
+
+const ASK_FOR_NAMESPACE: &str = "ask an administrator for the namespace and for rights in it (docs/permissions.md), then leave --create-namespace out";
 
 /// True when the namespace is there, or may be: not everybody can look.
 pub async fn check_namespace(cluster: &Cluster, creates_it: bool) -> Result<bool, CommandError> {
@@ -21,6 +24,18 @@ pub async fn check_namespace(cluster: &Cluster, creates_it: bool) -> Result<bool
             Err(CommandError::new(Exit::Error, format!("namespace {namespace:?} does not exist"))
                 .hint("--create-namespace makes it"))
         }
+        Some(false) if !cluster.may("", "create", "", "namespaces", "").await? => Err(CommandError::new(
+            Exit::Error,
+            format!("namespace {namespace:?} does not exist, and you may not create namespaces (--create-namespace)"),
+        )
+        .hint(ASK_FOR_NAMESPACE)),
+        // Who may not look may still work in it.
+        None if creates_it && !cluster.may(namespace, "get", "", "services", "").await? => {
+            let what = format!(
+                "cannot determine whether namespace {namespace:?} exists: you may not get namespaces, nor services in it"
+            );
+            Err(CommandError::new(Exit::Error, what).hint(ASK_FOR_NAMESPACE))
+        }
         Some(exists) => Ok(exists),
         None => Ok(true),
     }
@@ -29,12 +44,29 @@ pub async fn check_namespace(cluster: &Cluster, creates_it: bool) -> Result<bool
 /// Settings that are told of a session that is there with others.
 const DIFFERENCES: usize = 5;
 
-/// Refuses a name that is in use, or whose state would bring old jobs back.
-pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Clear, CommandError> {
+/// What one look at the name has found.
+pub struct Looked {
+    /// Refuses a name that is in use, or whose state would bring old jobs back.
+    pub verdict: Result<Clear, CommandError>,
+    /// What is being deleted. Without it the verdict may be another one.
+    pub ending: Vec<String>,
+}
+
+/// Looks at what there is under the name.
+pub async fn look_at_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Looked, CommandError> {
     let (namespace, name) = (cluster.namespace(), &request.spec.name);
-    let found = cluster.found(namespace, name).await?;
+    let mut found = cluster.found(namespace, name).await?;
+    found.trusts_only(&bootstrap::Runs::of(&request.spec, namespace));
     let record = request.spec.record(namespace);
-    preflight::check(name, namespace, &found, &record, request.reuse_ha).map_err(|refusal| {
+    let verdict = preflight::check(name, namespace, &found, &record, request.reuse_ha);
+    let relabelled = match &verdict {
+        // While something is being deleted, the verdict is not the last one.
+        Err(Refusal::SessionExists { .. }) if found.ending.is_empty() => {
+            cluster.relabelled(namespace, name).await?
+        }
+        _ => Vec::new(),
+    };
+    let verdict = verdict.map_err(|refusal| {
         let flags = app.scope_flags();
         let refused = |exit| CommandError::new(exit, refusal.to_string());
         match &refusal {
@@ -42,13 +74,16 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
                 let more = differences.len().saturating_sub(DIFFERENCES);
                 let more = (more > 0).then(|| format!("{more} more settings differ"));
                 let told = differences.iter().take(DIFFERENCES).chain(&more);
-                told.fold(refused(Exit::Error), |error, difference| error.because(difference))
+                let told = told.fold(refused(Exit::Error), |error, difference| error.because(difference));
+                standing::with_relabelled(told, &relabelled, name, &cluster.full_scope())
                     .hint(format!("kubectl flink status {name}{flags}, or choose another name"))
             }
             Refusal::BeingCreated { .. } => refused(Exit::Error)
                 .hint(format!("kubectl flink status {name}{flags} --wait, or choose another name")),
             Refusal::LeftOver { .. } => {
-                refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}"))
+                refused(Exit::Refused).hint(format!("kubectl flink delete {name}{flags}")).hint(format!(
+                    "kubectl flink gc{flags} lists what is left once the session's last pod is gone"
+                ))
             }
             Refusal::ApplicationExists { .. } | Refusal::Foreign { .. } | Refusal::ForeignJob { .. } => {
                 refused(Exit::Refused).hint("choose another name")
@@ -59,7 +94,8 @@ pub async fn check_name(cluster: &Cluster, request: &Request, app: &App) -> Resu
                     "choose another name, or, if those jobs are not needed: kubectl flink delete {name}{flags} --purge-ha"
                 )),
         }
-    })
+    });
+    Ok(Looked { verdict, ending: found.ending })
 }
 
 /// What is to be made, and where.

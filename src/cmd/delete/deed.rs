@@ -22,6 +22,9 @@ use crate::session::SessionName;
 /// Between looks while pods end; what goes wakes the wait earlier.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What was looked at longer ago is looked at again. A JobManager that starts may have been waited for.
+const STALE: Duration = Duration::from_secs(1);
+
 /// A deletion under way.
 pub struct Deletion<'a> {
     plan: &'a Plan,
@@ -43,6 +46,33 @@ struct State {
     hurried: BTreeSet<ObjectRef>,
     stopped: bool,
     looked_empty: bool,
+    client: Client,
+}
+
+/// Flink's client that was at work when the deletion began: what it still makes belongs to the deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    AtWork,
+    /// One look found no Job and no pod at work. What its other reads found may be older.
+    SeenEnded,
+    /// What appears now is another client's.
+    Ended,
+}
+
+impl Client {
+    /// As it is at the first look.
+    pub fn of(first: &SessionObjects) -> Self {
+        if first.client_is_at_work { Self::AtWork } else { Self::Ended }
+    }
+
+    /// As it is after one more look.
+    fn after(self, now: &SessionObjects) -> Self {
+        match self {
+            _ if now.client_is_at_work && self != Self::Ended => Self::AtWork,
+            Self::AtWork => Self::SeenEnded,
+            Self::SeenEnded | Self::Ended => Self::Ended,
+        }
+    }
 }
 
 /// Whether every deletion was taken, or one is left to the garbage collector.
@@ -64,7 +94,7 @@ enum Gone {
 impl<'a> Deletion<'a> {
     pub fn new(plan: &'a Plan, run: &'a Run<'a>) -> Self {
         let state = State {
-            first: Some(plan.session.objects.clone()),
+            first: (plan.at.elapsed() < STALE).then(|| plan.session.objects.clone()),
             seen: plan.session.objects.all().cloned().collect(),
             last: plan.session.objects.clone(),
             told: BTreeSet::new(),
@@ -72,6 +102,7 @@ impl<'a> Deletion<'a> {
             hurried: BTreeSet::new(),
             stopped: false,
             looked_empty: false,
+            client: Client::of(&plan.session.objects),
         };
         Self { plan, run, state: RefCell::new(state) }
     }
@@ -112,6 +143,14 @@ impl<'a> Deletion<'a> {
                 Err(made_anew(name)
                     .because("its high-availability state was not removed, and is the new one's"))
             }
+            // Two clients at once: which of them has made what cannot be told.
+            Waited::Done(Gone::AndMadeAnew) if self.works_on(&last) => {
+                let pods: Vec<String> = last.bootstrap_pods.iter().map(ToString::to_string).collect();
+                Err(made_anew(name).because(format!(
+                    "a bootstrap pod of the deleted one may still be at work, and objects may be of either: {}",
+                    pods.join(", ")
+                )))
+            }
             Waited::Done(Gone::AndMadeAnew) => {
                 app.ui.warn(&made_anew(name).to_string());
                 Ok(())
@@ -122,6 +161,15 @@ impl<'a> Deletion<'a> {
             }
             Waited::Interrupted => Err(self.unfinished(Exit::Interrupted, "interrupted", &last)),
         }
+    }
+
+    /// True while a bootstrap pod that was there at first, or came with the first Job, may be at work.
+    fn works_on(&self, last: &SessionObjects) -> bool {
+        let first = &self.plan.session.objects;
+        let is_known = |pod: &ObjectRef| first.bootstrap_pods.contains(pod);
+        self.state.borrow().client != Client::Ended
+            && last.client_is_at_work
+            && last.bootstrap_pods.iter().any(is_known)
     }
 
     fn unfinished(&self, exit: Exit, how: &str, last: &SessionObjects) -> CommandError {
@@ -136,7 +184,12 @@ impl<'a> Deletion<'a> {
             told = told.because(format!("{object} is held back by {holders}"));
         }
         let Run { app, args, .. } = self.run;
-        told.hint(format!("kubectl flink delete {name}{}{} goes on", app.scope_flags(), args.typed()))
+        let yes = if args.yes { " --yes" } else { "" };
+        told.hint(format!(
+            "to continue: kubectl flink delete {name}{}{}{yes}",
+            app.scope_flags(),
+            args.typed()
+        ))
     }
 
     /// Looks anew each time: a dying JobManager asks for TaskManagers.
@@ -150,9 +203,11 @@ impl<'a> Deletion<'a> {
         };
         self.state.borrow_mut().last = last.clone();
         self.tell_gone(&last);
-        if is_another(&self.plan.session.objects, &last) {
+        let client = self.state.borrow().client;
+        if is_another(&self.state.borrow().seen, &last, client) {
             return Ok(Look::Done(Gone::AndMadeAnew));
         }
+        self.state.borrow_mut().client = client.after(&last);
         self.note_seen(&last);
         if !last.is_empty() {
             self.state.borrow_mut().looked_empty = false;
@@ -215,8 +270,10 @@ impl<'a> Deletion<'a> {
     async fn step(&self, last: &SessionObjects) -> Result<bool, CommandError> {
         let is_spared = self.plan.session.may_keep_jobs() && !last.jobmanagers.is_empty();
         if last.client_is_at_work {
-            // Before the Deployment, which it would make anew.
+            // Before the Deployment, which it would make anew. A pod may outlive its Job.
             self.delete_jobs(last).await?;
+            let pods = last.bootstrap_pods.iter().filter(|_| last.jobs.is_empty());
+            self.delete_all(pods).await?;
         }
         let Some(deployment) = &last.deployment else {
             // Nobody is left to take them along.
@@ -251,7 +308,8 @@ impl<'a> Deletion<'a> {
         );
         pods.and(parts)?;
         jobs?;
-        Ok(true)
+        // What it makes meanwhile has to be asked for.
+        Ok(!last.client_is_at_work)
     }
 
     async fn delete_jobs(&self, last: &SessionObjects) -> Result<(), CommandError> {
@@ -345,16 +403,13 @@ pub fn made_anew(name: &SessionName) -> CommandError {
     CommandError::new(Exit::Error, what)
 }
 
-/// True when `now` shows something under the session's name that was not there when the user agreed
-/// to the deletion of `first`, and that neither a dying JobManager (TaskManagers) nor a bootstrap
-/// that was just being stopped has made.
-pub fn is_another(first: &SessionObjects, now: &SessionObjects) -> bool {
-    let appeared = |object: &ObjectRef| !first.all().any(|known| known == object);
-    let client_was_at_work = first.client_is_at_work;
-    let replaced = now
-        .deployment
-        .iter()
-        .any(|deployment| appeared(deployment) && (first.deployment.is_some() || !client_was_at_work));
+/// True when `now` shows something under the session's name that is not `known`: that was neither there when the
+/// user agreed to the deletion, nor has been made since by a dying JobManager (TaskManagers) or by the `client` that
+/// is just being stopped. Another client has another Job.
+pub fn is_another(known: &[ObjectRef], now: &SessionObjects, client: Client) -> bool {
+    let appeared = |object: &ObjectRef| !known.contains(object);
+    let client_was_at_work = client != Client::Ended;
+    let replaced = now.deployment.iter().any(|deployment| appeared(deployment) && !client_was_at_work);
     let parts = now.services.iter().chain(&now.config_maps);
     replaced
         || now.jobs.iter().any(appeared)
@@ -381,6 +436,14 @@ mod tests {
         }
     }
 
+    fn is_another(first: &SessionObjects, now: &SessionObjects) -> bool {
+        super::is_another(&known(first), now, Client::of(first))
+    }
+
+    fn known(objects: &SessionObjects) -> Vec<ObjectRef> {
+        objects.all().cloned().collect()
+    }
+
     #[test]
     fn a_session_that_was_made_anew_is_another_one() {
         let first = with(Some("d1"), None, Some("s1"));
@@ -405,5 +468,27 @@ mod tests {
         let starting = with(None, Some("j1"), None);
         assert!(!is_another(&starting, &with(Some("d1"), Some("j1"), Some("s1"))));
         assert!(is_another(&starting, &with(Some("d1"), Some("j2"), None)));
+    }
+
+    #[test]
+    fn what_appears_after_the_client_has_ended_is_another_ones() {
+        let pod = SessionObjects {
+            bootstrap_pods: vec![object(Kind::Pod, "b1")],
+            client_is_at_work: true,
+            ..SessionObjects::default()
+        };
+        // Its Job is gone already.
+        let made = SessionObjects { deployment: Some(object(Kind::Deployment, "d1")), ..pod.clone() };
+        assert!(!is_another(&pod, &made));
+        let nothing = SessionObjects::default();
+        let late = SessionObjects { client_is_at_work: false, ..made };
+        let once = Client::of(&pod).after(&nothing);
+        // The Deployments may have been read before the pods.
+        assert!(!super::is_another(&known(&pod), &late, once));
+        let twice = once.after(&nothing);
+        assert!(super::is_another(&known(&pod), &late, twice));
+        // What it made while it was at work stays its own.
+        assert!(!super::is_another(&known(&late), &late, twice));
+        assert_eq!(twice.after(&pod), Client::Ended);
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use self::deed::Deletion;
+use self::deed::{Client, Deletion};
 use self::plan::Plan;
 use super::dry_run::DryRun;
 use super::ending::{Deed, EndingArgs, Guard, Jobs, Told};
+use super::number;
 use super::removal::Removal;
 use super::word::Word;
 use crate::app::wait::unless_interrupted;
@@ -74,7 +75,8 @@ pub struct Args {
     timeout: Duration,
 
     /// Seconds for pods to end; 0 counts as 1, as with kubectl [default: the pods' own]
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true,
+          value_parser = number::within(-1..=i32::MAX))]
     grace_period: i32,
 
     #[command(flatten)]
@@ -104,6 +106,7 @@ const DELETE: Deed = Deed {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let names = targets::typed(&args, app)?;
+    app.bound_requests(args.timeout);
     let cluster = match args.removal.dry_run {
         // From here on no request can write.
         DryRun::Server => app.cluster().await?.dry_run(),
@@ -197,7 +200,7 @@ async fn look(
     let Some(mut plan) = Plan::of(name, args.purge_ha, cluster, app).await? else {
         return match args.ignore_not_found {
             true => Ok(None),
-            false => Err(super::ls::not_found(name, cluster.namespace())),
+            false => Err(super::near::not_found(name, cluster).await),
         };
     };
     plan.jobs = guard(&plan, args, cluster, app).check().await?;
@@ -221,14 +224,15 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
         let now = unless_interrupted(look(&name, args, cluster, app), untouched).await?;
         // Somebody has been quicker.
         let Some(now) = now else { return Ok(()) };
-        if deed::is_another(&plan.session.objects, &now.session.objects) {
+        let known: Vec<ObjectRef> = plan.session.objects.all().cloned().collect();
+        if deed::is_another(&known, &now.session.objects, Client::of(&plan.session.objects)) {
             return Err(deed::made_anew(&name));
         }
         plan = now;
     }
     if let Jobs::ToEnd(asked) = std::mem::replace(&mut plan.jobs, Jobs::None) {
         let guard = guard(&plan, args, cluster, app);
-        let ended = guard.end_jobs(*asked, run.told);
+        let ended = guard.end_jobs(asked, run.told);
         unless_interrupted(ended, || format!("interrupted: session {name} is not deleted")).await?;
     }
     Deletion::new(&plan, run).run().await

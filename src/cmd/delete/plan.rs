@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Args, DELETE};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, SessionObjects};
 use crate::cmd::ending::{Jobs, Session};
 use crate::cmd::job_names::sentence;
 use crate::exit::Exit;
+use crate::model::status::Job;
 use crate::session::SessionName;
 use crate::session::high_availability::HighAvailability;
+use crate::session::shell::quoted;
 
 /// What is to become of a session.
 pub struct Plan {
     pub session: Session,
+    /// When it was looked at.
+    pub at: Instant,
     /// What high availability has kept goes too.
     pub purges: bool,
     /// What runs on it.
@@ -31,6 +37,7 @@ impl Plan {
         cluster: &Cluster,
         app: &App,
     ) -> Result<Option<Self>, CommandError> {
+        let at = Instant::now();
         let session = Session::look(name, &DELETE, cluster).await?;
         let is_left_over = session.objects.deployment.is_none() && session.objects.jobmanagers.is_empty();
         if is_left_over && purges && session.is_operated.is_none() {
@@ -46,7 +53,7 @@ impl Plan {
                 list.join(", ")
             ));
         }
-        let plan = Self { session, purges, jobs: Jobs::None };
+        let plan = Self { session, at, purges, jobs: Jobs::None };
         if plan.session.objects.is_empty() && !(purges && plan.session.keeps_state()) {
             plan.tell_what_stays(cluster, app).await;
             return Ok(None);
@@ -61,7 +68,7 @@ impl Plan {
     /// Says what would become of running jobs.
     pub fn tell_fate(&self, args: &Args, app: &App) {
         if let Jobs::ToEnd(asked) = &self.jobs {
-            for job in &asked.jobs {
+            for job in asked.iter().flat_map(|asked| &asked.jobs) {
                 app.ui.note(&format!("job {} ({}) would be {}", job.id, job.name, args.ending.fate()));
             }
         }
@@ -117,7 +124,7 @@ impl Plan {
         }
         let flags = app.scope_flags();
         if holds_jobs {
-            let directory = storage_directory.map_or("DIR".to_owned(), |directory| directory);
+            let directory = storage_directory.map_or("DIR".to_owned(), |directory| quoted(&directory));
             app.ui.hint(&format!(
                 "its jobs come back with the settings that it had, and: kubectl flink create {name}{flags} --ha {directory} --reuse-ha"
             ));
@@ -134,8 +141,9 @@ impl Plan {
             Jobs::None if self.session.has_jobmanager() => ", with whatever runs on it".to_owned(),
             Jobs::None => ", which does not run".to_owned(),
             Jobs::ToEnd(asked) => {
-                lines.extend(asked.jobs.iter().map(|job| format!("  {}", sentence(job))));
-                match asked.jobs.len() {
+                let jobs: Vec<&Job> = asked.iter().flat_map(|asked| &asked.jobs).collect();
+                lines.extend(jobs.iter().map(|job| format!("  {}", sentence(job))));
+                match jobs.len() {
                     0 => String::new(),
                     1 => format!(", whose running job is {fate}"),
                     count => format!(", whose {count} running jobs are {fate}"),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{Deed, EndingArgs, Session, Wish};
 use crate::app::rest::{self, Found};
 use crate::app::{App, CommandError};
@@ -21,6 +23,12 @@ const NAMED: usize = 10;
 /// Between two looks at what a JobManager does.
 const MOMENT: Duration = Duration::from_millis(400);
 
+/// Between two attempts to reach a JobManager that is starting.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a JobManager may take to start, on a busy node. Clocks may differ by as much.
+const STARTS: SignedDuration = SignedDuration::from_secs(90);
+
 /// The guard of one session.
 pub struct Guard<'a> {
     pub deed: Deed,
@@ -36,13 +44,15 @@ pub struct Guard<'a> {
 pub enum Jobs {
     /// Nobody is there, or was to be asked.
     None,
-    /// The session has answered. What runs is to be ended first, if anything does.
-    ToEnd(Box<Asked>),
+    /// Each JobManager of the session has answered. What runs is to be ended first, if anything does.
+    ToEnd(Vec<Asked>),
 }
 
-/// A session that has answered, and what runs on it.
+/// A JobManager that has answered, and what runs on it.
 pub struct Asked {
     pub reached: Reached,
+    /// Its pod, where the session has several JobManagers with jobs of their own.
+    pub pod: Option<String>,
     pub jobs: Vec<Job>,
     /// Those that have ended.
     pub ended: Vec<Job>,
@@ -72,21 +82,23 @@ impl Guard<'_> {
             };
         };
         match self.args.wish() {
-            Wish::Refuse if asked.jobs.is_empty() => {}
+            Wish::Refuse if asked.iter().all(|asked| asked.jobs.is_empty()) => {}
             Wish::Refuse => return Err(self.refusal(&asked)),
-            Wish::Savepoint(wanted) if !asked.jobs.is_empty() => {
-                self.check_states(&asked)?;
-                asked.directory = directory::check(wanted, &asked.reached).await?;
+            Wish::Savepoint(wanted) => {
+                asked.iter().try_for_each(|asked| self.check_states(asked))?;
+                for asked in asked.iter_mut().filter(|asked| !asked.jobs.is_empty()) {
+                    asked.directory = directory::check(wanted, &asked.reached, self.app).await?;
+                }
             }
-            Wish::Savepoint(_) | Wish::Cancel | Wish::Force => {}
+            Wish::Cancel | Wish::Force => {}
         }
-        Ok(Jobs::ToEnd(Box::new(asked)))
+        Ok(Jobs::ToEnd(asked))
     }
 
-    /// What the session says of its jobs. None when nobody is there to ask, and so nothing runs.
-    async fn hear(&self) -> Result<Option<Asked>, CommandError> {
-        let heard = match self.reach().await {
-            Ok(Some(reached)) => self.ask(reached).await.map(Some),
+    /// What each JobManager of the session says of its jobs. None when nobody is there to ask, and so nothing runs.
+    async fn hear(&self) -> Result<Option<Vec<Asked>>, CommandError> {
+        let heard = match self.reach_once_started().await {
+            Ok(Some(all)) => self.ask_all(all).await.map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
@@ -114,43 +126,86 @@ impl Guard<'_> {
         self.cluster.namespace_is_ending(self.cluster.namespace()).await
     }
 
-    /// None when no JobManager is there.
-    async fn reach(&self) -> Result<Option<Reached>, CommandError> {
+    async fn ask_all(&self, all: Vec<Reached>) -> Result<Vec<Asked>, CommandError> {
+        let are_several = all.len() > 1;
+        let mut asked = Vec::new();
+        for reached in all {
+            let pod = reached.rest.port().await.ok().flatten().map(|port| port.pod().to_owned());
+            asked.push(Asked { pod: pod.filter(|_| are_several), ..self.ask(reached).await? });
+        }
+        Ok(asked)
+    }
+
+    /// A JobManager that starts does not respond for some seconds, and has no answer to wait for before that.
+    async fn reach_once_started(&self) -> Result<Option<Vec<Reached>>, CommandError> {
+        let progress = self.app.ui.progress();
+        loop {
+            let reached = self.reach().await;
+            let is_silent =
+                reached.as_ref().is_err_and(|error| error.exit() == Exit::Refused && !error.is_refusal());
+            if !is_silent || self.args.has_address() || !self.is_starting().await {
+                return reached;
+            }
+            progress.waiting_for(&format!("the JobManager of session {} to start", self.session.name));
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// True while the newest JobManager process, or the Deployment without one, is young enough to be starting.
+    async fn is_starting(&self) -> bool {
+        let Self { session, cluster, .. } = self;
+        let Ok(now) = cluster.observe(cluster.namespace(), &session.name).await else { return false };
+        let began = match now.jobmanagers.iter().rev().find(|pod| !pod.deleting) {
+            Some(pod) => pod.started.or(pod.created),
+            None => now.deployment.as_ref().filter(|deployment| !deployment.deleting).and_then(|d| d.created),
+        };
+        began.is_some_and(|began| now.at.duration_since(began).abs() < STARTS)
+    }
+
+    /// Every JobManager on which jobs may run: with high availability the leader, without it each one whose
+    /// process may be there, since each has jobs of its own. None when no JobManager is there.
+    async fn reach(&self) -> Result<Option<Vec<Reached>>, CommandError> {
         let Self { args, session, cluster, app, .. } = self;
         let name = &session.name;
         if args.has_address() {
             let reached = reach::session(&args.rest, name.as_str(), app).await;
             let reached = reached.map_err(|error| self.unknown(error))?;
             self.check_address(&reached).await?;
-            return Ok(Some(reached));
+            return Ok(Some(vec![reached]));
         }
         if !session.has_jobmanager() {
             return Ok(None);
         }
         let found = rest::find(cluster, name).await?;
+        self.refuse_another(&found.evidence)?;
         if !session.may_keep_jobs() && no_jobmanager_runs(&found) {
             return Ok(None);
         }
+        let ports = found.running().await;
+        if ports.len() > 1 {
+            let mut all = Vec::new();
+            for port in ports {
+                let what = format!("JobManager pod {} cannot be asked", port.pod());
+                let reached = reach::through_pod(&args.rest, &found, port, name, cluster, app).await;
+                all.push(reached.map_err(|error| self.unknown(error.while_doing(what)))?);
+            }
+            return Ok(Some(all));
+        }
         let reached = reach::through(&args.rest, &found, name, cluster, app).await;
-        reached.map(Some).map_err(|error| self.unknown(error))
+        reached.map(|reached| Some(vec![reached])).map_err(|error| self.unknown(error))
     }
 
-    /// An address may be that of another session.
-    async fn check_address(&self, reached: &Reached) -> Result<(), CommandError> {
-        let settings = flink::configuration(&reached.rest).await.map_err(|error| {
-            self.unknown(reached.error(&error, "cannot read the settings of the session there".to_owned()))
-        })?;
-        let (name, namespace) = (self.session.name.as_str(), self.cluster.namespace());
-        // A session of a cluster always has the first one.
-        let (id, of) = ("kubernetes.cluster-id", "kubernetes.namespace");
-        let why = match (settings.get(id), settings.get(of)) {
-            (None, _) => format!("no {id} is set there"),
-            (Some(there), _) if there != name => format!("{id} is {there} there"),
-            (_, Some(there)) if there != namespace => format!("{of} is {there} there"),
-            _ => return Ok(()),
-        };
-        let what = format!("the address is not that of session {name} in namespace {namespace}");
-        Err(CommandError::new(Exit::Refused, what).because(why))
+    /// Another session may have the name by now: its jobs are nobody's to end here.
+    fn refuse_another(&self, now: &Evidence) -> Result<(), CommandError> {
+        let Self { session, deed: Deed { participle, .. }, .. } = self;
+        let uids = session.objects.deployment.as_ref().zip(now.deployment.as_ref());
+        if uids.is_none_or(|(before, now)| before.uid == now.uid) {
+            return Ok(());
+        }
+        let name = &session.name;
+        let what =
+            format!("session {name} was deleted and created anew meanwhile, so it is not {participle}");
+        Err(CommandError::new(Exit::Error, what))
     }
 
     /// The jobs that have not ended.
@@ -161,7 +216,7 @@ impl Guard<'_> {
         };
         // Before its jobs: one that ends in between has started them.
         let runs_a_program = is_running_a_program(&reached).await.map_err(|error| unknown(&error))?;
-        let jobs = flink::jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
+        let jobs = flink::complete_jobs(&reached.rest).await.map_err(|error| unknown(&error))?;
         let (ended, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| !job.is_alive());
         if jobs.is_empty() && runs_a_program {
             let Deed { participle, .. } = self.deed;
@@ -171,7 +226,7 @@ impl Guard<'_> {
                 .hint(format!("kubectl flink jobs {name}{} -w", reached.flags))
                 .hint(format!("to do it whatever runs: {}", self.typed("--force"))));
         }
-        Ok(Asked { reached, jobs, ended, directory: None })
+        Ok(Asked { reached, pod: None, jobs, ended, directory: None })
     }
 
     /// What high availability has kept can have no savepoint while no JobManager runs.
@@ -187,7 +242,7 @@ impl Guard<'_> {
             .hint(format!("to leave them there: {}", self.typed("--force")))
     }
 
-    fn unknown(&self, error: CommandError) -> CommandError {
+    pub(super) fn unknown(&self, error: CommandError) -> CommandError {
         let Deed { participle, .. } = self.deed;
         let what = format!(
             "it is not known whether jobs run on session {}, so it is not {participle}",
@@ -199,9 +254,9 @@ impl Guard<'_> {
             .hint(format!("to do it whatever runs: {}", self.typed("--force")))
     }
 
-    pub(super) fn refusal(&self, asked: &Asked) -> CommandError {
+    pub(super) fn refusal(&self, asked: &[Asked]) -> CommandError {
         let (name, Deed { participle, .. }) = (&self.session.name, self.deed);
-        let count = match asked.jobs.len() {
+        let count = match asked.iter().map(|asked| asked.jobs.len()).sum() {
             1 => "a job runs".to_owned(),
             count => format!("{count} jobs run"),
         };
@@ -217,14 +272,16 @@ impl Guard<'_> {
         .hint(format!("{forced}: {}", self.typed("--force")))
     }
 
-    fn with_jobs(&self, told: CommandError, asked: &Asked) -> CommandError {
-        let told = asked.jobs.iter().take(NAMED).fold(told, |told, job| told.because(sentence(job)));
-        match asked.jobs.len().saturating_sub(NAMED) {
+    fn with_jobs(&self, told: CommandError, asked: &[Asked]) -> CommandError {
+        let sentences: Vec<String> = asked
+            .iter()
+            .flat_map(|asked| asked.jobs.iter().map(move |job| sentence_of(asked, job)))
+            .collect();
+        let told = sentences.iter().take(NAMED).fold(told, CommandError::because);
+        let flags = asked.first().map(|asked| asked.reached.flags.as_str()).unwrap_or_default();
+        match sentences.len().saturating_sub(NAMED) {
             0 => told,
-            more => told.because(format!(
-                "and {more} more: kubectl flink jobs {}{}",
-                self.session.name, asked.reached.flags
-            )),
+            more => told.because(format!("and {more} more: kubectl flink jobs {}{flags}", self.session.name)),
         }
     }
 
@@ -238,9 +295,14 @@ impl Guard<'_> {
             "there can be no savepoint of each job of session {} now, so none is stopped and it is not {participle}",
             self.session.name
         );
+        // Of several JobManagers, `jobs` cannot tell which to ask.
+        let look = match &asked.pod {
+            None => format!("kubectl flink jobs {} {}{}", self.session.name, job.id, asked.reached.flags),
+            Some(_) => format!("kubectl flink status {}{}", self.session.name, asked.reached.flags),
+        };
         Err(CommandError::new(Exit::Refused, what)
-            .because(sentence(job))
-            .hint(format!("kubectl flink jobs {} {}{}", self.session.name, job.id, asked.reached.flags))
+            .because(sentence_of(asked, job))
+            .hint(look)
             .hint(format!("to cancel them all: {}", self.typed("--cancel-jobs"))))
     }
 
@@ -249,6 +311,14 @@ impl Guard<'_> {
         let Self { deed: Deed { verb, .. }, session, typed, args, app, .. } = self;
         let (scope, rest) = (app.scope_flags(), args.rest.typed());
         format!("kubectl flink {verb} {}{scope}{typed}{rest} {flag}", session.name)
+    }
+}
+
+/// A job, and its JobManager where there are several.
+fn sentence_of(asked: &Asked, job: &Job) -> String {
+    match &asked.pod {
+        Some(pod) => format!("{}, on JobManager pod {pod}", sentence(job)),
+        None => sentence(job),
     }
 }
 
@@ -274,16 +344,7 @@ fn waits(job: &Job) -> bool {
 }
 
 /// True when no JobManager process is there: without high availability no job is then either.
-///
-/// The containers' states are the kubelet's. One that it has lost sight of still counts as running.
 fn no_jobmanager_runs(found: &Found) -> bool {
     let Evidence { jobmanagers, unreadable, .. } = &found.evidence;
-    let has_not_started = |pod: &Pod| {
-        pod.started.is_none()
-            && (pod.waiting.is_some()
-                || pod.ended.is_some()
-                || pod.phase == "Pending"
-                || pod.phase == "Failed")
-    };
-    unreadable.is_empty() && jobmanagers.iter().all(has_not_started)
+    unreadable.is_empty() && !jobmanagers.iter().any(Pod::may_run)
 }

@@ -39,8 +39,16 @@ impl Guard<'_> {
     ///
     /// # Errors
     /// When any job could not be ended so. Then nothing may be done to the session.
-    pub async fn end_jobs(&self, asked: Asked, told: Told<'_>) -> Result<(), CommandError> {
-        let Asked { mut reached, mut jobs, ended, directory } = asked;
+    pub async fn end_jobs(&self, asked: Vec<Asked>, told: Told<'_>) -> Result<(), CommandError> {
+        for asked in asked {
+            self.end_jobs_of(asked, told).await?;
+        }
+        Ok(())
+    }
+
+    /// The same, of one JobManager.
+    async fn end_jobs_of(&self, asked: Asked, told: Told<'_>) -> Result<(), CommandError> {
+        let Asked { mut reached, pod, mut jobs, ended, directory } = asked;
         if self.deed.forgets_jobs || matches!(self.args.wish(), Wish::Savepoint(_)) {
             self.tell_earlier(&reached, ended, told).await?;
         }
@@ -62,7 +70,7 @@ impl Guard<'_> {
                 break;
             }
         }
-        Err(self.refusal(&Asked { reached, jobs, ended: Vec::new(), directory: None }))
+        Err(self.refusal(&[Asked { reached, pod, jobs, ended: Vec::new(), directory: None }]))
     }
 
     async fn stop(

@@ -2,6 +2,7 @@
 //!
 //! `delete` and `restart` have the same guard.
 
+mod address;
 mod guard;
 mod jobs;
 mod session;
@@ -13,6 +14,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::reach::RestArgs;
 use super::savepoint::directory::Wanted;
 use crate::app::duration;
+use crate::session::shell::quoted;
 
 pub use guard::{Guard, Jobs};
 pub use jobs::Told;
@@ -26,7 +28,7 @@ pub struct EndingArgs {
           value_parser = NonEmptyStringValueParser::new(), conflicts_with_all = ["cancel_jobs", "force"])]
     savepoint: Option<Option<String>>,
 
-    /// Take a directory inside the pods: right only where a volume that outlives them is mounted there
+    /// Allow a local savepoint directory (safe only on a volume that outlives the pods)
     #[arg(long, requires = "savepoint")]
     allow_local_dir: bool,
 
@@ -75,7 +77,9 @@ impl EndingArgs {
     pub fn typed(&self) -> String {
         let mut typed = match self.wish() {
             Wish::Refuse => String::new(),
-            Wish::Savepoint(Wanted { directory: Some(directory), .. }) => format!(" --savepoint={directory}"),
+            Wish::Savepoint(Wanted { directory: Some(directory), .. }) => {
+                format!(" --savepoint={}", quoted(directory))
+            }
             Wish::Savepoint(_) => " --savepoint".to_owned(),
             Wish::Cancel => " --cancel-jobs".to_owned(),
             Wish::Force => " --force".to_owned(),

@@ -3,13 +3,17 @@
 use super::Deed;
 use crate::app::CommandError;
 use crate::cluster::{Cluster, SessionObjects};
+use crate::cmd::standing;
 use crate::exit::Exit;
-use crate::session::SessionName;
+use crate::model::Relabelled;
 use crate::session::high_availability::{self, HighAvailability};
+use crate::session::{SessionName, labels};
 
 pub struct Session {
     pub name: SessionName,
     pub objects: SessionObjects,
+    /// Its identity, where its `create` has given it one ([`labels::SESSION_ID`]).
+    pub id: Option<String>,
     /// What its settings say of high availability; none when they cannot be read.
     pub settings: Option<HighAvailability>,
     /// The ConfigMaps of high availability hold what may be needed to take jobs up again.
@@ -25,15 +29,18 @@ impl Session {
     /// `Refused` for what is not ours.
     pub async fn look(name: &SessionName, deed: &Deed, cluster: &Cluster) -> Result<Self, CommandError> {
         let namespace = cluster.namespace();
-        let (objects, config, is_operated) = tokio::try_join!(
+        let (objects, config, is_operated, relabelled) = tokio::try_join!(
             cluster.session_objects(namespace, name),
             cluster.config_of(namespace, name),
             cluster.is_operated(namespace, name.as_str()),
+            cluster.relabelled(namespace, name),
         )?;
         let settings = config.settings.as_ref().map(high_availability::of);
+        let id = config.settings.and_then(|mut settings| settings.remove(labels::SESSION_ID));
         let session =
-            Self { name: name.clone(), objects, settings, holds_jobs: config.holds_jobs, is_operated };
+            Self { name: name.clone(), objects, id, settings, holds_jobs: config.holds_jobs, is_operated };
         session.refuse_what_is_not_ours(deed, cluster)?;
+        session.refuse_what_is_relabelled(&relabelled, deed, cluster)?;
         Ok(session)
     }
 
@@ -65,11 +72,8 @@ impl Session {
         let (namespace, scope) = (cluster.namespace(), cluster.full_scope());
         let refused =
             |message: String, hint: String| Err(CommandError::new(Exit::Refused, message).hint(hint));
-        if let Some(foreign) = &objects.foreign {
-            return refused(
-                format!("{foreign} in namespace {namespace} is no Flink session"),
-                format!("kubectl get{scope} {foreign} --show-labels"),
-            );
+        if objects.foreign.is_some() {
+            return Err(standing::foreign(name, Exit::Refused, cluster));
         }
         let operators = objects.controller.as_ref().filter(|(kind, _)| kind == "FlinkDeployment");
         if operators.is_some() || *is_operated == Some(true) {
@@ -88,13 +92,24 @@ impl Session {
             );
         }
         if objects.is_application {
-            return refused(
-                format!(
-                    "{name} in namespace {namespace} is a Flink application cluster, not a session: it ends with its job"
-                ),
-                format!("kubectl flink jobs {name}{scope} -a"),
-            );
+            return Err(standing::application(name, Exit::Refused, cluster));
         }
         Ok(())
+    }
+
+    /// Refuses while labels are changed: what belongs to the session is found by them.
+    fn refuse_what_is_relabelled(
+        &self,
+        relabelled: &[Relabelled],
+        deed: &Deed,
+        cluster: &Cluster,
+    ) -> Result<(), CommandError> {
+        if relabelled.is_empty() {
+            return Ok(());
+        }
+        let Self { name, .. } = self;
+        let what = format!("labels of session {name} were changed, so it is not {}", deed.participle);
+        let refused = CommandError::new(Exit::Refused, what);
+        Err(standing::with_relabelled(refused, relabelled, name, &cluster.full_scope()))
     }
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use crate::app::rest::SessionRest;
+use crate::cmd::reach::Reached;
+use crate::cmd::slots;
+use crate::diagnosis::cause;
 use crate::flink::{self, RestError};
-use crate::model::job::{Checkpoints, JobDetails, Vertex};
+use crate::model::job::{Checkpoints, JobDetails, JobException, Thrown, Vertex};
 use crate::model::status::{Job, Part};
 
 /// The first question makes the JobManager measure, and ask the TaskManagers for their numbers: it is
@@ -17,14 +20,14 @@ const MEASURING: [Duration; 2] = [Duration::from_millis(300), Duration::from_mil
 const AT_ONCE: usize = 4;
 
 /// Looks at job `id`; none when the session knows no such job.
-pub async fn job(rest: &SessionRest, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+pub async fn job(reached: &Reached, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+    let rest = &reached.rest;
     let (found, checkpoints, exceptions) =
         tokio::join!(measured(rest, id), checkpoints(rest, id), flink::exceptions(rest, id));
-    let part_of = |(job, details)| {
-        let exceptions = part(exceptions);
-        (job, JobDetails { checkpoints, exceptions, ..details })
-    };
-    Ok(found?.map(part_of))
+    let Some((job, details)) = found? else { return Ok(None) };
+    let exceptions = part(exceptions).map(|all| all.into_iter().map(thrown).collect());
+    let findings = slots::findings(reached, &job, slots::SECONDS).await;
+    Ok(Some((job, JobDetails { checkpoints, exceptions, findings, ..details })))
 }
 
 /// The job and its vertices, with what its tasks tell of themselves.
@@ -59,13 +62,20 @@ fn is_being_measured(vertex: &Vertex) -> bool {
 }
 
 async fn checkpoints(rest: &SessionRest, id: &str) -> Part<Option<Checkpoints>> {
-    match flink::checkpoints(rest, id).await {
+    let (checkpoints, config) =
+        tokio::join!(flink::checkpoints(rest, id), flink::checkpoint_config(rest, id));
+    match checkpoints {
         // Of a batch job: "Checkpointing has not been enabled."
         Err(RestError::Status { status: 404, errors, .. }) if errors.contains("Checkpointing") => {
             Part::Known(None)
         }
-        answer => part(answer.map(Some)),
+        answer => part(answer.map(|checkpoints| Some(Checkpoints { config: part(config), ..checkpoints }))),
     }
+}
+
+pub(super) fn thrown(exception: JobException) -> Thrown {
+    let (message, cause) = cause::both_ends(&exception.stack);
+    Thrown { message, cause, exception }
 }
 
 fn part<T>(answer: Result<T, RestError>) -> Part<T> {

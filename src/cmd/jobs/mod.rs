@@ -6,13 +6,16 @@ pub mod rows;
 mod text;
 mod watch;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use self::rows::Columns;
 use super::reach::{self, Reached, RestArgs};
+use super::submit::follow;
 use super::word::Word;
 use super::{job_names, listing};
-use crate::app::{App, CommandError};
+use crate::app::{App, CommandError, duration};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::JobView;
@@ -38,6 +41,9 @@ Examples:
   # As they change
   kubectl flink jobs roc -w
 
+  # Until a job has ended: exits with 0 when it finishes, with 5 when it fails or is canceled
+  kubectl flink jobs roc 8e91dc --wait --timeout 2h
+
   # For scripts
   kubectl flink jobs roc -o jsonpath='{.items[*].status.state}'")]
 pub struct Args {
@@ -45,13 +51,21 @@ pub struct Args {
     #[arg(add = Word::Session)]
     name: String,
 
-    /// Show this job: an id, the beginning of one that fits no other, or a name
-    #[arg(add = Word::Job)]
-    job: Option<String>,
+    /// Show this job: an id, the beginning of one that fits no other, or a name; of several, a row each
+    #[arg(value_name = "JOB", add = Word::Job)]
+    jobs: Vec<String>,
 
     /// Jobs that have ended, too
     #[arg(short, long)]
     all: bool,
+
+    /// Wait until these jobs have ended: exit with 0 when they have finished, with 5 when one failed or was canceled
+    #[arg(long, requires = "jobs", conflicts_with = "watch")]
+    wait: bool,
+
+    /// Longest wait for the end, such as 90s or 2h; exits with 3 [default: none]
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = duration::parse)]
+    timeout: Option<Duration>,
 
     #[command(flatten)]
     form: Form,
@@ -83,25 +97,87 @@ struct Form {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let format = listing::format(&args.form.output, app)?;
-    let reached = reach::session(&args.rest, &args.name, app).await?;
+    args.check(app)?;
+    args.timeout.iter().for_each(|timeout| app.bound_requests(*timeout));
+    let reached = reach::session_to_read(&args.rest, &args.name, app).await?;
     let jobs = flink::jobs(&reached.rest).await;
     let jobs = jobs.map_err(|error| reached.error(&error, cannot_list(&reached)))?;
-    if let Some(word) = &args.job {
-        let job = job_names::find_one(word, &jobs, reached.name.as_str(), &reached.flags)?;
-        return one(&args, &format, job, &reached, app).await;
+    if !args.jobs.is_empty() {
+        return named(&args, &format, &jobs, &reached, app).await;
     }
     if args.form.watch {
         return watch::all(&args, &format, jobs, &reached, app).await;
     }
     let ended = jobs.iter().filter(|job| !job.is_alive()).count();
     let shown = jobs.into_iter().filter(|job| args.all || job.is_alive());
-    let views = shown.map(|job| reached.view(job)).collect();
-    let views = listing::sorted(views, args.form.sort_by.as_ref())?;
-    print(&views, &args, &format, app)?;
+    let views = views(shown, &args, &reached)?;
+    print(&views, false, &args, &format, app)?;
     if views.is_empty() && format.is_table() {
         app.ui.note(&nothing(&reached, args.all, ended));
     }
     Ok(Exit::Done)
+}
+
+impl Args {
+    /// Refuses what does not go together, before anything is asked.
+    fn check(&self, app: &App) -> Result<(), CommandError> {
+        match self.form.watch && self.jobs.len() > 1 {
+            true => Err(CommandError::new(Exit::Error, "--watch takes one job, or none for all")
+                .hint(format!("kubectl flink jobs {} --watch{}", self.name, app.scope_flags()))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The jobs that were named, each once.
+async fn named(
+    args: &Args,
+    format: &Format,
+    jobs: &[Job],
+    reached: &Reached,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let mut chosen: Vec<&Job> = Vec::new();
+    for word in &args.jobs {
+        let job = job_names::find_one(word, jobs, reached.name.as_str(), &reached.flags)?;
+        if !chosen.contains(&job) {
+            chosen.push(job);
+        }
+    }
+    match &chosen[..] {
+        _ if args.wait => wait(args, format, chosen.into_iter().cloned().collect(), reached, app).await,
+        [job] => one(args, format, job, reached, app).await,
+        _ => {
+            print(&views(chosen.into_iter().cloned(), args, reached)?, false, args, format, app)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Waits for the end of `jobs`, and prints the state that each has come to. One that the session has forgotten has none.
+async fn wait(
+    args: &Args,
+    format: &Format,
+    jobs: Vec<Job>,
+    reached: &Reached,
+    app: &App,
+) -> Result<Exit, CommandError> {
+    let single = jobs.len() == 1;
+    let last = follow::until_ended(reached, jobs, args.timeout, app).await?;
+    let known = last.iter().filter(|job| !job.is_alive()).cloned();
+    let views = views(known, args, reached)?;
+    if !views.is_empty() {
+        print(&views, single, args, format, app)?;
+    }
+    follow::ended(reached, &last).await
+}
+
+fn views(
+    jobs: impl Iterator<Item = Job>,
+    args: &Args,
+    reached: &Reached,
+) -> Result<Vec<JobView>, CommandError> {
+    listing::sorted(jobs.map(|job| reached.view(job)).collect(), args.form.sort_by.as_ref())
 }
 
 /// Shows one job from all sides.
@@ -115,7 +191,7 @@ async fn one(
     if args.form.watch {
         return watch::one(args, format, job, reached, app).await;
     }
-    let found = gather::job(&reached.rest, &job.id).await;
+    let found = gather::job(reached, &job.id).await;
     let found = found.map_err(|error| reached.error(&error, cannot_look(reached, job)))?;
     let (job, details) = found.ok_or_else(|| is_gone(reached, job))?;
     print_one(&JobView { details: Some(details), ..reached.view(job) }, format, !args.form.no_headers, app)?;
@@ -148,7 +224,14 @@ fn nothing(reached: &Reached, all: bool, ended: usize) -> String {
     }
 }
 
-fn print(views: &[JobView], args: &Args, format: &Format, app: &App) -> Result<(), CommandError> {
+/// Prints rows; without a list around it for a `single` job that was named.
+fn print(
+    views: &[JobView],
+    single: bool,
+    args: &Args,
+    format: &Format,
+    app: &App,
+) -> Result<(), CommandError> {
     let headers = !args.form.no_headers;
     match format {
         Format::Name => app.ui.data(&names(views))?,
@@ -159,7 +242,7 @@ fn print(views: &[JobView], args: &Args, format: &Format, app: &App) -> Result<(
         }
         other => {
             let values = listing::values(views)?;
-            listing::print(other, API_VERSION, JOB_LIST_KIND, values, false, headers, app)?;
+            listing::print(other, API_VERSION, JOB_LIST_KIND, values, single, headers, app)?;
         }
     }
     Ok(())

@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 
 use super::rows::seconds;
-use crate::cmd::sections::{INDENT, cut, section, table};
-use crate::diagnosis::cause;
+use crate::cmd::sections::{INDENT, problems, section, table};
 use crate::model::JobView;
-use crate::model::job::{Checkpoint, Checkpoints, JobDetails, JobException, Vertex};
+use crate::model::job::{
+    Checkpoint, CheckpointConfig, Checkpoints, JobDetails, JobException, Thrown, Vertex,
+};
 use crate::model::status::{Job, Part};
 use crate::output::format::Format;
 use crate::output::table::Layout;
-use crate::output::{age, printable, size};
+use crate::output::{age, cut, printable, size};
 
 /// Characters of a vertex's name: a chain of operators can be as long as a page. `-o wide` has all.
 const LONGEST_NAME: usize = 60;
@@ -28,13 +29,14 @@ pub fn render(view: &JobView, format: &Format, now: Timestamp, colour: bool) -> 
     let Some(details) = &view.details else { return verdict };
     let checkpoints = |all: &Option<Checkpoints>| checkpoints(all.as_ref(), now);
     let vertices = Part::Known(&details.vertices);
-    [
+    let parts = [
         verdict,
+        problems(&details.findings),
         section("Vertices", &vertices, |all| self::vertices(all, longest, &layout)),
         section("Checkpoints", &details.checkpoints, checkpoints),
         section("Exceptions", &details.exceptions, |all| exceptions(all, longest, now)),
-    ]
-    .join("\n")
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// One sentence that is true.
@@ -64,10 +66,10 @@ fn verdict(job: &Job, details: Option<&JobDetails>, now: Timestamp) -> String {
 /// What the tasks do that do not run.
 fn others(job: &Job, vertices: &[Vertex]) -> String {
     let count = |states: &[&str]| -> u32 {
-        let of = |vertex: &Vertex| -> u32 {
-            states.iter().filter_map(|state| vertex.tasks_by_state.get(*state)).sum()
-        };
-        vertices.iter().map(of).sum()
+        let by_state = vertices.iter().flat_map(|vertex| &vertex.tasks_by_state);
+        by_state
+            .filter(|(state, _)| states.contains(&state.as_str()))
+            .fold(0, |sum, (_, tasks)| sum.saturating_add(*tasks))
     };
     // A task is scheduled until it has its slot. The adaptive scheduler creates a job only once it has
     // slots for it; that of a job that is under way are tasks that others must end for.
@@ -110,9 +112,20 @@ fn vertices(all: &[Vertex], longest: usize, layout: &Layout) -> String {
 
 fn checkpoints(all: Option<&Checkpoints>, now: Timestamp) -> String {
     let Some(all) = all else { return "this job makes none\n".to_owned() };
-    let Checkpoints { completed, in_progress, failed, last, last_savepoint, last_failure, restored_from } =
-        all;
+    let Checkpoints {
+        config,
+        completed,
+        in_progress,
+        failed,
+        last,
+        last_savepoint,
+        last_failure,
+        restored_from,
+    } = all;
     let counts = format!("{completed} completed, {in_progress} in progress, {failed} failed");
+    let is_periodic = config.known().is_none_or(|config| config.interval_milliseconds.is_some());
+    let has_any = completed + in_progress + failed > 0;
+    let storage = config.known().filter(|_| is_periodic).and_then(storage);
     let made = |checkpoint: &Checkpoint| {
         let Checkpoint { triggered_at, duration_milliseconds, size_bytes, path, .. } = checkpoint;
         let path = path.as_deref().map(|path| format!(", {path}")).unwrap_or_default();
@@ -124,7 +137,10 @@ fn checkpoints(all: Option<&Checkpoints>, now: Timestamp) -> String {
         format!("{}: {}", ago(failed.triggered_at, now), cut(message, LONGEST_MESSAGE))
     });
     let lines = [
-        ("Counts", Some(counts)),
+        ("Interval", Some(interval(config))),
+        ("Storage", storage),
+        // Without any by itself, a job has none that could be counted before the first savepoint.
+        ("Counts", Some(counts).filter(|_| is_periodic || has_any)),
         ("Last", last.as_ref().map(made)),
         ("Last savepoint", last_savepoint.as_ref().map(made)),
         ("Last failure", failure),
@@ -136,16 +152,43 @@ fn checkpoints(all: Option<&Checkpoints>, now: Timestamp) -> String {
     lines.into_iter().filter_map(line).collect()
 }
 
-fn exceptions(all: &[JobException], longest: usize, now: Timestamp) -> String {
+/// How often they are taken, and how exactly.
+fn interval(config: &Part<CheckpointConfig>) -> String {
+    let CheckpointConfig { interval_milliseconds, mode, .. } = match config {
+        Part::Known(config) => config,
+        Part::Unknown(why) => return format!("unknown: {why}"),
+    };
+    match interval_milliseconds {
+        None => "none: the job takes no periodic checkpoints".to_owned(),
+        Some(milliseconds) if milliseconds % 1000 == 0 => {
+            format!("{}, {}", age::human(seconds(*milliseconds)), mode.replace('_', " "))
+        }
+        Some(milliseconds) => format!("{milliseconds}ms, {}", mode.replace('_', " ")),
+    }
+}
+
+/// Where they are kept, in words. Before 1.13 the state backend decided that, too; before 1.11 REST tells neither.
+fn storage(config: &CheckpointConfig) -> Option<String> {
+    let name = config.storage.as_deref().or(config.state_backend.as_deref())?;
+    Some(match name {
+        "JobManagerCheckpointStorage" | "MemoryStateBackend" => "the memory of the JobManager".to_owned(),
+        "FileSystemCheckpointStorage" | "FsStateBackend" => "a file system".to_owned(),
+        name => name.to_owned(),
+    })
+}
+
+fn exceptions(all: &[Thrown], longest: usize, now: Timestamp) -> String {
     if all.is_empty() {
         return "none\n".to_owned();
     }
-    let told = |thrown: &JobException| {
-        let task = thrown.task.as_deref().map(|task| format!(" in {}", short_task(task, longest)));
-        let place = thrown.task_manager.as_deref().map(|at| format!(", on {at}"));
-        let head = [ago(thrown.at, now), task.unwrap_or_default(), place.unwrap_or_default()].concat();
-        let causes = causes(&thrown.stack);
-        let causes: String = causes.iter().map(|cause| format!("{INDENT}{}\n", printable(cause))).collect();
+    let told = |Thrown { message, cause, exception }: &Thrown| {
+        let JobException { at, task, task_manager, .. } = exception;
+        let task = task.as_deref().map(|task| format!(" in {}", short_task(task, longest)));
+        let place = task_manager.as_deref().map(|at| format!(", on {at}"));
+        let head = [ago(*at, now), task.unwrap_or_default(), place.unwrap_or_default()].concat();
+        let cause = cause.as_ref().map(|told| format!("caused by {}", cut(told, LONGEST_MESSAGE)));
+        let causes = [cut(message, LONGEST_MESSAGE)].into_iter().chain(cause);
+        let causes: String = causes.map(|cause| format!("{INDENT}{}\n", printable(&cause))).collect();
         format!("{}:\n{causes}", printable(&head))
     };
     let mut text: String = all.iter().take(RECENT_EXCEPTIONS).map(told).collect();
@@ -153,12 +196,6 @@ fn exceptions(all: &[JobException], longest: usize, now: Timestamp) -> String {
         text += &format!("... and {more} more, which -o json shows\n");
     }
     text
-}
-
-fn causes(stack: &str) -> Vec<String> {
-    let (outermost, deepest) = cause::both_ends(stack);
-    let deepest = deepest.map(|told| format!("caused by {}", cut(&told, LONGEST_MESSAGE)));
-    [cut(&outermost, LONGEST_MESSAGE)].into_iter().chain(deepest).collect()
 }
 
 /// `Source -> Map (1/4) - execution #0` without its attempt, and with the end of a long name left out.

@@ -16,7 +16,7 @@ use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink::{self, RestError};
 use crate::model::JobView;
-use crate::model::job::{JOB_LIST_KIND, JobDetails};
+use crate::model::job::{JOB_LIST_KIND, JobDetails, Thrown};
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
 use crate::output::format::Format;
@@ -69,7 +69,10 @@ impl<'a> Window<'a> {
             Err(error) if error.may_pass() => error,
             Err(error) => return Err(self.reached.error(&error, doing())),
         };
-        let lost = format!("lost REST of session {}, and ask it again: {error}", self.reached.name);
+        let lost = format!(
+            "lost the connection to the REST API of session {}; retrying: {error}",
+            self.reached.name
+        );
         match &mut self.screen {
             Some(screen) => screen.show(&format!("{}\nWarning: {}\n", self.picture, printable(&lost)))?,
             None if !self.is_lost => self.app.ui.warn(&lost),
@@ -159,7 +162,7 @@ pub async fn one(
     let mut window = Window::new(format, reached, app);
     let mut shown: Option<Vec<String>> = None;
     let waited = until(FOR_EVER, stream::pending(), async || {
-        let answer = gather::job(&reached.rest, &job.id).await;
+        let answer = gather::job(reached, &job.id).await;
         let Some(found) = window.answer(answer, || cannot_look(reached, job))? else {
             return Ok(window.look_again(End::SessionGone).await);
         };
@@ -194,9 +197,18 @@ fn what_matters(job: &Job, details: &JobDetails) -> Vec<String> {
         format!("{} {savepoint:?} {:?}", all.failed, all.restored_from)
     });
     let exceptions = details.exceptions.known().into_iter().flatten();
-    let exceptions = exceptions.map(|thrown| format!("{:?} {}", thrown.at, thrown.stack));
+    let exceptions =
+        exceptions.map(|Thrown { exception, .. }| format!("{:?} {}", exception.at, exception.stack));
+    let findings = details.findings.iter().map(|finding| finding.summary.clone());
     let unknown = details.unknown().into_iter().map(|(part, why)| format!("{part}: {why}"));
-    [of_row(job)].into_iter().chain(vertices).chain(checkpoints).chain(exceptions).chain(unknown).collect()
+    [of_row(job)]
+        .into_iter()
+        .chain(vertices)
+        .chain(checkpoints)
+        .chain(exceptions)
+        .chain(findings)
+        .chain(unknown)
+        .collect()
 }
 
 /// The list, as it is printed.

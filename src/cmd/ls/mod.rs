@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use self::field_selector::FieldSelector;
 use self::rows::Columns;
 use super::listing::{self, Listing};
+use super::standing;
 use super::word::Word;
 use crate::app::{App, CommandError, rest};
-use crate::cluster::{Query, Scope};
+use crate::cluster::{Cluster, Query, Scope};
+use crate::diagnosis;
 use crate::exit::Exit;
 use crate::model::SessionView;
 use crate::model::session::{API_VERSION, LIST_KIND};
@@ -121,7 +123,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         print(&sessions, &args, &request, app)?;
     }
     tell_missing(&found.missing, app);
+    tell_relabelled(&sessions, &cluster, app);
     if let Some(missing) = missing {
+        if found.missing.is_empty() {
+            return Err(standing::why_not_there(missing, &cluster).await?);
+        }
         return Err(not_found_among(missing, cluster.namespace(), &found.missing));
     }
     if sessions.is_empty() && request.names.is_empty() && request.format.is_table() {
@@ -156,19 +162,19 @@ fn asks_rest(format: &Format) -> bool {
     !matches!(format, Format::Table | Format::Name)
 }
 
-/// The error for a session that is not there.
-pub fn not_found(name: &SessionName, namespace: &str) -> CommandError {
-    CommandError::new(Exit::Error, format!("there is no session {name} in namespace {namespace}"))
-        .hint("kubectl flink ls -A")
+/// The error for a session that is not there, where something may not be seen: then nobody can say that there is none.
+pub fn not_found_among(name: &SessionName, namespace: &str, hidden: &[String]) -> CommandError {
+    let message = format!("no session {name} can be seen in namespace {namespace}");
+    hidden.first().into_iter().fold(CommandError::new(Exit::Error, message), CommandError::because)
 }
 
-/// The same where something may not be seen: then nobody can say that there is none.
-pub fn not_found_among(name: &SessionName, namespace: &str, hidden: &[String]) -> CommandError {
-    match hidden.first() {
-        None => not_found(name, namespace),
-        Some(why) => {
-            let message = format!("no session {name} can be seen in namespace {namespace}");
-            CommandError::new(Exit::Error, message).because(why)
+/// Warns of objects whose labels were changed, with the command that repairs each.
+fn tell_relabelled(sessions: &[SessionView], cluster: &Cluster, app: &App) {
+    for session in sessions {
+        let scope = cluster.scope_of(&session.namespace);
+        for object in &session.relabelled {
+            let finding = diagnosis::labels::of(object, &session.name, &scope);
+            app.ui.warn(&format!("{}; to repair: {}", finding.summary, finding.fix));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::session::Owner;
+use crate::model::session::{Load, Owner};
 use crate::model::{SessionView, TableView};
 use crate::output::age;
 
@@ -23,24 +23,41 @@ pub struct Columns {
 
 type Cell = fn(&SessionView, Timestamp) -> String;
 
-const ALWAYS: [(&str, Cell); 6] = [
+const FIRST: [(&str, Cell); 5] = [
     ("NAME", |s, _| s.name.clone()),
     ("READY", |s, _| format!("{}/{}", s.ready, s.desired)),
     ("STATUS", |s, _| s.status.clone()),
     ("VERSION", |s, _| known(s.version.as_ref())),
     ("TASKMANAGERS", |s, _| known(s.taskmanagers)),
+];
+
+/// What REST tells comes before the columns that a narrow terminal cuts off.
+const LOAD: [(&str, Cell); 2] = [
+    ("FREE SLOTS", |s, _| known(s.load.map(|load| format!("{}/{}", load.slots_free, load.slots_total)))),
+    ("JOBS", |s, _| known(s.load.map(jobs))),
+];
+
+const THEN: [(&str, Cell); 2] = [
+    ("RESTARTS", |s, _| restarts(s)),
     ("AGE", |s, now| known(s.created.map(|created| age::human(now.duration_since(created).as_secs())))),
 ];
 
-const WIDE: [(&str, Cell); 7] = [
+const WIDE: [(&str, Cell); 4] = [
     ("IMAGE", |s, _| known(s.image.as_ref())),
     ("OWNER", |s, _| known(s.owner.map(Owner::as_str))),
     ("HA", |s, _| known(s.high_availability.map(|on| if on { "on" } else { "off" }))),
     ("SERVICE", |s, _| known(s.service_type.as_ref())),
-    ("RESTARTS", |s, _| known(s.restarts.as_ref())),
-    ("FREE SLOTS", |s, _| known(s.load.map(|load| format!("{}/{}", load.slots_free, load.slots_total)))),
-    ("JOBS", |s, _| known(s.load.map(|load| load.jobs_running))),
 ];
+
+/// Those of which a task runs, of all that have not ended.
+fn jobs(load: Load) -> String {
+    format!("{}/{}", load.jobs_running, load.jobs_running + load.jobs_without_tasks)
+}
+
+/// Where pods may be seen, a session without one has restarted none.
+fn restarts(session: &SessionView) -> String {
+    known(session.restarts.as_deref().or(session.taskmanagers.map(|_| "0")))
+}
 
 fn known(value: Option<impl ToString>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
@@ -50,8 +67,9 @@ impl Columns {
     fn cells(&self) -> Vec<(&'static str, Cell)> {
         let namespace: Option<(&str, Cell)> =
             self.namespace.then_some(("NAMESPACE", |s, _| s.namespace.clone()));
-        let wide = if self.wide { &WIDE[..] } else { &[] };
-        namespace.into_iter().chain(ALWAYS).chain(wide.iter().copied()).collect()
+        let (load, wide) = if self.wide { (&LOAD[..], &WIDE[..]) } else { (&[][..], &[][..]) };
+        let parts = [&FIRST[..], load, &THEN, wide];
+        namespace.into_iter().chain(parts.into_iter().flatten().copied()).collect()
     }
 
     fn header(&self) -> Vec<String> {

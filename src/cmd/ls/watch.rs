@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Args, Request, asks_rest, names, not_found, tell_missing};
-use crate::app::{App, CommandError, rest};
+use super::{Args, Request, asks_rest, names, tell_missing};
+use crate::app::{App, CommandError, interrupt, rest};
 use crate::cluster::{Cluster, News, SessionEvent};
-use crate::cmd::listing;
+use crate::cmd::listing::{self, LOST};
+use crate::cmd::standing;
 use crate::exit::Exit;
 use crate::model::SessionView;
 use crate::model::session::{API_VERSION, LIST_KIND};
@@ -77,7 +78,7 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
                     watch.take(news.events, !listed, cluster).await?;
                     if !listed {
                         listed = true;
-                        watch.check_names(cluster)?;
+                        watch.check_names(cluster).await?;
                     }
                 }
                 _ = ask_rest.tick(), if listed && asks_rest(&request.format) => watch.refresh(cluster).await?,
@@ -88,24 +89,26 @@ pub async fn run(args: &Args, request: &Request, cluster: &Cluster, app: &App) -
     tokio::select! {
         biased;
         // Beside all of it: REST may take its time.
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        _ = interrupt::received() => Ok(Exit::Interrupted),
         ended = watching => ended,
     }
 }
 
 impl Watch<'_> {
     /// A name that is not there is an error, as without `-w`.
-    fn check_names(&self, cluster: &Cluster) -> Result<(), CommandError> {
+    async fn check_names(&self, cluster: &Cluster) -> Result<(), CommandError> {
         let sessions: Vec<SessionView> = self.shown.values().cloned().collect();
         match self.request.missing(&sessions) {
-            Some(missing) if !self.args.ignore_not_found => Err(not_found(missing, cluster.namespace())),
+            Some(missing) if !self.args.ignore_not_found => {
+                Err(standing::why_not_there(missing, cluster).await?)
+            }
             _ => Ok(()),
         }
     }
 
     /// Says what may not be seen, and that the server is lost.
     fn warn(&mut self, news: &News) {
-        let lost = news.lost.as_ref().map(|why| format!("lost the API server, and ask it again: {why}"));
+        let lost = news.lost.as_ref().map(|why| format!("{LOST}: {why}"));
         if self.screen.is_none() {
             tell_missing(&news.missing, self.app);
             lost.iter().for_each(|lost| self.app.ui.warn(lost));
@@ -184,7 +187,10 @@ impl Watch<'_> {
             return before != session;
         }
         let ageless = |session: &SessionView| {
-            let session = SessionView { created: None, ..session.clone() };
+            // `3 (2m ago)` counts as 3.
+            let restarts =
+                session.restarts.as_deref().map(|text| text.split(" (").next().unwrap_or(text).to_owned());
+            let session = SessionView { created: None, restarts, ..session.clone() };
             self.request.columns.table([("", &session)], Timestamp::UNIX_EPOCH)
         };
         ageless(before) != ageless(session)

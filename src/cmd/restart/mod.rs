@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::ending::{Deed, EndingArgs, Guard, Jobs, Session, Told};
 use super::readiness::{self, Awaited, Ended};
 use super::word::Word;
-use super::{ls, session_tables};
+use super::{session_tables, standing};
 use crate::app::wait::unless_interrupted;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, ObjectRef};
@@ -55,6 +55,10 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
     timeout: Duration,
 
+    /// Accepted as by delete; restart asks no question
+    #[arg(short, long)]
+    yes: bool,
+
     #[command(flatten)]
     ending: EndingArgs,
 }
@@ -85,10 +89,18 @@ const TASKMANAGERS: Deed = Deed {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let name = SessionName::existing(&args.name)?;
+    app.bound_requests(args.timeout);
     let cluster = app.cluster().await?;
     let deed = if args.taskmanagers { TASKMANAGERS } else { JOBMANAGER };
     let session = Session::look(&name, &deed, &cluster).await?;
-    let deployment = running(&session, &cluster, app)?;
+    let deployment = running(&session, &cluster).await?;
+    if session.objects.is_paused && !args.taskmanagers {
+        let what = format!("{deployment} is paused: it would not start a new JobManager");
+        return Err(CommandError::new(Exit::Error, what).hint(format!(
+            "kubectl rollout resume{} deployment/{name}; then run the same restart command again",
+            cluster.full_scope()
+        )));
+    }
     let typed = if args.taskmanagers { " --taskmanagers".to_owned() } else { String::new() };
     let guard = Guard { deed, session: &session, cluster: &cluster, args: &args.ending, typed, app };
     if let Jobs::ToEnd(asked) = guard.check().await? {
@@ -102,7 +114,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         let waiting_for = |what: &str| progress.waiting_for(what);
         // The waits for jobs end by themselves on Ctrl-C, and say what goes on.
         let _awaits = app.await_interrupt();
-        let ended = guard.end_jobs(*asked, Told { line: &line, waiting_for: &waiting_for });
+        let ended = guard.end_jobs(asked, Told { line: &line, waiting_for: &waiting_for });
         unless_interrupted(ended, || format!("interrupted: session {name} is not restarted")).await?;
     }
     if args.taskmanagers {
@@ -127,18 +139,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
 }
 
 /// The Deployment of a session that is to run.
-fn running<'s>(session: &'s Session, cluster: &Cluster, app: &App) -> Result<&'s ObjectRef, CommandError> {
-    let name = &session.name;
-    let Some(deployment) = &session.objects.deployment else {
-        return Err(ls::not_found(name, cluster.namespace()));
-    };
-    if session.objects.is_ending {
-        let what =
-            format!("session {name} is scaled to zero, or on its way out: there is nothing to restart");
-        return Err(CommandError::new(Exit::Error, what)
-            .hint(format!("kubectl flink status {name}{}", app.scope_flags())));
+async fn running<'s>(session: &'s Session, cluster: &Cluster) -> Result<&'s ObjectRef, CommandError> {
+    match &session.objects.deployment {
+        Some(deployment) if !session.objects.is_ending => Ok(deployment),
+        _ => Err(standing::why_not_there(&session.name, cluster).await?),
     }
-    Ok(deployment)
 }
 
 /// Waits until the session is ready, on other JobManagers than the `old` ones, and shows it.
@@ -153,7 +158,7 @@ async fn ready(
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(evidence) => session_tables::present(cluster, name, &evidence, app).await,
         Ended::Hopeless(evidence, finding) => Err(hopeless(name, &evidence, &finding)),
-        Ended::TimedOut(what) => Err(readiness::unfinished(name, timeout, Some(what), app)),
+        Ended::TimedOut(late) => Err(readiness::unfinished(name, timeout, Some(&late), app)),
         Ended::Interrupted => Err(readiness::unfinished(name, timeout, None, app)),
     }
 }

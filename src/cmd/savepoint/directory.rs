@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::app::CommandError;
+use crate::app::{App, CommandError};
+use crate::cluster::PodMounts;
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink;
+use crate::session::volumes::{self, DEFAULT_SCHEME, Verdict};
 
 #[derive(clap::Args)]
 pub struct DirectoryArgs {
@@ -15,7 +17,7 @@ pub struct DirectoryArgs {
     #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
     savepoint_dir: Option<String>,
 
-    /// Take a directory inside the pods: right only where a shared volume is mounted there
+    /// Allow a local savepoint directory (safe only on a volume that outlives the pods)
     #[arg(long)]
     allow_local_dir: bool,
 }
@@ -44,11 +46,12 @@ pub struct Wanted<'a> {
 /// Its name since 1.20, and before.
 const KEYS: [&str; 2] = ["execution.checkpointing.savepoint-dir", "state.savepoints.dir"];
 
-/// Where a path without a scheme leads.
-const DEFAULT_SCHEME: &str = "fs.default-scheme";
-
-/// The directory to send with each request; none where the session's own is used.
-pub async fn check(wanted: Wanted<'_>, reached: &Reached) -> Result<Option<String>, CommandError> {
+/// The directory to send with each request; none where the session's own is used. A directory inside the pods has to be on
+/// a volume that outlives them, or to be allowed by a flag.
+///
+/// # Errors
+/// `Refused` for a directory inside the pods, and where it cannot be told whether it outlives them.
+pub async fn check(wanted: Wanted<'_>, reached: &Reached, app: &App) -> Result<Option<String>, CommandError> {
     let settings = flink::configuration(&reached.rest).await;
     let settings = settings.map_err(|error| {
         reached.error(&error, format!("cannot read the settings of session {}", reached.name))
@@ -59,15 +62,60 @@ pub async fn check(wanted: Wanted<'_>, reached: &Reached) -> Result<Option<Strin
             .because(format!("{} is not set", key_of(reached)))
             .hint(format!("name one: {flag}s3://BUCKET/DIR; or give it to create for the whole session"))
     })?;
-    if is_local(directory, &settings) && !wanted.allows_local {
-        let what = format!(
-            "the directory {directory} is inside the session's pods: a savepoint there goes with them"
-        );
-        return Err(CommandError::new(Exit::Refused, what)
-            .hint(format!("name one outside: {flag}s3://BUCKET/DIR"))
-            .hint("where a shared volume is mounted at it in every pod: --allow-local-dir"));
+    let path = volumes::local_path(directory, settings.get(DEFAULT_SCHEME).map(String::as_str));
+    if let Some(path) = path.filter(|_| !wanted.allows_local) {
+        let verdict = match path {
+            Ok(path) => judged(&path, reached).await,
+            Err(how) => Verdict::Unreadable(how),
+        };
+        if let Some(warning) = verdict.warning() {
+            app.ui.warn(&format!("the directory {directory} {warning}"));
+        }
+        if let Some(error) = refusal(directory, &verdict) {
+            let error = error.hint(format!("name one outside: {flag}s3://BUCKET/DIR"));
+            return Err(match verdict {
+                Verdict::ReadOnly(_) => error,
+                _ => error.hint("where a shared volume is mounted at it in every pod: --allow-local-dir"),
+            });
+        }
     }
     Ok(wanted.directory.map(str::to_owned))
+}
+
+/// Whether the directory `path` inside the session's pods outlives them, by what the pods mount.
+async fn judged(path: &str, reached: &Reached) -> Verdict {
+    let Some(cluster) = &reached.cluster else {
+        return Verdict::Unknown("at an address, the volumes of the pods are unknown".to_owned());
+    };
+    let pod = match reached.rest.port().await {
+        Ok(Some(port)) => port.pod().to_owned(),
+        Ok(None) => return Verdict::Unknown("the JobManager's pod is unknown".to_owned()),
+        Err(error) => return Verdict::Unknown(error.to_string()),
+    };
+    match cluster.pod_mounts(cluster.namespace(), &reached.name, &pod).await {
+        Ok(PodMounts { jobmanagers, taskmanagers }) => Verdict::of(path, [&jobmanagers, &taskmanagers]),
+        Err(error) => Verdict::Unknown(error.to_string()),
+    }
+}
+
+/// Why nothing is triggered; none for a directory that outlives the pods.
+fn refusal(directory: &str, verdict: &Verdict) -> Option<CommandError> {
+    let (what, why) = match verdict {
+        Verdict::Own(why) => (
+            format!(
+                "the directory {directory} is inside the session's pods: a savepoint there goes with them"
+            ),
+            why,
+        ),
+        Verdict::Unknown(why) => {
+            (format!("cannot determine whether the directory {directory} outlives the session's pods"), why)
+        }
+        verdict => {
+            let what = format!("the directory {directory} {}", verdict.problem()?);
+            return Some(CommandError::new(Exit::Refused, what));
+        }
+    };
+    Some(CommandError::new(Exit::Refused, what).because(why.clone()))
 }
 
 fn key_of(reached: &Reached) -> &'static str {
@@ -77,13 +125,6 @@ fn key_of(reached: &Reached) -> &'static str {
 fn resolve<'a>(flag: Option<&'a str>, settings: &'a BTreeMap<String, String>) -> Option<&'a str> {
     let configured = KEYS.iter().find_map(|key| settings.get(*key)).map(String::as_str);
     flag.or(configured).filter(|directory| !directory.is_empty())
-}
-
-/// True for a directory of the machine that a process runs on.
-fn is_local(directory: &str, settings: &BTreeMap<String, String>) -> bool {
-    let scheme = |text: &str| text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let default = || settings.get(DEFAULT_SCHEME).and_then(|text| scheme(text));
-    scheme(directory).or_else(default).is_none_or(|scheme| scheme == "file")
 }
 
 #[cfg(test)]
@@ -102,19 +143,5 @@ mod tests {
         assert_eq!(resolve(None, &new), Some("s3://b"));
         assert_eq!(resolve(Some("s3://c"), &new), Some("s3://c"));
         assert_eq!(resolve(None, &settings(&[])), None);
-    }
-
-    #[test]
-    fn a_directory_of_a_pod_is_known_by_its_scheme() {
-        let none = settings(&[]);
-        for local in ["file:///tmp/sp", "file:/tmp/sp", "FILE:///tmp", "/tmp/sp"] {
-            assert!(is_local(local, &none), "{local}");
-        }
-        for shared in ["s3://b/sp", "hdfs://n:8020/sp", "abfss://c@a.dfs.core.windows.net/sp"] {
-            assert!(!is_local(shared, &none), "{shared}");
-        }
-        let hdfs = settings(&[("fs.default-scheme", "hdfs://namenode:8020/")]);
-        assert!(!is_local("/savepoints", &hdfs));
-        assert!(is_local("file:///savepoints", &hdfs));
     }
 }

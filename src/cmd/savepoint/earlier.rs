@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use super::take::{LONG_HISTORY, PAUSE, Taking};
 use crate::app::{CommandError, id};
+use crate::cmd::last_contact::LastContact;
+use crate::cmd::reach::Reached;
 use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
 use crate::model::status::Job;
 
@@ -20,7 +22,10 @@ const REFRESH: Duration = Duration::from_millis(3500);
 const MORE: Duration = Duration::from_millis(500);
 
 /// After its savepoint is complete, a job that is stopped ends within this time.
-const MOMENTS: Duration = Duration::from_secs(5);
+pub(super) const MOMENTS: Duration = Duration::from_secs(5);
+
+/// How many stops of one job may have failed before.
+const MOST_STOPS: u32 = 100;
 
 /// A stop that may have been asked for before.
 pub enum Earlier {
@@ -52,14 +57,17 @@ impl Taking<'_> {
                         _ => Ok(None),
                     };
                 }
-                (None, None) if is_fresh => return self.stopped_meanwhile(job).await,
+                (None, None) if is_fresh => return self.stopped_meanwhile(job, end).await,
                 (None, None) => {
                     is_fresh = true;
-                    tokio::time::sleep(self.refresh().await).await;
+                    self.until_fresh(end).await.map_err(|error| self.stale(job, &error))?;
                 }
             }
             if Instant::now() > end {
-                let told = self.late(job).because("another savepoint of it was under way before");
+                let told = self
+                    .late(job, &LastContact::default())
+                    .await
+                    .because("another savepoint of it was under way before");
                 return Err(told.hint(self.look(job)));
             }
             tokio::time::sleep(PAUSE).await;
@@ -68,17 +76,21 @@ impl Taking<'_> {
 
     /// The path of a stop that was asked for before and has ended the job while its history was awaited. An
     /// id of our own tells of it, too.
-    pub(super) async fn stopped_meanwhile(&self, job: &Job) -> Result<Option<String>, CommandError> {
+    pub(super) async fn stopped_meanwhile(
+        &self,
+        job: &Job,
+        until: Instant,
+    ) -> Result<Option<String>, CommandError> {
         if self.reached.dialect().takes_request_ids() {
             return Ok(None);
         }
         let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
         let finished = jobs.into_iter().find(|other| other.id == job.id && other.state == "FINISHED");
         let Some(end) = finished.and_then(|job| job.ended_at()) else { return Ok(None) };
-        tokio::time::sleep(self.refresh().await).await;
+        self.until_fresh(until).await.map_err(|error| self.stale(job, &error))?;
         let mut recorded = self.recorded(job).await.map_err(|error| self.not_done(job, &error))?;
         // One from long before has not ended it.
-        recorded.retain(|savepoint| savepoint.ended_at.is_some_and(|at| at + MOMENTS > end));
+        recorded.retain(|savepoint| savepoint.ended_at.is_some_and(|at| is_within(MOMENTS, at, end)));
         Ok(newest_complete(recorded))
     }
 
@@ -94,22 +106,54 @@ impl Taking<'_> {
         }
     }
 
-    /// How old what a JobManager tells of one job may be, and a little more.
-    pub(super) async fn refresh(&self) -> Duration {
+    /// Whether the job has come to no end in the moments after a stop of it was done.
+    async fn lives_on(&self, job: &Job) -> Result<bool, CommandError> {
+        let end = Instant::now() + MOMENTS;
+        loop {
+            let jobs = flink::jobs(&self.reached.rest).await.map_err(|error| self.not_done(job, &error))?;
+            let is_alive = jobs.iter().any(|other| other.id == job.id && other.is_alive());
+            if !is_alive || Instant::now() > end {
+                return Ok(is_alive);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until what the JobManager reports of one job cannot be from before now.
+    ///
+    /// # Errors
+    /// [`RestError::Stale`], at once, where that would be after `end`: the session says how old its answers may be.
+    async fn until_fresh(&self, end: Instant) -> Result<(), RestError> {
         let settings = flink::configuration(&self.reached.rest).await.unwrap_or_default();
-        refresh_of(settings.get("web.refresh-interval").map(String::as_str))
+        let refresh = refresh_of(settings.get("web.refresh-interval").map(String::as_str));
+        match Instant::now().checked_add(refresh) {
+            Some(fresh) if fresh <= end => tokio::time::sleep_until(fresh).await,
+            _ => return Err(RestError::Stale(refresh)),
+        }
+        Ok(())
+    }
+
+    fn stale(&self, job: &Job, error: &RestError) -> CommandError {
+        let told = self.not_done(job, error).because("another stop of it may be under way");
+        let Reached { name, flags, .. } = self.reached;
+        told.hint(format!(
+            "to wait for that long: kubectl flink stop {name} {}{flags} --timeout TIME",
+            job.id
+        ))
     }
 
     /// What became of a stop of this job that was asked for before, maybe by a command that was killed.
-    /// The ids of stops follow from the job's: a job ends once.
+    /// The ids of stops follow from the job's and from its start: what ran under the same id before was another job. One
+    /// that is done has ended the job; if the job lives on, it was none of this job's.
     pub(super) async fn earlier_stop(&self, job: &Job) -> Result<Earlier, CommandError> {
-        for number in 0.. {
-            let request = RequestId(id::derived(&job.id, number));
+        for number in 0..MOST_STOPS {
+            let request = stop_number(job, number);
             let progress = flink::trigger_progress(&self.reached.rest, &job.id, &request).await;
             match progress.map_err(|error| self.not_done(job, &error))? {
                 Progress::Unknown => return Ok(Earlier::Next(request.0)),
-                Progress::InProgress | Progress::Done(_) => return Ok(Earlier::GoesOn(request)),
-                Progress::Failed(_) => {}
+                Progress::InProgress => return Ok(Earlier::GoesOn(request)),
+                Progress::Done(_) if !self.lives_on(job).await? => return Ok(Earlier::GoesOn(request)),
+                Progress::Done(_) | Progress::Failed(_) => {}
             }
         }
         Ok(Earlier::Next(id::random()?))
@@ -126,14 +170,15 @@ impl Taking<'_> {
         }
         let long_ago = Timestamp::now().checked_sub(LONG_HISTORY).unwrap_or_default();
         if waits && job.ended_at().is_none_or(|end| end > long_ago) {
-            tokio::time::sleep(self.refresh().await).await;
+            let now = Instant::now();
+            self.until_fresh(now.checked_add(self.timeout).unwrap_or(now)).await?;
         }
         Ok(newest_complete(self.recorded(job).await?))
     }
 
     async fn path_of_earlier_stop(&self, job: &Job) -> Result<Option<String>, RestError> {
-        for number in 0.. {
-            let request = RequestId(id::derived(&job.id, number));
+        for number in 0..MOST_STOPS {
+            let request = stop_number(job, number);
             match flink::trigger_progress(&self.reached.rest, &job.id, &request).await? {
                 Progress::Done(path) => return Ok(path),
                 Progress::Failed(_) => {}
@@ -144,6 +189,12 @@ impl Taking<'_> {
     }
 }
 
+/// The id of the stop number `number` of a job.
+fn stop_number(job: &Job, number: u32) -> RequestId {
+    let began = job.started_at.map_or(0, Timestamp::as_millisecond);
+    RequestId(id::derived(&job.id, began, number))
+}
+
 /// What the setting comes to: milliseconds, from 1.20 on with a unit. What cannot be read may be long.
 fn refresh_of(interval: Option<&str>) -> Duration {
     let Some(interval) = interval else { return REFRESH };
@@ -151,7 +202,12 @@ fn refresh_of(interval: Option<&str>) -> Duration {
         Ok(milliseconds) => Some(Duration::from_millis(milliseconds)),
         Err(_) => interval.parse::<SignedDuration>().ok().and_then(|read| read.try_into().ok()),
     };
-    read.map_or(LONG_HISTORY, |read| read + MORE)
+    read.map_or(LONG_HISTORY, |read| read.saturating_add(MORE))
+}
+
+/// Whether `end` is at most so long after `at`, or before it. Both are a server's.
+fn is_within(limit: Duration, at: Timestamp, end: Timestamp) -> bool {
+    end.duration_since(at) < SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX)
 }
 
 /// The newest come first.
@@ -167,10 +223,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_latest_times_can_be_compared() {
+        let moments = |at, end| is_within(MOMENTS, at, end);
+        assert!(moments(Timestamp::MAX, Timestamp::MAX) && moments(Timestamp::MAX, Timestamp::MIN));
+        assert!(!moments(Timestamp::MIN, Timestamp::MAX));
+        let at = Timestamp::UNIX_EPOCH;
+        assert!(moments(at, at + Duration::from_secs(4)) && !moments(at, at + MOMENTS));
+    }
+
+    #[test]
     fn the_age_of_an_answer_follows_from_the_setting() {
         assert_eq!(refresh_of(None), REFRESH);
         assert_eq!(refresh_of(Some("30000")), Duration::from_millis(30_500));
         assert_eq!(refresh_of(Some("20 s")), Duration::from_millis(20_500));
         assert_eq!(refresh_of(Some("soon")), LONG_HISTORY);
+        assert_eq!(refresh_of(Some("-5")), LONG_HISTORY);
+        assert!(refresh_of(Some("18446744073709551615")) > Duration::from_secs(1 << 50));
+        assert!(refresh_of(Some("9223372036854775807 s")) > Duration::from_secs(1 << 60));
     }
 }

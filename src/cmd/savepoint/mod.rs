@@ -2,6 +2,7 @@
 
 pub mod directory;
 mod earlier;
+mod failed;
 pub mod take;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use self::directory::DirectoryArgs;
 use self::take::{Kind, Taking};
 use super::job_names::JobArgs;
+use super::last_contact::LastContact;
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::diagnosis::cause;
@@ -59,7 +61,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         return Err(CommandError::new(Exit::Error, "--request-id is for one job")
             .hint(format!("kubectl flink savepoint {} JOB --request-id ID", args.chosen.name)));
     }
-    let reached = reach::session(&args.chosen.rest, &args.chosen.name, app).await?;
+    app.bound_requests(args.timeout);
+    let reached = reach::session_to_change(&args.chosen.rest, &args.chosen.name, app).await?;
     if let Some(path) = &args.dispose {
         return dispose(&reached, path, args.timeout, app).await;
     }
@@ -79,7 +82,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
-    taking.directory = directory::check(args.directory.wanted(), &reached).await?;
+    taking.directory = directory::check(args.directory.wanted(), &reached, app).await?;
     let takes = async |job: &Job| taking.take(job).await;
     let tells = |job: &Job, path: String| {
         app.ui.data(&format!("{path}\n"))?;
@@ -108,8 +111,13 @@ async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) ->
         Err(error) => return Err(reached.error(&error, doing)),
     };
     let end = Instant::now() + timeout;
+    let contact = LastContact::default();
     loop {
-        match flink::disposal(&reached.rest, &request).await {
+        let progress = flink::disposal(&reached.rest, &request).await;
+        if progress.is_ok() {
+            contact.restored();
+        }
+        match progress {
             Ok(Progress::Done(_)) => {
                 app.ui.data(&format!("savepoint {path} disposed\n"))?;
                 return Ok(Exit::Done);
@@ -123,12 +131,15 @@ async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) ->
                     .hint("type the same again"));
             }
             Ok(Progress::InProgress) => {}
-            Err(error) if error.is_of_the_way() => tracing::debug!(%error, "REST does not answer"),
+            Err(error) if error.is_of_the_way() => drop(contact.lost(&error)),
             Err(error) => return Err(reached.error(&error, doing)),
         }
         if Instant::now() > end {
             let what = format!("savepoint {path} is not disposed of after {} s", timeout.as_secs());
-            return Err(CommandError::new(Exit::TimedOut, what).hint("type the same again"));
+            let state = format!("the state of savepoint {path}");
+            let unknown = contact.unknown(&state, Exit::TimedOut, reached).await;
+            let error = unknown.unwrap_or_else(|| CommandError::new(Exit::TimedOut, what));
+            return Err(error.hint("type the same again"));
         }
         tokio::time::sleep(take::PAUSE).await;
     }

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::earlier::Earlier;
-use crate::app::{App, CommandError, id};
+use super::earlier::{Earlier, MOMENTS};
+use crate::app::{App, CommandError, id, interrupt};
+use crate::cmd::last_contact::{self, LastContact};
 use crate::cmd::reach::Reached;
-use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink::dialect::Savepoint;
 use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
 use crate::model::status::Job;
+use crate::session::shell::quoted;
 
 /// Between two questions.
 pub const PAUSE: Duration = Duration::from_millis(300);
@@ -53,10 +54,16 @@ impl Taking<'_> {
     /// Takes the savepoint of `job` and returns its path. A stop returns once the job has ended.
     pub async fn take(&self, job: &Job) -> Result<String, CommandError> {
         let request = RefCell::new(None);
+        let to_the_end = async {
+            match self.take_to_the_end(job, &request).await {
+                Err(error) => Err(self.as_it_is_now(job, error).await),
+                taken => taken,
+            }
+        };
         tokio::select! {
             biased;
-            taken = self.take_to_the_end(job, &request) => return taken,
-            Ok(()) = tokio::signal::ctrl_c() => {}
+            taken = to_the_end => return taken,
+            _ = interrupt::received() => {}
         }
         let what =
             format!("interrupted: the savepoint of job {} ({}) may have been triggered", job.id, job.name);
@@ -65,6 +72,41 @@ impl Taking<'_> {
             Some(request) => told.hint(self.ask_again(job, &request)),
             None => told.hint(self.look(job)),
         })
+    }
+
+    /// An error, and what the job has come to: it may have ended, and the JobManager may have been replaced.
+    async fn as_it_is_now(&self, job: &Job, error: CommandError) -> CommandError {
+        let Job { id, name, .. } = job;
+        let error = match self.settled_state(id).await {
+            Ok(Some(now)) if !now.is_alive() && error.exit() == Exit::Error => {
+                let during = match self.kind {
+                    Kind::Savepoint => "during its savepoint",
+                    Kind::Stop { .. } => "while it was being stopped",
+                };
+                error.with_message(format!("job {id} ({name}) ended as {} {during}", now.state))
+            }
+            Ok(Some(_)) => error,
+            Ok(None) => {
+                error.because(format!("session {} does not know job {id} any more", self.reached.name))
+            }
+            Err(why) => error
+                .because(format!("the state of job {id} is unknown since {}: {why}", last_contact::now())),
+        };
+        self.reached.with_replacement(error).await
+    }
+
+    /// The job as it is now, once it is no longer on its way to its end.
+    async fn settled_state(&self, id: &str) -> Result<Option<Job>, RestError> {
+        let end = Instant::now() + MOMENTS;
+        loop {
+            let jobs = flink::jobs(&self.reached.rest).await?;
+            match jobs.into_iter().find(|job| job.id == id) {
+                Some(job) if job.state == "FAILING" && Instant::now() < end => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                job => return Ok(job),
+            }
+        }
     }
 
     /// Notes in `known` what the request can be asked after by.
@@ -93,7 +135,7 @@ impl Taking<'_> {
         // it ends the job, and with it this one's savepoint.
         if !self.reached.dialect().takes_request_ids()
             && self.ends_soon(job).await.unwrap_or(false)
-            && let Ok(Some(path)) = self.stopped_meanwhile(job).await
+            && let Ok(Some(path)) = self.stopped_meanwhile(job, end).await
         {
             return Ok(path);
         }
@@ -105,7 +147,7 @@ impl Taking<'_> {
         tokio::select! {
             biased;
             path = self.follow(job, request, Instant::now() + self.timeout) => path,
-            Ok(()) = tokio::signal::ctrl_c() => {
+            _ = interrupt::received() => {
                 let what = format!("interrupted: the savepoint of job {} ({}) goes on", job.id, job.name);
                 Err(CommandError::new(Exit::Interrupted, what).hint(self.ask_again(job, &request.0)))
             }
@@ -115,7 +157,7 @@ impl Taking<'_> {
     /// The command that goes on from a savepoint.
     pub fn restore(&self, path: &str) -> String {
         let Reached { name, flags, .. } = self.reached;
-        format!("kubectl flink submit {name} JAR --from-savepoint {path}{flags}")
+        format!("kubectl flink submit {name} JAR --from-savepoint {}{flags}", quoted(path))
     }
 
     pub(super) fn failed(&self, job: &Job) -> String {
@@ -165,6 +207,10 @@ impl Taking<'_> {
                 (_, None) => return self.settle_by_history(job, &before, &error).await,
             };
             is_in_doubt |= error.leaves_doubt();
+            // One that has started again knows no request, and perhaps no job: nothing is sent to it.
+            if let Some(cause) = self.reached.fate_of(self.reached.process.as_ref()).await.cause() {
+                return Err(self.unknown(job, &error, own.as_deref()).because(cause));
+            }
             match arrived {
                 Some(request) => return Ok(Triggered::Asked(request)),
                 None if tries.is_empty() => return Err(self.reached.error(&error, self.failed(job))),
@@ -269,14 +315,19 @@ impl Taking<'_> {
 
     /// Asks until it is done. A JobManager that does not answer for a while is asked again.
     async fn follow(&self, job: &Job, request: &RequestId, end: Instant) -> Result<String, CommandError> {
+        let contact = LastContact::default();
         loop {
-            match flink::trigger_progress(&self.reached.rest, &job.id, request).await {
+            let progress = flink::trigger_progress(&self.reached.rest, &job.id, request).await;
+            if progress.is_ok() {
+                contact.restored();
+            }
+            match progress {
                 Ok(Progress::Done(Some(path))) => return Ok(path),
                 Ok(Progress::Done(None)) => {
                     let told = CommandError::new(Exit::Error, self.failed(job)).hint(self.look(job));
                     return Err(told.because("the session says that it is done, and names no path"));
                 }
-                Ok(Progress::Failed(stack)) => return Err(self.has_failed(job, &stack)),
+                Ok(Progress::Failed(stack)) => return Err(self.has_failed(job, &stack).await),
                 // It forgets them after a while (`rest.async.store-duration`), or when it starts anew.
                 Ok(Progress::Unknown) => {
                     let what = format!(
@@ -288,7 +339,7 @@ impl Taking<'_> {
                         .hint(format!("the job's own history tells: {}", self.look(job))));
                 }
                 Ok(Progress::InProgress) => {}
-                Err(error) if error.may_pass() => tracing::debug!(%error, "REST does not answer"),
+                Err(error) if error.may_pass() => drop(contact.lost(&error)),
                 Err(error) => {
                     let what =
                         format!("what became of the savepoint of job {} ({}) is not known", job.id, job.name);
@@ -296,18 +347,25 @@ impl Taking<'_> {
                 }
             }
             if Instant::now() > end {
-                return Err(self.late(job).hint(self.ask_again(job, &request.0)));
+                return Err(self.late(job, &contact).await.hint(self.ask_again(job, &request.0)));
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     async fn follow_history(&self, job: &Job, id: u64, end: Instant) -> Result<String, CommandError> {
+        let contact = LastContact::default();
         loop {
             let recorded = flink::recorded_savepoints(&self.reached.rest, &job.id).await;
             let found = match recorded {
-                Ok(recorded) => recorded.into_iter().find(|savepoint| savepoint.id == id),
-                Err(error) if error.may_pass() => None,
+                Ok(recorded) => {
+                    contact.restored();
+                    recorded.into_iter().find(|savepoint| savepoint.id == id)
+                }
+                Err(error) if error.may_pass() => {
+                    contact.lost(&error);
+                    None
+                }
                 Err(error) => {
                     let what =
                         format!("what became of the savepoint of job {} ({}) is not known", job.id, job.name);
@@ -317,13 +375,13 @@ impl Taking<'_> {
             match found.map(|Recorded { state, .. }| state) {
                 Some(RecordedState::Completed(path)) => return Ok(path),
                 Some(RecordedState::Failed(why)) => {
-                    return Err(CommandError::new(Exit::Error, self.failed(job)).because(why));
+                    return Err(self.has_failed(job, &why).await);
                 }
                 Some(RecordedState::InProgress) | None => {}
             }
             if Instant::now() > end {
                 let look = self.look(job);
-                return Err(self.late(job).hint(look));
+                return Err(self.late(job, &contact).await.hint(look));
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -333,10 +391,17 @@ impl Taking<'_> {
     async fn until_ended(&self, job: &Job, path: &str, end: Instant) -> Result<(), CommandError> {
         let is_complete = || format!("its savepoint {path} is complete");
         let mut misses = 0;
+        let contact = LastContact::default();
         loop {
             let now = match flink::jobs(&self.reached.rest).await {
-                Ok(now) => now,
-                Err(error) if error.may_pass() => vec![job.clone()],
+                Ok(now) => {
+                    contact.restored();
+                    now
+                }
+                Err(error) if error.may_pass() => {
+                    contact.lost(&error);
+                    vec![job.clone()]
+                }
                 Err(error) => {
                     let told = self.reached.error(&error, format!("cannot see the end of job {}", job.id));
                     return Err(told.because(is_complete()).hint(self.restore(path)));
@@ -358,27 +423,10 @@ impl Taking<'_> {
                 return Ok(());
             }
             if Instant::now() > end {
-                return Err(self.late(job).because(is_complete()).hint(self.restore(path)));
+                let late = self.late(job, &contact).await;
+                return Err(late.because(is_complete()).hint(self.restore(path)));
             }
             tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// A stop may fail after its savepoint was complete, and then names it (`StopWithSavepointStoppingException`).
-    fn has_failed(&self, job: &Job, stack: &str) -> CommandError {
-        let mut told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
-        let Job { id, tasks_running, tasks_total, .. } = job;
-        let waits = stack.contains("not being executed at the moment") || stack.contains("currently running");
-        if tasks_running < tasks_total && waits {
-            let Reached { name, flags, .. } = self.reached;
-            told = told
-                .because(format!("{tasks_running} of its {tasks_total} tasks run: all must, for a savepoint"))
-                .hint(self.look(job))
-                .hint(format!("to end it without a savepoint: kubectl flink cancel {name} {id}{flags}"));
-        }
-        match completed_path(stack) {
-            Some(path) => told.because(format!("its savepoint {path} is complete")).hint(self.restore(path)),
-            None => told,
         }
     }
 
@@ -388,11 +436,15 @@ impl Taking<'_> {
         format!("kubectl flink jobs {name} {}{flags}", job.id)
     }
 
-    pub(super) fn late(&self, job: &Job) -> CommandError {
+    pub(super) async fn late(&self, job: &Job, contact: &LastContact) -> CommandError {
         let what = match self.kind {
             Kind::Savepoint => "the savepoint of job",
             Kind::Stop { .. } => "the stop of job",
         };
+        let state = format!("the state of {what} {} ({})", job.id, job.name);
+        if let Some(error) = contact.unknown(&state, Exit::TimedOut, self.reached).await {
+            return error;
+        }
         let seconds = self.timeout.as_secs();
         let what = format!("{what} {} ({}) is not done after {seconds} s, and goes on", job.id, job.name);
         CommandError::new(Exit::TimedOut, what)
@@ -414,29 +466,9 @@ impl Taking<'_> {
     }
 }
 
-/// The path in the words of [`Taking::has_failed`]'s exception.
-fn completed_path(stack: &str) -> Option<&str> {
-    let (_, rest) = stack.split_once("A savepoint has been created at: ")?;
-    rest.split([',', '\n']).next().filter(|path| !path.is_empty())
-}
-
 /// How a savepoint that was triggered is known.
 enum Triggered {
     Asked(RequestId),
     /// By its number in the job's history.
     Recorded(u64),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stop_that_fails_late_names_its_savepoint() {
-        let stack = "java.util.concurrent.CompletionException: x\nCaused by: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
-            StopWithSavepointStoppingException: A savepoint has been created at: s3://b/sp/savepoint-1, but the corresponding job 1 failed\n\
-            Caused by: java.lang.Exception: y";
-        assert_eq!(completed_path(stack), Some("s3://b/sp/savepoint-1"));
-        assert_eq!(completed_path("java.lang.Exception: y"), None);
-    }
 }

@@ -6,9 +6,10 @@ use super::verdict;
 use crate::app::rest::{self, Details};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Look, SessionConfig};
+use crate::cmd::{rights, slots};
 use crate::diagnosis;
 use crate::model::evidence::{Evidence, Pod, Rest};
-use crate::model::status::{Event, HighAvailability, JobManager, Part, SessionStatus, Setting};
+use crate::model::status::{Event, Health, HighAvailability, JobManager, Part, SessionStatus, Setting};
 use crate::model::{Finding, SessionView};
 use crate::session::{FlinkVersion, SessionName, changed, high_availability};
 
@@ -23,10 +24,11 @@ pub async fn status(
         return Ok(None);
     };
     let events = events.map(|events| without_the_usual(events, &evidence, name));
-    let (rest, details) = rest::ask_details(cluster, &evidence).await;
+    let (rest, mut details) = rest::ask_details(cluster, &evidence).await;
     evidence.rest = rest;
-    let findings = diagnosis::findings(&evidence);
-    let version = version(&session, &evidence);
+    if let Some(why) = without_right(&evidence) {
+        details = Details::unknown(&why);
+    }
     let config = match config {
         Part::Known(SessionConfig { settings: Some(settings), high_availability, .. }) => {
             Part::Known((settings, high_availability))
@@ -34,6 +36,14 @@ pub async fn status(
         Part::Known(_) => Part::Unknown(format!("there is no configmap/{}", name.config_map())),
         Part::Unknown(why) => Part::Unknown(why),
     };
+    let settings = config.known().map(|(settings, _)| settings);
+    let has_waiting_job =
+        details.jobs.known().is_some_and(|jobs| jobs.iter().any(|job| job.waits(slots::SECONDS)));
+    if has_waiting_job || waits_for_taskmanagers(&evidence, settings) {
+        slots::observe(cluster, &mut evidence, settings, slots::SECONDS).await;
+    }
+    let findings = findings(&session, &evidence);
+    let version = version(&session, &evidence);
     let configuration = config.clone().map(|(settings, _)| differing(&settings, version));
     let high_availability = config.map(|(settings, config_maps)| {
         let high_availability::HighAvailability { service, storage_directory } =
@@ -42,28 +52,45 @@ pub async fn status(
     });
     Ok(Some(SessionStatus {
         verdict: verdict::of(&session, &evidence, &findings),
-        is_healthy: verdict::is_healthy(&session, &evidence, &findings),
+        health: verdict::health(&session, &evidence, &findings),
         jobmanager: match evidence.why_pods_are_unknown() {
-            Some(why) => Part::Unknown(why.to_owned()),
+            Some(why) => Part::Unknown(rights::needed(why)),
             None => Part::Known(jobmanager(&evidence, &details)),
         },
         taskmanagers: details.taskmanagers,
         jobs: details.jobs,
         session: with_rest(session, &evidence.rest),
-        pods,
-        services,
-        high_availability,
-        configuration,
-        events,
+        pods: named(pods),
+        services: named(services),
+        high_availability: named(high_availability),
+        configuration: named(configuration),
+        events: named(events),
         findings,
         unreadable: evidence.unreadable,
     }))
 }
 
+/// Why the REST API cannot be reached, where a right is all that is missing.
+fn without_right(evidence: &Evidence) -> Option<String> {
+    match &evidence.rest {
+        Rest::Forbidden(why) => Some(rights::needed_for_rest(why)),
+        Rest::NotAsked => evidence.why_pods_are_unknown().map(rights::needed),
+        _ => None,
+    }
+}
+
+/// A part that may not be read, with the right that it takes.
+fn named<T>(part: Part<T>) -> Part<T> {
+    match part {
+        Part::Unknown(why) => Part::Unknown(rights::needed(&why)),
+        known => known,
+    }
+}
+
 /// One sentence and what is wrong: all that is said of a session among many.
 pub struct Brief {
     pub verdict: String,
-    pub is_healthy: bool,
+    pub health: Health,
     pub findings: Vec<Finding>,
     pub unreadable: Vec<String>,
 }
@@ -72,19 +99,44 @@ pub struct Brief {
 pub async fn brief(cluster: &Cluster, session: &SessionView) -> Result<Brief, CommandError> {
     let name = SessionName::existing(&session.name)?;
     let mut evidence = cluster.observe(&session.namespace, &name).await?;
-    evidence.rest = rest::ask_once(cluster, &evidence).await;
-    let findings = diagnosis::findings(&evidence);
+    let (rest, jobs, settings) = rest::ask_jobs(cluster, &evidence, slots::SECONDS).await;
+    evidence.rest = rest;
+    if jobs.iter().any(|job| job.waits(slots::SECONDS)) {
+        slots::observe(cluster, &mut evidence, settings.as_ref(), slots::SECONDS).await;
+    }
+    let findings = findings(session, &evidence);
     Ok(Brief {
         verdict: verdict::of(session, &evidence, &findings),
-        is_healthy: verdict::is_healthy(session, &evidence, &findings),
+        health: verdict::health(session, &evidence, &findings),
         findings,
         unreadable: evidence.unreadable,
     })
 }
 
-/// Warns of what findings could not be made of.
-pub fn tell_unreadable(unreadable: &[String], app: &App) {
-    for part in unreadable {
+/// True when there should be a TaskManager and none has registered: then the JobManager's log is worth a request.
+fn waits_for_taskmanagers(evidence: &Evidence, settings: Option<&BTreeMap<String, String>>) -> bool {
+    let Rest::Up(overview) = &evidence.rest else { return false };
+    let least = settings.and_then(|settings| settings.get("slotmanager.number-of-slots.min"));
+    overview.taskmanagers == 0
+        && (overview.jobs_running > 0 || least.is_some_and(|least| least.trim() != "0"))
+}
+
+/// What is wrong. Of a session that is gone, no more than what is left of it.
+fn findings(session: &SessionView, evidence: &Evidence) -> Vec<Finding> {
+    match session.status.as_str() {
+        "Orphaned" => vec![diagnosis::state::orphaned(evidence)],
+        _ => diagnosis::findings(evidence),
+    }
+}
+
+/// Warns of what findings could not be made of, but for what is `told` already.
+pub fn tell_unreadable(unreadable: &[String], told: &[(&str, &str)], app: &App) {
+    let is_told = |part: &&String| {
+        let why = part.split_once(": ").map_or(part.as_str(), |(_, why)| why);
+        let needed = rights::needed(why);
+        told.iter().any(|(_, reason)| *reason == needed)
+    };
+    for part in unreadable.iter().filter(|part| !is_told(part)) {
         app.ui.warn(&format!("not all could be read: {part}"));
     }
 }

@@ -12,18 +12,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::listing;
-use super::ls::{not_found, tell_missing};
+use super::ls::tell_missing;
 use super::readiness::{self, Awaited, Ended};
-use super::sections::indented;
+use super::sections::{self, indented};
+use super::standing;
 use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{Cluster, Query, Scope};
 use crate::exit::Exit;
 use crate::model::session::API_VERSION;
-use crate::model::status::{STATUS_LIST_KIND, SessionStatus};
+use crate::model::status::{Health, STATUS_LIST_KIND, SessionStatus};
 use crate::output::format::{self, Asked, Format, ObjectFormat};
 use crate::output::{objects, printable};
-use crate::session::{SessionName, flinkdeployment};
+use crate::session::SessionName;
+use crate::session::flinkdeployment::{self, OperatorVersion};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -41,7 +43,10 @@ Examples:
   kubectl flink status roc --exit-code
 
   # As a manifest, for the Flink operator or another create
-  kubectl flink status roc -o flinkdeployment")]
+  kubectl flink status roc -o flinkdeployment
+
+  # As a manifest for a Flink operator before 1.16
+  kubectl flink status roc -o flinkdeployment --operator-version 1.15")]
 pub struct Args {
     /// Names of sessions; without one, a sentence on each of the namespace
     #[arg(add = Word::Session)]
@@ -55,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
     timeout: Duration,
 
-    /// Exit with 5 when a session is not healthy
+    /// Exit with 5 when a session is not healthy, with 3 when REST could not be asked in time
     #[arg(long)]
     exit_code: bool,
 
@@ -67,6 +72,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true, value_parser = Asked::of_status,
           add = Word::OneOf(&format::OF_STATUS))]
     output: Asked,
+
+    /// Flink operator that the manifest is for, such as 1.15; before 1.16 it has resource instead of resources
+    #[arg(long, value_name = "VERSION")]
+    operator_version: Option<OperatorVersion>,
 }
 
 /// Sessions that are looked at at the same time.
@@ -76,6 +85,9 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let names = args.names.iter().map(|name| SessionName::existing(name)).collect::<Result<Vec<_>, _>>()?;
     let format = listing::format(&args.output, app)?;
     check(&args, &names)?;
+    if args.wait {
+        app.bound_requests(args.timeout);
+    }
     let cluster = app.cluster().await?;
     if args.wait {
         for name in &names {
@@ -83,12 +95,12 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         }
     }
     if let (Asked::FlinkDeployment, [name]) = (&args.output, &names[..]) {
-        return manifest(&cluster, name, app).await;
+        return manifest(&cluster, name, args.operator_version.unwrap_or_default(), app).await;
     }
     if let (true, [name]) = (args.watch, &names[..]) {
         return watch::run(&cluster, name, &format, app).await;
     }
-    let healthy = match (names.is_empty(), format.is_table()) {
+    let health = match (names.is_empty(), format.is_table()) {
         (true, true) => briefly(&cluster, app).await?,
         (true, false) => {
             let found = cluster.sessions(&all_of(&cluster)).await?;
@@ -99,7 +111,15 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         }
         (false, _) => show(&cluster, &names, &format, Named::ByUser, app).await?,
     };
-    Ok(if args.exit_code && !healthy { Exit::Unhealthy } else { Exit::Done })
+    Ok(match health {
+        _ if !args.exit_code => Exit::Done,
+        Health::Healthy => Exit::Done,
+        Health::Sick => Exit::Unhealthy,
+        Health::Unknown => {
+            app.ui.warn("cannot determine whether each session is healthy: REST could not be asked in time");
+            Exit::TimedOut
+        }
+    })
 }
 
 /// Refuses what does not go together.
@@ -114,6 +134,10 @@ fn check(args: &Args, names: &[SessionName]) -> Result<(), CommandError> {
         (matches!(args.output, Asked::FlinkDeployment), "-o flinkdeployment"),
         (args.exit_code, "--exit-code"),
     ];
+    if args.operator_version.is_some() && !matches!(args.output, Asked::FlinkDeployment) {
+        let error = CommandError::new(Exit::Error, "--operator-version needs -o flinkdeployment");
+        return Err(error.hint("kubectl flink status NAME -o flinkdeployment --operator-version VERSION"));
+    }
     if let Some((_, flag)) = apart.into_iter().find(|(is_given, _)| *is_given && args.watch) {
         return Err(CommandError::new(
             Exit::Error,
@@ -139,8 +163,8 @@ fn all_of(cluster: &Cluster) -> Query {
     }
 }
 
-/// One sentence on each session of the namespace, and what is wrong with it. True when all are healthy.
-async fn briefly(cluster: &Cluster, app: &App) -> Result<bool, CommandError> {
+/// One sentence on each session of the namespace, and what is wrong with it. Returns how they are, all in all.
+async fn briefly(cluster: &Cluster, app: &App) -> Result<Health, CommandError> {
     let found = cluster.sessions(&all_of(cluster)).await?;
     let briefs: Vec<_> = futures::stream::iter(&found.views)
         .map(|session| gather::brief(cluster, session))
@@ -149,18 +173,17 @@ async fn briefly(cluster: &Cluster, app: &App) -> Result<bool, CommandError> {
         .await;
     // A failed command leaves stdout empty.
     let briefs = briefs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let mut healthy = true;
+    let health = Health::worst(briefs.iter().map(|brief| brief.health));
     for brief in briefs {
-        healthy &= brief.is_healthy;
-        let findings = indented(&text::findings(&brief.findings));
+        let findings = indented(&sections::findings(&brief.findings));
         app.ui.rendered(&format!("{}\n{findings}", printable(&brief.verdict)))?;
-        gather::tell_unreadable(&brief.unreadable, app);
+        gather::tell_unreadable(&brief.unreadable, &[], app);
     }
     tell_missing(&found.missing, app);
     if found.views.is_empty() {
         app.ui.note(&format!("No resources found in {} namespace.", cluster.namespace()));
     }
-    Ok(healthy)
+    Ok(health)
 }
 
 /// Who has named the sessions: of a list, some may be gone by the time that they are looked at.
@@ -170,14 +193,14 @@ enum Named {
     ByList,
 }
 
-/// Shows the sessions of `names` from all sides. True when all are healthy.
+/// Shows the sessions of `names` from all sides. Returns how they are, all in all.
 async fn show(
     cluster: &Cluster,
     names: &[SessionName],
     format: &Format,
     named: Named,
     app: &App,
-) -> Result<bool, CommandError> {
+) -> Result<Health, CommandError> {
     let single = named == Named::ByUser && names.len() == 1;
     let wide = matches!(format, Format::Wide);
     let gathered: Vec<_> = futures::stream::iter(names)
@@ -197,10 +220,14 @@ async fn show(
     if !(single && missing.is_some()) {
         print(&statuses, format, single, app)?;
     }
-    statuses.iter().for_each(|status| gather::tell_unreadable(&status.unreadable, app));
+    for status in &statuses {
+        // The screen and JSON have the reasons; other forms do not.
+        let told = if format.is_table() { status.unknown() } else { Vec::new() };
+        gather::tell_unreadable(&status.unreadable, &told, app);
+    }
     match missing {
-        Some(name) => Err(not_found(name, cluster.namespace())),
-        None => Ok(statuses.iter().all(|status| status.is_healthy)),
+        Some(name) => Err(standing::why_not_there(name, cluster).await?),
+        None => Ok(Health::worst(statuses.iter().map(|status| status.health))),
     }
 }
 
@@ -212,8 +239,9 @@ fn print(statuses: &[SessionStatus], format: &Format, single: bool, app: &App) -
         }
         Format::Table | Format::Wide => {
             let now = Timestamp::now();
-            let texts: Vec<String> =
-                statuses.iter().map(|status| text::render(status, now, app.ui.colours_data())).collect();
+            let wide = matches!(format, Format::Wide);
+            let render = |status| text::render(status, wide, now, app.ui.colours_data());
+            let texts: Vec<String> = statuses.iter().map(render).collect();
             app.ui.rendered(&texts.join("\n\n"))?;
         }
         other => {
@@ -237,12 +265,12 @@ async fn wait(
     match readiness::wait(cluster, &awaited, app).await? {
         Ended::Ready(_) => Ok(()),
         Ended::Hopeless(_, finding) if finding.id == readiness::GONE => {
-            Err(not_found(name, cluster.namespace()))
+            Err(standing::why_not_there(name, cluster).await?)
         }
         Ended::Hopeless(_, finding) => {
             Err(CommandError::from_finding(Exit::Error, format!("session {name} cannot start"), &finding))
         }
-        Ended::TimedOut(awaited) => Err(readiness::unfinished(name, timeout, Some(awaited), app)),
+        Ended::TimedOut(late) => Err(readiness::unfinished(name, timeout, Some(&late), app)),
         Ended::Interrupted => Err(CommandError::new(
             Exit::Interrupted,
             format!("interrupted: session {name} was not ready yet"),
@@ -252,12 +280,17 @@ async fn wait(
 }
 
 /// Prints the session as a FlinkDeployment.
-async fn manifest(cluster: &Cluster, name: &SessionName, app: &App) -> Result<Exit, CommandError> {
+async fn manifest(
+    cluster: &Cluster,
+    name: &SessionName,
+    operator: OperatorVersion,
+    app: &App,
+) -> Result<Exit, CommandError> {
     let namespace = cluster.namespace();
     let Some(live) = cluster.live(namespace, name).await? else {
-        return Err(not_found(name, namespace));
+        return Err(standing::why_not_there(name, cluster).await?);
     };
-    let (manifest, notes) = flinkdeployment::of_live(&live);
+    let (manifest, notes) = flinkdeployment::of_live(&live, operator);
     notes.iter().for_each(|note| app.ui.warn(note));
     let text = objects::render(&[manifest], ObjectFormat::Yaml)
         .map_err(|error| CommandError::new(Exit::Error, format!("cannot print session {name}: {error}")))?;

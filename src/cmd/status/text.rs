@@ -4,15 +4,14 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use crate::cmd::jobs::rows::HEAD;
-use crate::cmd::sections::{INDENT, cut, indented, section, table};
+use crate::cmd::jobs::rows::Columns;
+use crate::cmd::sections::{problems, rows, section, table, unknown};
 use crate::cmd::session_tables;
-use crate::model::Finding;
 use crate::model::status::{
     Event, HighAvailability, Job, JobManager, Memory, Part, SessionStatus, Setting, TaskManager,
 };
 use crate::output::table::Layout;
-use crate::output::{age, printable};
+use crate::output::{age, cut, printable, wrapped};
 
 /// Jobs that have ended.
 const ENDED_JOBS: usize = 5;
@@ -21,28 +20,38 @@ const RECENT_EVENTS: usize = 10;
 const LONGEST_VALUE: usize = 100;
 const LONGEST_MESSAGE: usize = 160;
 
-/// Lays it out. Colours only repeat what words say.
-pub fn render(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
-    let sections = sections(status, now, colour);
+/// Lays it out, with all of the jobs' names if it may be `wide`. Colours only repeat what words say.
+pub fn render(status: &SessionStatus, wide: bool, now: Timestamp, colour: bool) -> String {
+    let sections = sections(status, wide, now, colour);
     sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The same with the problems behind the verdict: of a screen that is too small, the end is cut off.
-pub fn render_worst_first(status: &SessionStatus, now: Timestamp, colour: bool) -> String {
-    let mut sections = sections(status, now, colour);
-    sections[1..].rotate_right(1);
-    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+/// The same for a terminal of so many columns, whose end is cut off where it is too small: what changes and what is
+/// wrong comes first, and sentences are wrapped.
+pub fn render_for_screen(
+    status: &SessionStatus,
+    columns: usize,
+    wide: bool,
+    now: Timestamp,
+    colour: bool,
+) -> String {
+    let [verdict, tables, jobmanager, taskmanagers, jobs, availability, configuration, events, problems] =
+        sections(status, wide, now, colour);
+    let first = [wrapped(&verdict, columns), wrapped(&problems, columns), jobs, taskmanagers];
+    let sections = first.into_iter().chain([tables, jobmanager, availability, configuration, events]);
+    sections.filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// From the verdict to the problems.
-fn sections(status: &SessionStatus, now: Timestamp, colour: bool) -> [String; 9] {
+fn sections(status: &SessionStatus, wide: bool, now: Timestamp, colour: bool) -> [String; 9] {
+    let status = &with_reasons_once(status);
     let layout = Layout::coloured(colour);
     [
         format!("{}\n", printable(&status.verdict)),
         session_tables::render(&status.pods, &status.services, colour),
         section("JobManager", &status.jobmanager, |jobmanager| about(jobmanager.as_ref(), now)),
         section("TaskManagers", &status.taskmanagers, |all| taskmanagers(all, &layout)),
-        section("Jobs", &status.jobs, |all| jobs(all, &layout)),
+        section("Jobs", &status.jobs, |all| jobs(all, wide, &layout)),
         section("High availability", &status.high_availability, high_availability),
         section("Configuration, where it differs from Flink's defaults", &status.configuration, |all| {
             configuration(all, &layout)
@@ -50,6 +59,32 @@ fn sections(status: &SessionStatus, now: Timestamp, colour: bool) -> [String; 9]
         section("Events", &status.events, |all| events(all, now, &layout)),
         problems(&status.findings),
     ]
+}
+
+/// The same where each reason for which something is not known is named once: by the verdict, else where it is met first.
+fn with_reasons_once(status: &SessionStatus) -> SessionStatus {
+    let mut told = vec![status.verdict.clone()];
+    let mut status = status.clone();
+    once(&mut status.pods, &mut told);
+    once(&mut status.services, &mut told);
+    once(&mut status.jobmanager, &mut told);
+    if let Part::Known(Some(jobmanager)) = &mut status.jobmanager {
+        once(&mut jobmanager.memory, &mut told);
+    }
+    once(&mut status.taskmanagers, &mut told);
+    once(&mut status.jobs, &mut told);
+    once(&mut status.high_availability, &mut told);
+    once(&mut status.configuration, &mut told);
+    once(&mut status.events, &mut told);
+    status
+}
+
+fn once<T>(part: &mut Part<T>, told: &mut Vec<String>) {
+    let Part::Unknown(why) = part else { return };
+    match told.iter().any(|text| text.contains(why.as_str())) {
+        true => why.clear(),
+        false => told.push(why.clone()),
+    }
 }
 
 fn about(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
@@ -77,7 +112,7 @@ fn about(jobmanager: Option<&JobManager>, now: Timestamp) -> String {
             lines.push(("Heap", used(*heap_used_bytes, *heap_max_bytes)));
             lines.push(("Metaspace", used(*metaspace_used_bytes, *metaspace_max_bytes)));
         }
-        Part::Unknown(why) => lines.push(("Memory", format!("unknown: {why}"))),
+        Part::Unknown(why) => lines.push(("Memory", unknown(why))),
     }
     let line = |(name, value): &(&str, String)| format!("{:<12}{}\n", format!("{name}:"), printable(value));
     lines.iter().map(line).collect()
@@ -88,7 +123,8 @@ fn used(used: Option<u64>, max: Option<u64>) -> String {
     const MIB: u64 = 1024 * 1024;
     match (used, max) {
         (Some(used), Some(max)) if max > 0 => {
-            format!("{} of {} MiB ({}%)", used / MIB, max / MIB, used.saturating_mul(100) / max)
+            let percent = u128::from(used) * 100 / u128::from(max);
+            format!("{} of {} MiB ({percent}%)", used / MIB, max / MIB)
         }
         (Some(used), _) => format!("{} MiB, without a limit", used / MIB),
         (None, _) => "not told by this Flink".to_owned(),
@@ -105,16 +141,14 @@ fn taskmanagers(all: &[TaskManager], layout: &Layout) -> String {
     table(&["NAME", "FREE SLOTS"], all.iter().map(row).collect(), layout)
 }
 
-fn jobs(all: &[Job], layout: &Layout) -> String {
+fn jobs(all: &[Job], wide: bool, layout: &Layout) -> String {
     if all.is_empty() {
         return "none\n".to_owned();
     }
     let alive = all.iter().filter(|job| job.is_alive());
     let ended = all.iter().filter(|job| !job.is_alive());
     let left_out = ended.clone().count().saturating_sub(ENDED_JOBS);
-    let row = |job: &Job| HEAD.iter().map(|(_, cell)| cell(job)).collect();
-    let rows = alive.chain(ended.take(ENDED_JOBS)).map(row).collect();
-    let mut text = table(&HEAD.map(|(name, _)| name), rows, layout);
+    let mut text = rows(Columns { wide }.head(alive.chain(ended.take(ENDED_JOBS))), layout);
     if left_out > 0 {
         let _ = writeln!(text, "... and {left_out} more that have ended, which -o json shows");
     }
@@ -168,28 +202,6 @@ fn events(all: &[Event], now: Timestamp, layout: &Layout) -> String {
     };
     let recent = &all[all.len().saturating_sub(RECENT_EVENTS)..];
     table(&["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"], recent.iter().map(row).collect(), layout)
-}
-
-fn problems(all: &[Finding]) -> String {
-    match all.is_empty() {
-        true => String::new(),
-        false => format!("Problems:\n{}", indented(&findings(all))),
-    }
-}
-
-/// What is wrong, and what to do about it.
-pub fn findings(findings: &[Finding]) -> String {
-    let finding = |finding: &Finding| {
-        let evidence = finding.evidence.iter().flat_map(|text| text.lines());
-        let evidence: String = evidence.map(|line| format!("{INDENT}{}\n", printable(line))).collect();
-        format!(
-            "{} ({})\n{evidence}{INDENT}fix: {}\n",
-            printable(&finding.summary),
-            finding.id,
-            printable(&finding.fix)
-        )
-    };
-    findings.iter().map(finding).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

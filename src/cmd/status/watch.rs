@@ -8,7 +8,8 @@ use super::{gather, print, text};
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
-use crate::cmd::ls::not_found;
+use crate::cmd::listing::LOST;
+use crate::cmd::standing;
 use crate::exit::Exit;
 use crate::model::status::{Part, SessionStatus};
 use crate::model::{SessionView, TableView};
@@ -34,17 +35,17 @@ pub async fn run(
     let wide = matches!(format, Format::Wide);
     // What is not there, or cannot be reached, is told at once.
     if gather::status(cluster, name, wide).await?.is_none() {
-        return Err(not_found(name, cluster.namespace()));
+        return Err(standing::why_not_there(name, cluster).await?);
     }
     let mut screen = (app.ui.redraws() && format.is_table()).then(|| app.ui.screen());
     let mut shown: Option<Vec<String>> = None;
     let (mut picture, mut is_lost) = (String::new(), false);
     let waited = until(FOR_EVER, cluster.changes(cluster.namespace(), name), async || {
-        let status = match gather::status(cluster, name, wide).await {
+        let status = match cluster.unless_silent(gather::status(cluster, name, wide)).await {
             Ok(Some(status)) => status,
             Ok(None) => return Ok(Look::Done(())),
             Err(error) if error.is_transient() => {
-                let lost = format!("lost the API server, and ask it again: {error}");
+                let lost = format!("{LOST}: {error}");
                 match &mut screen {
                     Some(screen) => screen.show(&format!("{picture}\nWarning: {}\n", printable(&lost)))?,
                     None if !is_lost => app.ui.warn(&lost),
@@ -57,7 +58,8 @@ pub async fn run(
         };
         is_lost = false;
         if let Some(screen) = &mut screen {
-            picture = text::render_worst_first(&status, Timestamp::now(), app.ui.colours_data());
+            let (columns, colour) = (screen.columns(), app.ui.colours_data());
+            picture = text::render_for_screen(&status, columns, wide, Timestamp::now(), colour);
             screen.show(&picture)?;
             return Ok(Look::Again(TICK));
         }

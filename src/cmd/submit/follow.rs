@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures::stream;
 use tokio::time::Instant;
 
-use crate::app::rest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
 use crate::cmd::job_names::sentence;
+use crate::cmd::last_contact::LastContact;
 use crate::cmd::reach::Reached;
-use crate::diagnosis::{cause, taskmanagers};
+use crate::cmd::slots;
+use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
@@ -28,24 +29,61 @@ const SLOTS_SECONDS: u64 = 15;
 const EXPLAIN: Duration = Duration::from_secs(5);
 
 /// What a JobManager tells of one job may be this old (`web.refresh-interval`, 3 s), and a little more.
-const STALE: Duration = Duration::from_secs(5);
+pub const STALE: Duration = Duration::from_secs(5);
 
 /// A JobManager that has just started may not have taken its jobs up again.
 const GONE_LOOKS: u32 = 5;
 
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Waits until every one of `jobs` has ended, and tells each change.
+/// Jobs that were followed.
+pub struct Followed {
+    /// As they were read last; none when their states are unknown.
+    pub jobs: Option<Vec<Job>>,
+    pub end: Result<Exit, CommandError>,
+}
+
+/// Waits until every one of `jobs` has ended, and prints each change. All that have not FINISHED are an error.
 pub async fn to_the_end(
     reached: &Reached,
-    jobs: Vec<Job>,
+    mut jobs: Vec<Job>,
     timeout: Option<Duration>,
     app: &App,
-) -> Result<Exit, CommandError> {
-    let mut told: BTreeMap<String, String> = jobs.iter().map(|job| (job.id.clone(), sentence(job))).collect();
-    let mut last = jobs;
+) -> Followed {
+    let contact = LastContact::default();
+    let mut is_known = true;
+    let end = match follow(reached, &mut jobs, &mut is_known, &contact, timeout, app).await {
+        Ok(()) => ended(reached, &jobs).await,
+        Err(error) => Err(error),
+    };
+    Followed { jobs: Some(jobs).filter(|_| is_known && !contact.is_lost()), end }
+}
+
+/// Waits until every one of `jobs` has ended, and prints each change. Returns them as they were last read: one that has
+/// not ended is not known to the session any more, and how it ended is unknown.
+pub async fn until_ended(
+    reached: &Reached,
+    mut jobs: Vec<Job>,
+    timeout: Option<Duration>,
+    app: &App,
+) -> Result<Vec<Job>, CommandError> {
+    follow(reached, &mut jobs, &mut true, &LastContact::default(), timeout, app).await?;
+    Ok(jobs)
+}
+
+/// Keeps jobs as they were read `last`. `is_known` becomes false when one of them is not listed any more before it has
+/// ended.
+async fn follow(
+    reached: &Reached,
+    last: &mut [Job],
+    is_known: &mut bool,
+    contact: &LastContact,
+    timeout: Option<Duration>,
+    app: &App,
+) -> Result<(), CommandError> {
+    let mut told: BTreeMap<String, String> = last.iter().map(|job| (job.id.clone(), sentence(job))).collect();
     let mut explainer = Explainer { reached, app, next: Instant::now(), told: Vec::new() };
-    let (mut missing, mut is_lost, mut is_gone) = (0, false, false);
+    let (mut missing, mut is_gone) = (0, false);
     let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
         let now = match flink::jobs(&reached.rest).await {
             Ok(now) => now,
@@ -53,7 +91,7 @@ pub async fn to_the_end(
                 return Err(reached.error(&error, "cannot follow the job"));
             }
             Err(error) => {
-                if !std::mem::replace(&mut is_lost, true) {
+                if contact.lost(&error) {
                     app.ui.warn(&format!(
                         "REST of session {} does not answer, and is asked again: {error}",
                         reached.name
@@ -64,9 +102,9 @@ pub async fn to_the_end(
                 return Ok(if is_gone { Look::Done(()) } else { Look::Again(PAUSE) });
             }
         };
-        is_lost = false;
+        contact.restored();
         let mut is_missing = false;
-        for job in &mut last {
+        for job in last.iter_mut() {
             match now.iter().find(|other| other.id == job.id) {
                 Some(found) => *job = found.clone(),
                 // One that has ended may be forgotten after a while.
@@ -78,11 +116,12 @@ pub async fn to_the_end(
                 told.insert(job.id.clone(), words);
             }
         }
+        *is_known = !is_missing;
         missing = if is_missing { missing + 1 } else { 0 };
         if missing >= GONE_LOOKS || last.iter().all(|job| !job.is_alive()) {
             return Ok(Look::Done(()));
         }
-        explainer.look(&last).await;
+        explainer.look(last).await;
         Ok(Look::Again(PAUSE))
     })
     .await?;
@@ -96,12 +135,14 @@ pub async fn to_the_end(
             );
             Err(CommandError::new(Exit::Unhealthy, what).hint(format!("kubectl flink ls{}", reached.flags)))
         }
-        Waited::Done(()) => ended(reached, &last).await,
+        Waited::Done(()) => Ok(()),
         Waited::TimedOut => {
             let seconds = timeout.unwrap_or(FOR_EVER).as_secs();
-            let what = format!("job {} has not ended within {seconds} s, and goes on", ids.join(", "));
+            let state = format!("the state of job {}", ids.join(", "));
             let look = format!("kubectl flink jobs {} {}{}", reached.name, one_of(&ids), reached.flags);
-            Err(CommandError::new(Exit::TimedOut, what).hint(look))
+            let what = format!("job {} has not ended within {seconds} s, and goes on", ids.join(", "));
+            let unknown = contact.unknown(&state, Exit::TimedOut, reached).await;
+            Err(unknown.unwrap_or_else(|| CommandError::new(Exit::TimedOut, what)).hint(look))
         }
         Waited::Interrupted => {
             let what = format!("interrupted: job {} goes on", ids.join(", "));
@@ -123,28 +164,21 @@ fn one_of<'a>(ids: &[&'a str]) -> &'a str {
 }
 
 /// The end of all: well, or the first that did not end well, with its root exception.
-async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
+pub async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError> {
     let Some(job) = jobs.iter().find(|job| job.state != "FINISHED") else { return Ok(Exit::Done) };
     let Job { id, name, state, .. } = job;
     let look = format!("kubectl flink jobs {} {id}{}", reached.name, reached.flags);
     if job.is_alive() {
         let what = format!("job {id} ({name}) is gone: session {} does not know it any more", reached.name);
-        let told = CommandError::new(Exit::Unhealthy, what)
-            .because("a JobManager that starts anew without high availability has forgotten its jobs");
+        let told = CommandError::new(Exit::Unhealthy, what).because("how it ended is unknown");
+        let told = reached.with_replacement(told).await;
         return Err(reached.status().into_iter().fold(told, CommandError::hint));
     }
     let mut error = CommandError::new(Exit::Unhealthy, format!("job {id} ({name}) ended as {state}"));
     if state == "FAILED"
         && let Some(exception) = root_exception(reached, id).await
     {
-        let (outermost, deepest) = cause::both_ends(&exception.stack);
-        let task = exception.task.as_deref().unwrap_or_default();
-        let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
-        error = error.because(match place {
-            Some(task) => format!("{outermost}, in task {task}"),
-            None => outermost,
-        });
-        error = deepest.into_iter().fold(error, CommandError::because);
+        error = because_of(error, &exception);
     }
     Err(error.hint(look))
 }
@@ -165,6 +199,18 @@ async fn root_exception(reached: &Reached, id: &str) -> Option<JobException> {
     }
 }
 
+/// Adds both ends of what was thrown in a job to the causes of `error`.
+pub fn because_of(error: CommandError, exception: &JobException) -> CommandError {
+    let (outermost, deepest) = cause::both_ends(&exception.stack);
+    let task = exception.task.as_deref().unwrap_or_default();
+    let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
+    let error = error.because(match place {
+        Some(task) => format!("{outermost}, in task {task}"),
+        None => outermost,
+    });
+    deepest.into_iter().fold(error, CommandError::because)
+}
+
 /// What makes `finding` the same as another. Each try has a pod of its own, with a number in its name.
 fn reason(finding: &Finding) -> String {
     let evidence = finding.evidence.as_deref().unwrap_or_default();
@@ -181,24 +227,11 @@ struct Explainer<'a> {
 
 impl Explainer<'_> {
     async fn look(&mut self, jobs: &[Job]) {
-        let Some(cluster) = &self.reached.cluster else { return };
-        let waits = |job: &&Job| {
-            job.is_alive()
-                && job.tasks_running < job.tasks_total
-                && job.duration_milliseconds > SLOTS_SECONDS * 1000
-        };
+        let waits = |job: &&Job| job.waits(SLOTS_SECONDS);
         let Some(job) = jobs.iter().find(waits).filter(|_| Instant::now() >= self.next) else { return };
         self.next = Instant::now() + EXPLAIN;
-        let Ok(found) = rest::find(cluster, &self.reached.name).await else { return };
-        let mut evidence = found.evidence;
-        if cluster.observe_waiting_taskmanagers(&mut evidence).await.is_err() {
-            return;
-        }
-        // It has just answered: what else there is to say of it is not why slots are missing.
-        for rule in [taskmanagers::pod_stuck, taskmanagers::pod_refused] {
-            if let Some(finding) = rule(&evidence) {
-                self.tell(job, &finding);
-            }
+        for finding in slots::findings(self.reached, job, SLOTS_SECONDS).await {
+            self.tell(job, &finding);
         }
     }
 

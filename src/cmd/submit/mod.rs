@@ -1,8 +1,14 @@
 //! `kubectl flink submit NAME JAR [-- ARGS...]`: a program's jar into the session, and its jobs started once.
 
-mod follow;
+mod argument;
+mod classes;
+pub mod flink_run;
+pub mod follow;
+mod marker;
+mod settings;
 mod settle;
 mod start;
+mod upload;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +17,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::job_names::sentence;
 use super::listing;
+use super::number;
 use super::reach::{self, Reached, RestArgs};
 use super::word::Word;
 use crate::app::jar::Jar;
@@ -39,6 +46,9 @@ Examples:
   # Follow it to its end: exits with 0 when it finishes, with 5 when it fails
   kubectl flink submit roc report.jar --wait
 
+  # A jar from elsewhere
+  curl -fL https://example.com/orders.jar | kubectl flink submit roc -
+
   # For scripts: its id
   JOB=$(kubectl flink submit roc orders.jar --quiet)")]
 pub struct Args {
@@ -46,7 +56,7 @@ pub struct Args {
     #[arg(add = Word::Session)]
     name: String,
 
-    /// The program's jar
+    /// The program's jar, or - for one that comes through stdin
     jar: PathBuf,
 
     /// Arguments of the program
@@ -58,7 +68,7 @@ pub struct Args {
     class: Option<String>,
 
     /// Parallelism of what sets none itself [default: the session's]
-    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
     parallelism: Option<u32>,
 
     /// Start with the state of this savepoint, or of a checkpoint that was kept
@@ -72,6 +82,10 @@ pub struct Args {
     /// Flink setting of this program's jobs; may be repeated; from Flink 1.17 on
     #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = setting, add = Word::Setting)]
     settings: Vec<(String, String)>,
+
+    /// Take every -D as it is: no check of its name and value
+    #[arg(long)]
+    unchecked_config: bool,
 
     /// Follow the jobs to their end
     #[arg(long)]
@@ -96,30 +110,40 @@ pub struct Args {
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let format = listing::format(&args.output, app)?;
-    refuse_scripts(&args, app)?;
-    let jar = Jar::look(&args.jar).map_err(|error| CommandError::new(Exit::Error, error.to_string()))?;
-    check_class(&args, &jar, app)?;
-    let reached = reach::session(&args.rest, &args.name, app).await?;
-    check_version(&args, &jar, &reached, app)?;
+    let jar = argument::read(&args, app).await?;
+    classes::check(&args, &jar, app)?;
+    args.timeout.iter().for_each(|timeout| app.bound_requests(*timeout));
+    let reached = reach::session_to_change(&args.rest, &args.name, app).await?;
+    let settings = settings::of(&args, &reached, app)?;
+    warn_of_bundled(&jar, &reached, app);
     let program = Program {
         class: args.class.clone(),
         arguments: args.arguments.clone(),
         parallelism: args.parallelism,
         savepoint: args.from_savepoint.clone(),
         allow_non_restored_state: args.allow_non_restored_state,
-        settings: args.settings.iter().cloned().collect(),
+        settings,
         job: None,
     };
     let submission =
         start::Submission { reached: &reached, jar: &jar, program, keep_jar: args.keep_jar, app };
     let jobs = start::once(&submission).await?;
-    let printed = print(&jobs, &format, &reached, app);
+    // An id stays what it is; a state is printed as it is in the end.
+    let has_state = !matches!(format, Format::Table | Format::Wide | Format::Name);
+    let is_printed_last = args.wait && has_state;
+    let printed = if is_printed_last { Ok(()) } else { print(&jobs, &format, &reached, app) };
     for job in &jobs {
         app.ui.status(&sentence(job));
     }
     printed?;
     if args.wait {
-        return follow::to_the_end(&reached, jobs, args.timeout, app).await;
+        let followed = follow::to_the_end(&reached, jobs, args.timeout, app).await;
+        let printed = match followed.jobs.filter(|_| is_printed_last) {
+            Some(jobs) => print(&jobs, &format, &reached, app),
+            None => Ok(()),
+        };
+        let exit = followed.end?;
+        return printed.map(|()| exit);
     }
     if let [job, ..] = &jobs[..] {
         app.ui.status(&format!(
@@ -130,60 +154,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Other programs of Flink's have commands of their own.
-fn refuse_scripts(args: &Args, app: &App) -> Result<(), CommandError> {
-    let extension = args.jar.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    let file = args.jar.display();
-    match extension.as_deref() {
-        Some("py") => Err(CommandError::new(Exit::Error, format!("{file} is a Python program, and submit takes jars"))
-            .because("a session's REST runs no Python: Flink's own client must, next to a Python interpreter")
-            .hint(format!(
-                "in a pod with both: flink run --target kubernetes-session -Dkubernetes.cluster-id={} --python {file}",
-                args.name
-            ))),
-        Some("sql") => Err(CommandError::new(Exit::Error, format!("{file} is an SQL script, and submit takes jars"))
-            .hint(format!(
-                "Flink's SQL client runs it in the session: kubectl exec{} -i deployment/{} -- bin/sql-client.sh \
-                 -Dexecution.target=remote -Drest.address=localhost < {file}",
-                app.scope_flags(),
-                args.name
-            ))),
-        _ => Ok(()),
-    }
-}
-
-fn check_class(args: &Args, jar: &Jar, app: &App) -> Result<(), CommandError> {
-    if args.class.is_some() || jar.main_class.is_some() {
-        return Ok(());
-    }
-    let error =
-        CommandError::new(Exit::Error, format!("the manifest of {} names no main class", args.jar.display()));
-    let command = |class: &str| {
-        format!(
-            "kubectl flink submit {} {} --class {class}{}",
-            args.name,
-            args.jar.display(),
-            app.scope_flags()
-        )
-    };
-    Err(match &jar.candidates[..] {
-        [] => error.hint(command("CLASS")),
-        [one] => error.hint(command(one)),
-        many => error
-            .because(format!("these classes have a main method: {}", many.join(", ")))
-            .hint(command("CLASS")),
-    })
-}
-
-fn check_version(args: &Args, jar: &Jar, reached: &Reached, app: &App) -> Result<(), CommandError> {
-    if !args.settings.is_empty() && !reached.dialect().takes_settings() {
-        let what = format!(
-            "session {} runs Flink {}, and only from 1.17 on jobs have settings of their own",
-            reached.name, reached.version
-        );
-        return Err(CommandError::new(Exit::Error, what)
-            .hint("leave -D out, or give it to create for the whole session"));
-    }
+/// Warns of a Flink in the jar that is not the one of the session.
+fn warn_of_bundled(jar: &Jar, reached: &Reached, app: &App) {
     if let Some(bundled) = &jar.bundled
         && !is_of(&bundled.version, reached.version)
     {
@@ -193,7 +165,6 @@ fn check_version(args: &Args, jar: &Jar, reached: &Reached, app: &App) -> Result
         ));
         app.ui.hint("give Flink's own dependencies the scope provided, and build the jar anew");
     }
-    Ok(())
 }
 
 /// True when `text` is of the same minor version.

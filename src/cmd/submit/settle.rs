@@ -1,15 +1,20 @@
-//! What became of a request to run a program, also when nobody answered.
+//! What became of a request to run a program, also when the response was lost.
 //!
-//! The session is asked; nothing is sent from here but the removal of the jar. In 1.10 a program is
-//! one job, whose id is ours: it is there or it is not. Later versions run `main()` to its end, and may
-//! start several jobs, so what counts is which jobs have appeared since. That a request cannot start
-//! anything any more is certain once no thread of the JobManager runs a program, and the jar is gone,
-//! without which no program begins and none that has begun gets its job. Versions that do not show their threads leave that open.
+//! The session is asked; nothing is sent from here but the removal of the jar. A job belongs to the program only with
+//! proof: the response names it, it has the id that was chosen for it (1.10, where a program is one job), or it carries
+//! the [`Marker`] of the request (1.17 and later). Every other job that appeared meanwhile may be of another client.
+//!
+//! That a request cannot start anything any more is certain once no thread of the JobManager runs a program, and the
+//! jar is gone, without which no program begins and none that has begun gets its job. It has to be the same JobManager
+//! process all the time: one that has started again knows nothing of the request, and the program may be what ended it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::marker::{Mark, Marker};
+use crate::app::rest::Fate;
 use crate::flink::{self, JarId, RestError, Started, Transport};
 use crate::model::status::Job;
 
@@ -18,24 +23,38 @@ pub struct Asked<'a> {
     pub jar: &'a JarId,
     /// The id that was chosen for the job, in versions where a program is one job.
     pub job: Option<&'a str>,
+    /// The mark on the program's jobs, in versions that carry one.
+    pub marker: Option<&'a Marker>,
     /// The jobs that the session had just before.
-    pub before: &'a [String],
+    pub before: &'a [Job],
 }
 
 /// What is known in the end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Every job of the program, oldest first.
-    Started(Vec<Job>),
-    /// Nobody answered, and these jobs have appeared since.
-    Appeared(Vec<Job>),
+    /// Every job that is proved to be the program's, oldest first.
+    Started(Appeared),
+    /// The response named this job, and its state cannot be read.
+    Unread(String),
     /// The program, or the JobManager, said no.
     Failed(String),
     /// Something on the way has failed.
     Broken(String),
     /// The request has started nothing and never will.
     NotStarted(String),
-    Unknown(String),
+    /// Another process has taken the JobManager's place: why, and the job that the response named before.
+    Replaced { why: String, named: Option<String> },
+    /// Why it is not known, and the jobs that may be the program's.
+    Unknown { why: String, possible: Vec<Job> },
+}
+
+/// The jobs that have appeared since a request, oldest first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Appeared {
+    /// Proved to be of the program.
+    pub proved: Vec<Job>,
+    /// Of the program or of another client.
+    pub possible: Vec<Job>,
 }
 
 /// How long a session is asked that tells nothing.
@@ -58,28 +77,35 @@ const BLIND_LOOKS: u32 = 20;
 /// How long a program of 1.10 may take until its job is there, in looks.
 const LOOKS_FOR_ID: u32 = 40;
 
+/// How often the configuration of a new job is read.
+const CONFIG_TRIES: u32 = 4;
+
 /// What 1.10 says of an id that a job has already.
 const DUPLICATE: &str = "DuplicateJobSubmissionException";
 
-pub async fn settle(rest: &impl Transport, asked: &Asked<'_>, answer: Result<Started, RestError>) -> Settled {
+/// Finds out what became of the request. `fate` tells what became of the JobManager process that it was sent to.
+pub async fn settle(
+    rest: &impl Transport,
+    asked: &Asked<'_>,
+    answer: Result<Started, RestError>,
+    fate: &impl AsyncFn() -> Fate,
+) -> Settled {
     let error = match answer {
-        Ok(Started { job }) => return Settled::Started(with_first(rest, asked, job).await),
+        Ok(Started { job }) => return started(rest, asked, job, fate).await,
         Err(error) => error,
     };
     match &error {
         RestError::Unreachable(why) => Settled::NotStarted(why.clone()),
         error if error.is_without_leader() => Settled::NotStarted(error.to_string()),
         error if error.leaves_doubt() => match asked.job {
-            Some(id) => by_id(rest, id, error).await,
-            None => by_list(rest, asked, error).await,
+            Some(id) => by_id(rest, id, error, fate).await,
+            None => by_list(rest, asked, error, fate).await,
         },
         RestError::Status { errors, is_flinks: true, .. } => match asked.job {
-            Some(id) if errors.contains(DUPLICATE) => {
-                Settled::Started(with_first(rest, asked, id.to_owned()).await)
-            }
-            // A JobManager that has started anew has lost it.
+            Some(id) if errors.contains(DUPLICATE) => started(rest, asked, id.to_owned(), fate).await,
+            // A JobManager that has started again has lost it: the program was not run.
             _ if errors.contains(&format!("{} does not exist", asked.jar.0)) => {
-                Settled::NotStarted("the JobManager has started anew meanwhile".to_owned())
+                Settled::NotStarted("the JobManager has started again meanwhile".to_owned())
             }
             _ => Settled::Failed(errors.clone()),
         },
@@ -87,75 +113,146 @@ pub async fn settle(rest: &impl Transport, asked: &Asked<'_>, answer: Result<Sta
     }
 }
 
-/// The jobs that have appeared since, oldest first; of a program that is one job, that alone.
-pub async fn appeared(rest: &impl Transport, asked: &Asked<'_>) -> Result<Vec<Job>, RestError> {
+/// The jobs that have appeared since the request.
+pub async fn appeared(rest: &impl Transport, asked: &Asked<'_>) -> Result<Appeared, RestError> {
+    sorted(rest, asked, None, &mut BTreeMap::new()).await
+}
+
+/// The same. `first` was named by the response; `marks` remembers what was read of other jobs.
+async fn sorted(
+    rest: &impl Transport,
+    asked: &Asked<'_>,
+    first: Option<&str>,
+    marks: &mut BTreeMap<String, Mark>,
+) -> Result<Appeared, RestError> {
     let mut jobs = flink::jobs(rest).await?;
     jobs.retain(|job| match asked.job {
         Some(id) => job.id == id,
-        None => !asked.before.contains(&job.id),
+        None => !asked.before.iter().any(|before| before.id == job.id),
     });
     jobs.sort_by_key(|job| job.started_at);
-    Ok(jobs)
-}
-
-/// The same, beginning with the job `first` that the answer has named: what was started before that
-/// is somebody else's. Whatever the list says, that one was started.
-async fn with_first(rest: &impl Transport, asked: &Asked<'_>, first: String) -> Vec<Job> {
-    let end = Instant::now() + LISTING;
-    let mut jobs = loop {
-        match appeared(rest, asked).await {
-            Ok(jobs) if jobs.iter().any(|job| job.id == first) => break jobs,
-            _ if Instant::now() > end => break Vec::new(),
-            _ => tokio::time::sleep(PAUSE).await,
+    let mut appeared = Appeared::default();
+    for job in jobs {
+        if first == Some(job.id.as_str()) || asked.job == Some(job.id.as_str()) {
+            appeared.proved.push(job);
+            continue;
         }
-    };
-    match jobs.iter().find(|job| job.id == first).map(|job| job.started_at) {
-        Some(started) => jobs.retain(|job| job.id == first || job.started_at >= started),
-        None => {
-            jobs = vec![Job {
-                name: first.clone(),
-                id: first,
-                state: "INITIALIZING".to_owned(),
-                tasks_running: 0,
-                tasks_total: 0,
-                started_at: None,
-                duration_milliseconds: 0,
-            }];
+        match (asked.marker, marks.get(&job.id)) {
+            (None, _) | (Some(_), Some(Mark::None)) => appeared.possible.push(job),
+            (Some(_), Some(Mark::Ours)) => appeared.proved.push(job),
+            (Some(_), Some(Mark::Others)) => {}
+            (Some(marker), None) => match mark_of(rest, marker, &job.id).await {
+                Some(mark) => {
+                    marks.insert(job.id.clone(), mark);
+                    match mark {
+                        Mark::Ours => appeared.proved.push(job),
+                        Mark::Others => {}
+                        Mark::None => appeared.possible.push(job),
+                    }
+                }
+                None => appeared.possible.push(job),
+            },
         }
     }
-    jobs
+    Ok(appeared)
 }
 
-/// For a job whose id is ours. The JobManager takes an id once while its job runs, so that sending the
-/// request again does no harm even if the first is still at work.
-async fn by_id(rest: &impl Transport, id: &str, why: &RestError) -> Settled {
-    let end = Instant::now() + PATIENCE;
-    let mut misses = 0;
+/// None when the configuration of the job cannot be read, as of one that is just being initialized.
+async fn mark_of(rest: &impl Transport, marker: &Marker, id: &str) -> Option<Mark> {
+    for number in 0..CONFIG_TRIES {
+        if number > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        match marker.on(rest, id).await {
+            Ok(mark) => return Some(mark),
+            Err(error) => tracing::debug!(%error, id, "the configuration of the job cannot be read"),
+        }
+    }
+    None
+}
+
+/// What the response has named, and what else is the program's. Its main method has ended, so that all its jobs are
+/// there.
+async fn started(
+    rest: &impl Transport,
+    asked: &Asked<'_>,
+    first: String,
+    fate: &impl AsyncFn() -> Fate,
+) -> Settled {
+    let end = Instant::now() + LISTING;
+    let mut marks = BTreeMap::new();
     loop {
-        match flink::job(rest, id).await {
-            Ok(Some((job, _))) => return Settled::Started(vec![job]),
-            Ok(None) => misses += 1,
-            Err(error) => tracing::debug!(%error, "the session does not tell"),
-        }
-        if misses >= LOOKS_FOR_ID {
-            return Settled::NotStarted(why.to_string());
-        }
-        if Instant::now() > end {
-            return Settled::Unknown(why.to_string());
+        match sorted(rest, asked, Some(&first), &mut marks).await {
+            Ok(appeared) if appeared.proved.iter().any(|job| job.id == first) => {
+                return Settled::Started(appeared);
+            }
+            answer => {
+                if let Fate::Replaced(why) = fate().await {
+                    return Settled::Replaced { why, named: Some(first) };
+                }
+                if Instant::now() > end {
+                    let error = answer.err().map(|error| error.to_string());
+                    tracing::debug!(?error, "the job is not listed");
+                    return Settled::Unread(first);
+                }
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> Settled {
+/// For a job whose id is ours. The JobManager takes an id once while its job runs, so that sending the
+/// request again does no harm even if the first is still at work.
+async fn by_id(rest: &impl Transport, id: &str, why: &RestError, fate: &impl AsyncFn() -> Fate) -> Settled {
+    let end = Instant::now() + PATIENCE;
+    let unknown = || Settled::Unknown { why: why.to_string(), possible: Vec::new() };
+    let mut misses = 0;
+    loop {
+        match flink::job(rest, id).await {
+            Ok(Some((job, _))) => {
+                return Settled::Started(Appeared { proved: vec![job], possible: Vec::new() });
+            }
+            Ok(None) => misses += 1,
+            Err(error) => tracing::debug!(%error, "the session does not tell"),
+        }
+        let fate = fate().await;
+        if let Fate::Replaced(why) = fate {
+            return Settled::Replaced { why, named: None };
+        }
+        if misses >= LOOKS_FOR_ID {
+            return if fate == Fate::Same { Settled::NotStarted(why.to_string()) } else { unknown() };
+        }
+        if Instant::now() > end {
+            return unknown();
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn by_list(
+    rest: &impl Transport,
+    asked: &Asked<'_>,
+    why: &RestError,
+    fate: &impl AsyncFn() -> Fate,
+) -> Settled {
     let last = Instant::now() + LONGEST;
     let mut end = Instant::now() + PATIENCE;
     let mut is_removed = false;
-    let (mut quiet, mut seen) = (0, Vec::new());
+    let (mut quiet, mut seen, mut marks) = (0, Appeared::default(), BTreeMap::new());
     loop {
         // First whether a program runs, then what it has started: one that ends in between is seen.
         let runs = flink::is_running_a_program(rest).await;
-        let jobs = appeared(rest, asked).await;
+        let jobs = sorted(rest, asked, None, &mut marks).await;
+        // After the answers: they are of this process, or of the one that has taken its place.
+        let now = match fate().await {
+            Fate::Unknown if !is_removed && has_lost(rest, asked.jar).await => {
+                Fate::Replaced("the JobManager no longer has the uploaded jar".to_owned())
+            }
+            now => now,
+        };
+        if let Fate::Replaced(why) = now {
+            return Settled::Replaced { why, named: None };
+        }
         match (runs, jobs) {
             (Ok(Some(true)), _) => (quiet, end) = (0, last.min(Instant::now() + PATIENCE)),
             (Ok(runs), Ok(jobs)) => {
@@ -166,12 +263,16 @@ async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> S
                     is_removed = flink::remove_jar(rest, asked.jar).await.is_ok();
                     quiet = 0;
                 }
-                let enough = if runs.is_some() { LOOKS } else { BLIND_LOOKS };
-                if quiet >= enough && !seen.is_empty() {
-                    return Settled::Appeared(seen);
+                let enough = quiet >= if runs.is_some() { LOOKS } else { BLIND_LOOKS };
+                let is_over = is_removed && runs.is_some();
+                if enough && !seen.proved.is_empty() {
+                    return Settled::Started(seen);
                 }
-                if quiet >= enough && is_removed && runs.is_some() {
+                if enough && is_over && seen.possible.is_empty() && now == Fate::Same {
                     return Settled::NotStarted(why.to_string());
+                }
+                if enough && (is_over || !seen.possible.is_empty()) {
+                    return Settled::Unknown { why: why.to_string(), possible: seen.possible };
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -180,13 +281,18 @@ async fn by_list(rest: &impl Transport, asked: &Asked<'_>, why: &RestError) -> S
             }
         }
         if Instant::now() > end {
-            return match seen.is_empty() {
-                true => Settled::Unknown(why.to_string()),
-                false => Settled::Appeared(seen),
+            return match seen.proved.is_empty() {
+                true => Settled::Unknown { why: why.to_string(), possible: seen.possible },
+                false => Settled::Started(seen),
             };
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// True when the JobManager lists its jars, and not this one, which nobody has removed: it has started again.
+async fn has_lost(rest: &impl Transport, jar: &JarId) -> bool {
+    flink::jars(rest).await.is_ok_and(|jars| !jars.iter().any(|other| other.id == *jar))
 }
 
 #[cfg(test)]

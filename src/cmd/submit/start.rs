@@ -6,16 +6,17 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::settle::{self, Asked, Settled};
-use crate::app::jar::{self, Jar};
-use crate::app::{App, CommandError, id};
+use super::marker::{self, Marker};
+use super::settle::{self, Appeared, Asked, Settled};
+use super::upload::{self, Uploaded};
+use crate::app::jar::Jar;
+use crate::app::{App, CommandError, id, interrupt};
+use crate::cmd::last_contact;
 use crate::cmd::reach::Reached;
 use crate::diagnosis::cause;
 use crate::exit::Exit;
+use crate::flink;
 use crate::flink::dialect::Program;
-use crate::flink::{self, JarId, RestError};
 use crate::model::status::Job;
 
 /// What is to be started where.
@@ -27,21 +28,17 @@ pub struct Submission<'a> {
     pub app: &'a App,
 }
 
-/// How often an upload, or a request that did not arrive, is tried.
-const TRIES: u32 = 3;
-
 /// How long a program's `main()` may take. Flink itself sets it no limit; what takes longer is asked for
 /// as if its answer had been lost.
 const RUN_PATIENCE: Duration = Duration::from_secs(11 * 60);
 
-/// How long a JobManager that has gone is waited for before something is sent again.
-const COME_BACK: Duration = Duration::from_secs(90);
-
-/// How far a submission has come, for whoever interrupts it.
+/// How far a submission has come, for the signal that interrupts it.
 #[derive(Default)]
 struct Progress {
     /// The jar that lies in the session.
-    uploaded: RefCell<Option<JarId>>,
+    uploaded: RefCell<Option<Uploaded>>,
+    /// What the jar is called in the session, and no other jar, from the start of its upload.
+    uploading: RefCell<Option<String>>,
     /// Its program may be at work, or may have been.
     has_run: Cell<bool>,
 }
@@ -49,7 +46,7 @@ struct Progress {
 /// How long an interrupted submission takes to clean up.
 const LAST_MOMENT: Duration = Duration::from_secs(3);
 
-/// Uploads the jar, runs its program, and returns every job that it has started, oldest first.
+/// Uploads the jar, runs its program, and returns every job that is proved to be the program's, oldest first.
 pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError> {
     let progress = Progress::default();
     let Submission { reached, jar, app, .. } = submission;
@@ -57,12 +54,18 @@ pub async fn once(submission: &Submission<'_>) -> Result<Vec<Job>, CommandError>
     tokio::select! {
         biased;
         started = start(submission, &progress) => return started,
-        Ok(()) = tokio::signal::ctrl_c() => {}
+        _ = interrupt::received() => {}
     }
     // What has not begun then does not begin.
-    if let Some(id) = progress.uploaded.take() {
-        let _ = tokio::time::timeout(LAST_MOMENT, flink::remove_jar(&reached.rest, &id)).await;
-    }
+    let removed = async {
+        match (progress.uploaded.take(), progress.uploading.take()) {
+            (Some(uploaded), _) => drop(uploaded.remove(reached).await),
+            // All of it may have arrived before its upload was interrupted.
+            (None, Some(name)) => upload::remove_named(reached, &name).await,
+            (None, None) => {}
+        }
+    };
+    let _ = tokio::time::timeout(LAST_MOMENT, removed).await;
     if !progress.has_run.get() {
         return Err(CommandError::new(Exit::Interrupted, "interrupted: nothing was started"));
     }
@@ -78,44 +81,70 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
     if reached.dialect().starts_one_job() {
         program.job = Some(id::random()?);
     }
-    let mut tries = 1..=TRIES;
+    let marker = mark(submission, &mut program).await?;
+    let mut tries = 1..=upload::TRIES;
     loop {
-        let uploaded = upload(submission).await?;
+        let begun = |name: &str| drop(progress.uploading.replace(Some(name.to_owned())));
+        let uploaded = upload::upload(submission, begun).await?;
         *progress.uploaded.borrow_mut() = Some(uploaded.clone());
         let before = match flink::jobs(rest).await {
             Ok(before) => before,
             Err(error) => {
-                let _ = flink::remove_jar(rest, &uploaded).await;
+                let _ = uploaded.remove(reached).await;
                 let what = format!("cannot submit {} to session {}", jar.name, reached.name);
                 return Err(reached.error(&error, what));
             }
         };
-        let before: Vec<String> = before.into_iter().map(|job| job.id).collect();
+        let process = reached.process_now().await;
+        let fate = async || reached.fate_of(process.as_ref()).await;
         progress.has_run.set(true);
-        let asked = Asked { jar: &uploaded, job: program.job.as_deref(), before: &before };
+        let asked = Asked {
+            jar: &uploaded.id,
+            job: program.job.as_deref(),
+            marker: marker.as_ref(),
+            before: &before,
+        };
         let running = async {
-            let answer = flink::run(rest, &uploaded, reached.dialect(), &program, RUN_PATIENCE).await;
-            settle::settle(rest, &asked, answer).await
+            let answer = flink::run(rest, &uploaded.id, reached.dialect(), &program, RUN_PATIENCE).await;
+            settle::settle(rest, &asked, answer, &fate).await
         };
         let settled = app.ui.progress().shown_while("the program to start its jobs", running).await;
         tidy(submission, &uploaded, &settled).await;
         progress.uploaded.take();
+        progress.uploading.take();
         match settled {
-            Settled::Started(jobs) => return Ok(jobs),
-            Settled::Appeared(jobs) => {
-                app.ui.warn(&format!(
-                    "the answer was lost: what has appeared on session {} since is taken for the program's",
-                    reached.name
-                ));
-                return Ok(jobs);
+            Settled::Started(Appeared { proved, possible }) => {
+                if !possible.is_empty() {
+                    app.ui.warn(&possibly_ours(submission, &possible));
+                }
+                return Ok(proved);
+            }
+            Settled::Unread(job) => {
+                let what = format!(
+                    "the program in {} started job {job}, and its state is unknown since {}",
+                    jar.name,
+                    last_contact::now()
+                );
+                let look = format!("kubectl flink jobs {} {job}{}", reached.name, reached.flags);
+                return Err(CommandError::new(Exit::Error, what).hint(look));
+            }
+            Settled::Replaced { why, named } => {
+                let lost = Lost { why, named, asked: &asked };
+                let told =
+                    app.ui.progress().shown_while("the JobManager to come back", lost.told(submission));
+                return Err(told.await);
             }
             Settled::Failed(errors) => {
                 let since = settle::appeared(rest, &asked).await.unwrap_or_default();
-                return Err(failed(submission, &errors, &since));
+                let errors = uploaded.with_local_name(&errors, &jar.name);
+                let failed = failed(submission, &errors, &since);
+                return Err(fate().await.cause().into_iter().fold(failed, CommandError::because));
             }
             Settled::Broken(why) => {
                 let what = format!("the program in {} was not started", jar.name);
-                return Err(CommandError::new(Exit::Error, what).because(why));
+                return Err(
+                    CommandError::new(Exit::Error, what).because(uploaded.with_local_name(&why, &jar.name))
+                );
             }
             Settled::NotStarted(why) => {
                 progress.has_run.set(false);
@@ -128,117 +157,127 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
                     "the request to run {} has started no job ({why}); it is sent again",
                     jar.name
                 ));
-                come_back(submission).await?;
+                upload::come_back(submission).await?;
             }
-            Settled::Unknown(why) => {
-                let what = format!("it is not known whether the program in {} has started a job", jar.name);
+            Settled::Unknown { why, possible } => {
+                let what = format!("cannot determine whether the program in {} has started a job", jar.name);
                 let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);
-                return Err(CommandError::new(Exit::Error, what)
-                    .because(why)
-                    .hint(format!("look before you submit it again: {look}")));
+                let told = CommandError::new(Exit::Error, what).because(why);
+                let told = match possible.is_empty() {
+                    true => told,
+                    false => told.because(possibly_ours(submission, &possible)),
+                };
+                return Err(told.hint(format!("check before you submit it again: {look}")));
             }
         }
     }
 }
 
 /// What was not started must not start later; what was started needs its jar no more.
-async fn tidy(submission: &Submission<'_>, uploaded: &JarId, settled: &Settled) {
+async fn tidy(submission: &Submission<'_>, uploaded: &Uploaded, settled: &Settled) {
     let Submission { reached, app, keep_jar, .. } = submission;
     match (settled, keep_jar) {
-        (Settled::Appeared(_) | Settled::Unknown(_), true) => {
+        // It is gone with the process that had it.
+        (Settled::Replaced { .. }, _) => {}
+        (Settled::Unknown { .. }, true) => {
             app.ui.warn(&format!("{} is not kept in session {}", submission.jar.name, reached.name));
         }
-        (Settled::Started(_), true) => {}
+        (Settled::Started(_) | Settled::Unread(_), true) => {
+            let (name, id) = (&submission.jar.name, &uploaded.id.0);
+            app.ui.status(&format!("kept {name} in session {} as {id}", reached.name));
+        }
         _ => {
-            if let Err(error) = flink::remove_jar(&reached.rest, uploaded).await {
-                app.ui.warn(&format!("the uploaded jar {} stays in the session: {error}", uploaded.0));
+            if let Err(error) = uploaded.remove(reached).await {
+                let (name, id) = (&submission.jar.name, &uploaded.id.0);
+                app.ui.warn(&format!("{name} remains in session {} as {id}: {error}", reached.name));
             }
         }
     }
 }
 
-/// Brings the jar into the session.
-async fn upload(submission: &Submission<'_>) -> Result<JarId, CommandError> {
-    let Submission { reached, jar, app, .. } = submission;
-    let rest = &reached.rest;
-    let name = name_there(submission)?;
-    let mut tries = 1..=TRIES;
-    loop {
-        let unreadable = |error: &dyn std::fmt::Display| CommandError::new(Exit::Error, error.to_string());
-        let file = jar::open(&jar.path).map_err(|error| unreadable(&error))?;
-        // It may have been built anew since it was looked at.
-        let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
-        let transfer = app.ui.transfer(&jar.name, bytes);
-        let sending = flink::Jar { file, bytes, name: name.clone(), sent: transfer.listener() };
-        let error = match flink::upload(rest, sending).await {
-            Ok(id) => {
-                transfer.done();
-                return Ok(id);
-            }
-            Err(error) => error,
-        };
-        drop(transfer);
-        let takes_none = || {
-            let what = format!("session {} takes no jars: web.submit.enable is false", reached.name);
-            Err(CommandError::new(Exit::Error, what))
-        };
-        if error.is_not_found() {
-            return takes_none();
-        }
-        tries.next();
-        let may_try_again = error.leaves_doubt() || matches!(error, RestError::Unreachable(_));
-        if !may_try_again || tries.is_empty() {
-            return Err(reached.error(&error, format!("cannot upload {}", jar.path.display())));
-        }
-        come_back(submission).await?;
-        // Only the answer may have been lost: a jar is listed once it is complete.
-        let now = match flink::jars(rest).await {
-            // An answer that came before the end of the jar may have been lost with the connection.
-            Err(error) if error.is_not_found() => return takes_none(),
-            now => now.unwrap_or_default(),
-        };
-        if let Some(ours) = now.into_iter().find(|other| other.name == name && !submission.keep_jar) {
-            return Ok(ours.id);
-        }
-        app.ui.warn(&format!("the upload of {} broke off ({error}); it is sent again", jar.name));
-    }
-}
-
-/// What the jar is called in the session: a name that no other has, unless it is to stay there. Flink
-/// takes only names that end in `.jar`.
-fn name_there(submission: &Submission<'_>) -> Result<String, CommandError> {
-    let name = &submission.jar.name;
-    let name = if name.ends_with(".jar") { name.clone() } else { format!("{name}.jar") };
-    let plain = |c: char| if c == '"' || c == '\\' || c.is_control() { '_' } else { c };
-    let name: String = name.chars().map(plain).collect();
-    Ok(match submission.keep_jar {
-        true => name,
-        false => format!("{}-{name}", &id::random()?[..8]),
-    })
-}
-
-/// Waits until REST answers again.
-async fn come_back(submission: &Submission<'_>) -> Result<(), CommandError> {
+/// Puts a mark on the program's jobs, where the version carries one.
+async fn mark(submission: &Submission<'_>, program: &mut Program) -> Result<Option<Marker>, CommandError> {
     let reached = submission.reached;
-    let end = Instant::now() + COME_BACK;
-    loop {
-        match flink::overview(&reached.rest).await {
-            Ok(_) => return Ok(()),
-            Err(error @ RestError::Forbidden(_)) => {
-                return Err(reached.error(&error, "the way to REST is closed"));
-            }
-            Err(error) if Instant::now() > end => {
-                let what = format!("REST of session {} does not answer any more", reached.name);
-                return Err(reached.error(&error, what));
-            }
-            Err(error) => tracing::debug!(%error, "REST does not answer"),
+    if !reached.dialect().takes_settings() {
+        return Ok(None);
+    }
+    // What the session sets is replaced by what the request sets: without it nothing can be added.
+    match flink::configuration(&reached.rest).await {
+        Ok(settings) => Marker::add_to(&mut program.settings, marker::of_session(&settings)),
+        Err(error) => {
+            tracing::debug!(%error, "the session's settings cannot be read");
+            Ok(None)
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Jobs that have appeared since the submit, without proof of whose they are.
+fn possibly_ours(submission: &Submission<'_>, possible: &[Job]) -> String {
+    let session = &submission.reached.name;
+    format!(
+        "new on session {session} since the submit (of this program or of another client): {}",
+        list(possible)
+    )
+}
+
+fn list(jobs: &[Job]) -> String {
+    let of = |job: &Job| format!("{} ({}, {})", job.id, job.name, job.state);
+    jobs.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+/// A JobManager that was replaced while a program ran on it, perhaps by the program's own doing.
+struct Lost<'a> {
+    why: String,
+    /// The job that the response had named.
+    named: Option<String>,
+    asked: &'a Asked<'a>,
+}
+
+impl Lost<'_> {
+    /// Says what is known once the JobManager answers again. The program is not sent again: it may end that one too.
+    async fn told(self, submission: &Submission<'_>) -> CommandError {
+        let Submission { reached, jar, .. } = submission;
+        let Self { why, named, asked } = self;
+        let name = &reached.name;
+        let what =
+            format!("the JobManager of session {name} was replaced while the program in {} ran", jar.name);
+        let mut told = CommandError::new(Exit::Error, what).because(why);
+        if let Some(job) = &named {
+            told = told.because(format!("the program had started job {job}"));
+        }
+        let ran: Vec<Job> = asked.before.iter().filter(|job| job.is_alive()).cloned().collect();
+        let now = match upload::come_back(submission).await {
+            Ok(()) => flink::jobs(&reached.rest).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        told = match now {
+            Ok(now) => {
+                let is_gone = |job: &Job| !now.iter().any(|other| other.id == job.id);
+                let gone: Vec<Job> = ran.into_iter().filter(is_gone).collect();
+                match gone.is_empty() {
+                    true => told,
+                    false => told.because(format!("these jobs of the session are gone: {}", list(&gone))),
+                }
+            }
+            Err(_) if ran.is_empty() => told,
+            Err(why) => told
+                .because(format!("cannot determine which of its running jobs are gone: {}", list(&ran)))
+                .because(why),
+        };
+        // With high availability a job that was started may have been recovered.
+        if let Ok(Appeared { proved, .. }) = settle::appeared(&reached.rest, asked).await
+            && !proved.is_empty()
+        {
+            told = told.because(format!("jobs of this program that run again: {}", list(&proved)));
+        }
+        let look = format!("kubectl flink jobs {name} -a{}", reached.flags);
+        let status = reached.status();
+        status.into_iter().fold(told.hint(look), CommandError::hint)
     }
 }
 
 /// The program itself has failed, perhaps after it had started something.
-fn failed(submission: &Submission<'_>, errors: &str, since: &[Job]) -> CommandError {
+fn failed(submission: &Submission<'_>, errors: &str, since: &Appeared) -> CommandError {
     let Submission { reached, jar, .. } = submission;
     let nothing = ["No jobs included in application", "The program plan could not be fetched"];
     let savepoint = submission.program.savepoint.as_deref();
@@ -253,12 +292,15 @@ fn failed(submission: &Submission<'_>, errors: &str, since: &[Job]) -> CommandEr
         CommandError::new(Exit::Error, format!("the program in {} failed", jar.name))
             .because(cause::of_stack(errors))
     };
-    let ids: Vec<String> =
-        since.iter().map(|job| format!("{} ({}, {})", job.id, job.name, job.state)).collect();
-    match ids.is_empty() {
+    let Appeared { proved, possible } = since;
+    let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);
+    let told = match proved.is_empty() {
         true => told,
-        false => told
-            .because(format!("jobs that have appeared meanwhile, of it or of others: {}", ids.join(", ")))
-            .hint(format!("kubectl flink jobs {} -a{}", reached.name, reached.flags)),
+        false => told.because(format!("before that it had started: {}", list(proved))),
+    };
+    match (possible.is_empty(), proved.is_empty()) {
+        (true, true) => told,
+        (true, false) => told.hint(look),
+        (false, _) => told.because(possibly_ours(submission, possible)).hint(look),
     }
 }

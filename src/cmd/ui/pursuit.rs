@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures::stream;
 
-use crate::app::relay::Trail;
+use crate::app::interrupt::{self, Signal};
+use crate::app::relay::{Target, Trail};
+use crate::app::rest::SessionRest;
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError, rest};
-use crate::cluster::{Cluster, ClusterError, PodPort};
+use crate::cluster::{Cluster, ClusterError};
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink::{self, RestError};
@@ -27,10 +29,15 @@ const NO_POD: Duration = Duration::from_secs(2);
 const STARTING: Duration = Duration::from_millis(500);
 
 /// The JobManager's port, if this user may forward it.
-pub async fn forwarded(reached: &Reached) -> Result<PodPort, CommandError> {
-    let port = reached.rest.forwarded_port().await;
-    let port = port.map_err(|error| forbidden(reached, &error))?;
-    port.ok_or_else(|| CommandError::new(Exit::Error, "an address has no port to forward"))
+pub async fn forwarded(reached: &Reached) -> Result<Target, CommandError> {
+    let target = target(&reached.rest).await;
+    let target = target.map_err(|error| forbidden(reached, &error))?;
+    target.ok_or_else(|| CommandError::new(Exit::Error, "an address has no port to forward"))
+}
+
+async fn target(rest: &SessionRest) -> Result<Option<Target>, RestError> {
+    let Some(port) = rest.forwarded_port().await? else { return Ok(None) };
+    Ok(Some(Target { port, tls: rest.pod_tls()? }))
 }
 
 /// Leads `trail` to wherever the JobManager goes, until Ctrl-C or until the session is gone.
@@ -54,9 +61,9 @@ pub async fn pursue(
         if is_gone(&found.evidence) {
             return Ok(Look::Done(()));
         }
-        let Some(port) = found.port else {
+        let Some(port) = found.port() else {
             trail.tell(None);
-            pursuit.tell_away("no JobManager pod is ready");
+            pursuit.tell_away(&found.jobmanager.why_none());
             return Ok(Look::Again(NO_POD));
         };
         let is_doubted = is_doubted.take();
@@ -64,9 +71,9 @@ pub async fn pursue(
             return Ok(Look::Again(TICK));
         }
         match pursuit.answering().await? {
-            Some(port) => {
-                pursuit.tell_found(port.pod());
-                trail.tell(Some(port));
+            Some(target) => {
+                pursuit.tell_found(target.port.pod());
+                trail.tell(Some(target));
                 Ok(Look::Again(TICK))
             }
             None => {
@@ -76,6 +83,8 @@ pub async fn pursue(
         }
     });
     match ended.await? {
+        // Ctrl-C is how it ends; another signal is another process's decision.
+        Waited::Interrupted if interrupt::first() != Some(Signal::Interrupt) => Ok(Exit::Interrupted),
         Waited::Interrupted | Waited::TimedOut => Ok(Exit::Done),
         Waited::Done(()) => Err(CommandError::new(Exit::Error, format!("session {name} is gone"))),
     }
@@ -96,17 +105,20 @@ impl Pursuit<'_> {
     }
 
     /// The port of the JobManager, wherever it is now, if its REST answers.
-    async fn answering(&self) -> Result<Option<PodPort>, CommandError> {
+    async fn answering(&self) -> Result<Option<Target>, CommandError> {
         let rest = &self.reached.rest;
         rest.forget();
         let asked = async {
-            let port = rest.forwarded_port().await?;
+            // Whether it speaks TLS shows in the answer.
             flink::overview(rest).await?;
-            Ok(port)
+            target(rest).await
         };
         match asked.await {
-            Ok(port) => Ok(port),
+            Ok(target) => Ok(target),
             Err(error @ RestError::Forbidden(_)) => Err(forbidden(self.reached, &error)),
+            Err(error @ RestError::MadeAnew(_)) => {
+                Err(self.reached.error(&error, format!("session {} is gone", self.reached.name)))
+            }
             Err(error) => {
                 self.tell_away(&error.to_string());
                 Ok(None)

@@ -81,13 +81,14 @@ fn objects(spec: &SessionSpec) -> Amounts {
 }
 
 fn times(mut amounts: Amounts, count: i128) -> Amounts {
-    amounts.values_mut().for_each(|amount| *amount *= count);
+    amounts.values_mut().for_each(|amount| *amount = amount.saturating_mul(count));
     amounts
 }
 
 fn sum(mut amounts: Amounts, more: &Amounts) -> Amounts {
     for (name, amount) in more {
-        *amounts.entry(name.clone()).or_default() += amount;
+        let of = amounts.entry(name.clone()).or_default();
+        *of = of.saturating_add(*amount);
     }
     amounts
 }

@@ -6,7 +6,7 @@ use crate::session::quantity;
 use crate::session::settings::{Expose, Layer, Settings, Source};
 
 fn asked(settings: Settings) -> SessionSpec {
-    let layer = Layer { source: Source::Flags, settings };
+    let layer = Layer { source: Source::Flags, settings, ..Layer::default() };
     SessionSpec::resolve("roc".parse().expect("name"), vec![layer], true).expect("settings")
 }
 
@@ -194,6 +194,37 @@ fn rights_and_the_state_of_the_namespace() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn a_namespace_that_is_being_deleted_is_one_cause_with_one_hint() {
+    let words =
+        "is forbidden: unable to create new content in namespace team-a because it is being terminated";
+    let all = Surroundings {
+        terminating: true,
+        user_lacks: vec!["create jobs.batch".to_owned()],
+        refused_manifests: ["serviceaccount/flink", "job.batch/boot-roc", "service/roc"]
+            .map(|object| (object.to_owned(), format!("{object} {words}")))
+            .to_vec(),
+        refused_pods: ["bootstrap", "JobManager", "TaskManager"]
+            .map(|role| (role, format!("pods \"x\" {words}")))
+            .to_vec(),
+        ..around()
+    };
+    let told = findings(&plain_spec(), &all);
+    assert_eq!(told.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["namespace-terminating"]);
+    // Who may not read the namespace learns it from the refusals.
+    assert_eq!(findings(&plain_spec(), &Surroundings { terminating: false, ..all }), told);
+}
+
+#[test]
+fn a_policy_that_denies_an_object_is_named() {
+    let words = "services \"roc-rest\" is forbidden: ValidatingAdmissionPolicy 'no-services' with binding 'all' denied request: no";
+    let around = Surroundings {
+        refused_manifests: vec![("service/roc-rest".to_owned(), words.to_owned())],
+        ..around()
+    };
+    insta::assert_snapshot!(told(&plain_spec(), &around));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What real JobManagers answered, with the stack traces cut, and without plans and statistics.
 
+use super::super::checkpoints::*;
 use super::*;
 use crate::flink::played::Played;
+use crate::model::job::CheckpointConfig;
 
 const RECORDED: [(&str, &str); 3] = [
     ("1.10.3", include_str!("../recorded/1.10.3-jobs.json")),
@@ -86,6 +88,35 @@ async fn a_checkpoint_that_is_kept_nowhere_has_no_path() {
         "external_path":"<checkpoint-not-externally-addressable>"}}}"#;
     let read = checkpoints(&Played::of(200, body), "x").await.expect("checkpoints");
     assert_eq!(read.last.expect("a checkpoint").path, None);
+}
+
+#[tokio::test]
+async fn checkpoints_have_an_interval_a_mode_and_a_storage() {
+    let read = async |body: &str| checkpoint_config(&Played::of(200, body), "x").await.expect("an answer");
+    let config = |interval, mode: &str, storage: Option<&str>, backend: Option<&str>| CheckpointConfig {
+        interval_milliseconds: interval,
+        mode: mode.to_owned(),
+        storage: storage.map(ToOwned::to_owned),
+        state_backend: backend.map(ToOwned::to_owned),
+    };
+    // As 2.3 and 1.10 answer; what a version has beside is left out.
+    let new = r#"{"mode":"exactly_once","interval":3000,"timeout":600000,"min_pause":0,"max_concurrent":1,
+        "externalization":{"enabled":false,"delete_on_cancellation":true},"state_backend":"HashMapStateBackend",
+        "checkpoint_storage":"JobManagerCheckpointStorage","unaligned_checkpoints":false}"#;
+    let storage = Some("JobManagerCheckpointStorage");
+    assert_eq!(read(new).await, config(Some(3000), "exactly_once", storage, Some("HashMapStateBackend")));
+    let old = r#"{"mode":"exactly_once","interval":9223372036854775807,"timeout":600000,"min_pause":0,
+        "max_concurrent":1,"externalization":{"enabled":false,"delete_on_cancellation":true}}"#;
+    assert_eq!(read(old).await, config(None, "exactly_once", None, None));
+}
+
+#[tokio::test]
+async fn state_that_is_kept_nowhere_is_restored_from_no_path() {
+    let body = r#"{"counts":{"completed":1,"in_progress":0,"failed":0},"latest":{"restored":{"id":1,
+        "restore_timestamp":1795624515162,"is_savepoint":false,
+        "external_path":"<checkpoint-not-externally-addressable>"}}}"#;
+    let read = checkpoints(&Played::of(200, body), "x").await.expect("checkpoints");
+    assert_eq!(read.restored_from, None);
 }
 
 #[tokio::test]

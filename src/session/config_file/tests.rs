@@ -56,13 +56,13 @@ fn told(text: &str) -> String {
 #[test]
 fn every_key_is_read_and_shown_as_it_is_typed() {
     let full = file(FULL);
-    let lines = shown(&full.defaults).into_iter().map(|(flag, value)| format!("{flag} {value}"));
+    let lines = shown(&full.defaults.settings).into_iter().map(|(flag, value)| format!("{flag} {value}"));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
 fn the_keys_are_the_flags() {
-    let settings = file(FULL).defaults;
+    let settings = file(FULL).defaults.settings;
     let shown = shown(&settings);
     for key in KEYS {
         let flag = if key == "config" { "-D".to_owned() } else { format!("--{key}") };
@@ -77,7 +77,7 @@ fn what_is_shown_can_be_read_again() {
     for (key, text) in
         [("keep-idle-taskmanagers", "1h30m"), ("keep-idle-taskmanagers", "1s500ms"), ("slots", "4")]
     {
-        let settings = file(&format!("defaults: {{{key}: {text}}}")).defaults;
+        let settings = file(&format!("defaults: {{{key}: {text}}}")).defaults.settings;
         assert_eq!(shown(&settings), [(format!("--{key}"), text.to_owned())]);
     }
 }

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::session::dialect::{self, ATTACHED, CLUSTER_ID, NAMESPACE};
-use crate::session::flink_text;
 use crate::session::memory;
+use crate::session::origin::{self, Place};
 use crate::session::quantity::Memory;
 use crate::session::settings::{Expose, PullPolicy, Settings};
 use crate::session::yaml::{Node, YamlError};
+use crate::session::{expansion, flink_text};
 
 use super::read::is_flinks_label;
 use super::{ENABLE_PLUGINS, Manifest, structured};
@@ -48,6 +49,11 @@ fn collect<'a>(node: &'a Node, path: &str, prefix: &str, all: &mut Entries<'a>) 
     Ok(())
 }
 
+/// Keys and values without their places.
+pub fn values(entries: Entries) -> Vec<(String, String)> {
+    entries.into_iter().map(|(key, entry)| (key, entry.value)).collect()
+}
+
 /// A single value, or a list as Flink writes it.
 pub fn text(node: &Node, key: &str) -> Result<String, YamlError> {
     match node.items("") {
@@ -67,11 +73,7 @@ fn field_of(flag: &str) -> Option<&'static str> {
         "--image" => "spec.image",
         "--image-pull-policy" => "spec.imagePullPolicy",
         "--service-account" => "spec.serviceAccount",
-        "--jobmanager-memory" => "spec.jobManager.resource.memory",
-        "--jobmanager-cpu" => "spec.jobManager.resource.cpu",
         "--jobmanager-replicas" => "spec.jobManager.replicas",
-        "--taskmanager-memory" => "spec.taskManager.resource.memory",
-        "--taskmanager-cpu" => "spec.taskManager.resource.cpu",
         "--pod-template" => "spec.podTemplate",
         "--jobmanager-pod-template" => "spec.jobManager.podTemplate",
         "--taskmanager-pod-template" => "spec.taskManager.podTemplate",
@@ -82,26 +84,42 @@ fn field_of(flag: &str) -> Option<&'static str> {
 }
 
 /// Puts `entries` where they belong; the fields of the manifest have been read before.
-pub fn sort(mut entries: Entries, manifest: &mut Manifest) -> Result<(), YamlError> {
+///
+/// `factors` are settings that fields of the manifest stand for, with these fields.
+pub fn sort(
+    mut entries: Entries,
+    factors: &BTreeMap<String, (f64, Place)>,
+    manifest: &mut Manifest,
+) -> Result<(), YamlError> {
     operators_own(&mut entries, manifest);
     identity(&mut entries, manifest)?;
-    one_value(&mut entries, &mut manifest.settings)?;
+    one_value(&mut entries, manifest)?;
     of_both_roles(&mut entries, manifest);
-    variables(&mut entries, &mut manifest.settings);
+    variables(&mut entries, manifest);
+    for (key, (factor, place)) in factors {
+        if let Some(entry) = entries.get(key) {
+            return Err(set_twice(entry, key, &place.name));
+        }
+        manifest.places.insert(key.clone(), place.clone());
+        manifest.settings.config.insert(key.clone(), format!("{factor:?}"));
+    }
     for (key, entry) in entries {
         if let Some(owner) = dialect::owner_of(&key) {
             let owner = field_of(owner).unwrap_or(owner);
             return Err(entry.key_place.error(format!("{key} cannot be set: {owner} decides it")));
         }
         if let Some(flag) = dialect::flag_of(&key).filter(|flag| manifest.settings.says(flag)) {
-            let other = field_of(flag).unwrap_or(flag);
-            return Err(entry
-                .key_place
-                .error(format!("{key} and {other} set the same thing: leave one of them out")));
+            let field = manifest.places.get(flag).map(|place| place.name.as_str());
+            return Err(set_twice(&entry, &key, field.or(field_of(flag)).unwrap_or(flag)));
         }
+        manifest.places.insert(key.clone(), Place::of(entry.key_place, &key));
         manifest.settings.config.insert(key, entry.value);
     }
     Ok(())
+}
+
+fn set_twice(entry: &Entry, key: &str, other: &str) -> YamlError {
+    entry.key_place.error(format!("{key} and {other} set the same thing: leave one of them out"))
 }
 
 fn operators_own(entries: &mut Entries, manifest: &mut Manifest) {
@@ -143,7 +161,8 @@ fn identity(entries: &mut Entries, manifest: &mut Manifest) -> Result<(), YamlEr
 }
 
 /// Keys whose value is the whole of what a flag says.
-fn one_value(entries: &mut Entries, settings: &mut Settings) -> Result<(), YamlError> {
+fn one_value(entries: &mut Entries, manifest: &mut Manifest) -> Result<(), YamlError> {
+    let Manifest { settings, places, .. } = manifest;
     let keys: Vec<String> = entries.keys().cloned().collect();
     for key in keys {
         let Some(flag) = dialect::flag_of(&key) else { continue };
@@ -153,6 +172,7 @@ fn one_value(entries: &mut Entries, settings: &mut Settings) -> Result<(), YamlE
         }
         let Some(entry) = entries.get(&key) else { continue };
         if take(settings, &key, &entry.value) {
+            places.insert(flag.to_owned(), Place::of(entry.key_place, &key));
             entries.remove(&key);
         } else if flag == "--expose" {
             let words = "ClusterIP, NodePort or LoadBalancer";
@@ -228,12 +248,14 @@ fn whole_mebibytes(value: &str) -> Option<Memory> {
 
 /// Keys that Flink has for each role, and a flag for both.
 fn of_both_roles(entries: &mut Entries, manifest: &mut Manifest) {
-    let settings = &mut manifest.settings;
-    if let Some(selector) = both(entries, "node-selector", flink_text::read_map) {
+    let Manifest { settings, places, .. } = manifest;
+    if let Some((selector, place)) = both(entries, "node-selector", flink_text::read_map) {
         settings.node_selector = selector;
+        places.insert("--node-selector".to_owned(), place);
     }
-    if let Some(tolerations) = both(entries, "tolerations", flink_text::tolerations) {
+    if let Some((tolerations, place)) = both(entries, "tolerations", flink_text::tolerations) {
         settings.tolerations = tolerations;
+        places.insert("--toleration".to_owned(), place);
     }
     let free = |text: &str| {
         flink_text::read_map(text).filter(|labels| !labels.keys().any(|key| is_flinks_label(key)))
@@ -249,7 +271,9 @@ fn of_both_roles(entries: &mut Entries, manifest: &mut Manifest) {
             manifest.notes.push(format!("{field} is left out: {key} says what the pods get"));
             said.clear();
         }
+        let (of_pods, place) = of_pods.unzip();
         for (key, value) in of_pods.into_iter().flatten() {
+            places.extend(place.clone().map(|place| (origin::entry(flag, &key), place)));
             if said.get(&key).is_some_and(|other| *other != value) {
                 let word = field.trim_start_matches("metadata.");
                 manifest.notes.push(format!(
@@ -262,18 +286,20 @@ fn of_both_roles(entries: &mut Entries, manifest: &mut Manifest) {
 }
 
 /// Takes a setting out that says the same of both roles.
-fn both<T>(entries: &mut Entries, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+fn both<T>(entries: &mut Entries, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<(T, Place)> {
     let [jobmanager, taskmanager] =
         ["jobmanager", "taskmanager"].map(|role| format!("kubernetes.{role}.{name}"));
     let (one, other) = (entries.get(&jobmanager)?, entries.get(&taskmanager)?);
     let value = read(&one.value).filter(|_| one.value == other.value)?;
+    let place = Place::of(one.key_place, &jobmanager);
     entries.remove(&jobmanager);
     entries.remove(&taskmanager);
-    Some(value)
+    Some((value, place))
 }
 
 /// Environment variables that both roles have.
-fn variables(entries: &mut Entries, settings: &mut Settings) {
+fn variables(entries: &mut Entries, manifest: &mut Manifest) {
+    let Manifest { settings, places, .. } = manifest;
     let names: BTreeSet<String> = entries
         .keys()
         .filter_map(|key| key.strip_prefix("containerized.master.env."))
@@ -285,17 +311,20 @@ fn variables(entries: &mut Entries, settings: &mut Settings) {
             continue;
         };
         let legal = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if one.value != other.value || !legal {
+        // With a variable of Kubernetes' in it, it is not one text.
+        let (Some(value), true) = (expansion::literal(&one.value), one.value == other.value && legal) else {
             continue;
-        }
-        let value = one.value.clone();
+        };
+        let place = Place::of(one.key_place, &jobmanager);
         match structured::plugins(&value).filter(|_| name == ENABLE_PLUGINS) {
             Some(plugins) => {
                 let new: Vec<_> =
                     plugins.into_iter().filter(|name| !settings.plugins.contains(name)).collect();
+                places.extend(new.iter().map(|name| (origin::entry("--plugin", name), place.clone())));
                 settings.plugins.extend(new);
             }
             None => {
+                places.insert(origin::entry("--env", &name), place);
                 settings.env.insert(name, value);
             }
         }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::session::dialect::{self, Dialect};
+use crate::session::locale;
 use crate::session::settings::Expose;
 use crate::session::shipped;
 use crate::session::version::FlinkVersion;
 use crate::session::yaml::{self, Node};
 
-use super::config;
 use super::write::{EXPOSE, Parts, Templates};
+use super::{OperatorVersion, config};
 
 /// What is known of a session that runs.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +33,8 @@ pub struct Live {
     pub taskmanager_template: Option<Value>,
 }
 
-/// The manifest of a session that runs, and what cannot be told about it, in sentences.
-pub fn of_live(live: &Live) -> (Value, Vec<String>) {
+/// The manifest of a session that runs, for `operator`, and what cannot be told about it, in sentences.
+pub fn of_live(live: &Live, operator: OperatorVersion) -> (Value, Vec<String>) {
     let mut notes = Vec::new();
     let mut config = live.config.clone();
     let templates = templates(live, &mut notes);
@@ -67,6 +68,7 @@ pub fn of_live(live: &Live) -> (Value, Vec<String>) {
         templates,
         log_configuration,
         config,
+        operator,
     };
     (parts.manifest(), notes)
 }
@@ -154,7 +156,7 @@ fn without_shipped(config: &mut BTreeMap<String, String>) {
     config.retain(|key, value| {
         let shipped = shipped::value(key) == Some(value);
         let java = key == "env.java.opts.all" && value.split_whitespace().all(shipped::opens_module);
-        !(shipped || java || shipped::is_clients(key))
+        !(shipped || java || shipped::is_clients(key) || locale::is_of_bootstrap(key, value))
     });
 }
 

@@ -4,17 +4,24 @@
 //! operator is ever asked. Fields as in `FlinkDeploymentSpec` of the operator's 1.x releases.
 
 mod config;
+mod documents;
 mod live;
+mod operator;
 mod read;
+mod role;
+mod session_job;
 mod structured;
 mod write;
 
+pub use documents::{Context, Other};
 #[cfg(test)]
 pub(in crate::session) use live::flat;
 pub use live::{Live, of_live, take_settings};
+pub use operator::OperatorVersion;
 pub use read::read;
 pub use write::of_spec;
 
+use super::origin::Places;
 use super::settings::Settings;
 use super::yaml::YamlError;
 
@@ -34,8 +41,12 @@ pub struct Manifest {
     pub name: Option<String>,
     pub namespace: Option<String>,
     pub settings: Settings,
+    /// Where each setting stands in the manifest; its name is `NAME`.
+    pub places: Places,
     /// What the manifest says and a session has no use for, in sentences.
     pub notes: Vec<String>,
+    /// The other documents of the file.
+    pub others: Vec<Other>,
 }
 
 /// Why a text is no manifest of a session.
@@ -43,6 +54,10 @@ pub struct Manifest {
 pub enum InvalidManifest {
     #[error("there is nothing in it: a FlinkDeployment should be")]
     Empty,
+    #[error("it has several sessions: {sessions}")]
+    SeveralSessions { sessions: String },
+    #[error("it has no session {name}, but {sessions}")]
+    NoSuchSession { name: String, sessions: String },
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// With the place of `spec.job`.

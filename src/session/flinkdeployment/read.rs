@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use crate::session::labels;
 use crate::session::nearest::nearest;
+use crate::session::origin::{self, Place, Places};
 use crate::session::pod_template::PodTemplate;
-use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{PullPolicy, Settings};
 use crate::session::version::FlinkVersion;
-use crate::session::yaml::{self, Node, YamlError};
+use crate::session::yaml::{Node, YamlError};
 
-use super::{API_VERSION, InvalidManifest, KIND, Manifest, OWN_ANNOTATIONS, PLUGINS, config};
+use super::role::Role;
+use super::{API_VERSION, InvalidManifest, KIND, Manifest, OWN_ANNOTATIONS, PLUGINS, config, documents};
 
 /// Metadata that the server or a controller writes, and says nothing about a session.
 const SERVERS_OWN: [&str; 9] = [
@@ -29,14 +28,10 @@ const SERVERS_OWN: [&str; 9] = [
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Reads the text of one FlinkDeployment, in YAML or JSON.
-pub fn read(text: &str) -> Result<Manifest, InvalidManifest> {
-    let root = yaml::parse(text).map_err(one_document)?;
-    if root.is_null() {
-        return Err(InvalidManifest::Empty);
-    }
-    is_session(&root)?;
-    let mut manifest = Manifest::default();
+/// Reads the FlinkDeployment of a session, in YAML or JSON. Where the text has several, `name` is that of one.
+pub fn read(text: &str, name: Option<&str>) -> Result<Manifest, InvalidManifest> {
+    let (root, others) = documents::choose(text, name)?;
+    let mut manifest = Manifest { others, ..Manifest::default() };
     let fields = fields(&root, "", &["apiVersion", "kind", "metadata", "spec", "status"])?;
     for field in &fields {
         if field.name == "metadata" {
@@ -50,18 +45,8 @@ pub fn read(text: &str) -> Result<Manifest, InvalidManifest> {
     Ok(manifest)
 }
 
-/// The parser's own words for a second document speak of the parser.
-fn one_document(error: YamlError) -> YamlError {
-    if error.message.contains("multiple documents") || error.message.contains("multiple YAML documents") {
-        let message =
-            "a second document begins here: one session is made from one FlinkDeployment".to_owned();
-        return YamlError { message, ..error };
-    }
-    error
-}
-
 /// Refuses everything that is not a session, before a word is said about any of its fields.
-fn is_session(root: &Node) -> Result<(), InvalidManifest> {
+pub(super) fn is_session(root: &Node) -> Result<(), InvalidManifest> {
     let expected = |name: &str, word: &str, other: &dyn Fn(&str) -> String| -> Result<(), YamlError> {
         match find(root, name)? {
             None => Err(root.error(format!("{name} is missing: {word} is expected"))),
@@ -90,36 +75,65 @@ fn is_session(root: &Node) -> Result<(), InvalidManifest> {
 }
 
 /// The key and the value of one field that is set.
-fn find<'a>(node: &'a Node, name: &str) -> Result<Option<&'a (Node, Node)>, YamlError> {
+pub(super) fn find<'a>(node: &'a Node, name: &str) -> Result<Option<&'a (Node, Node)>, YamlError> {
     let pairs = node.pairs("a manifest")?;
     Ok(pairs.iter().find(|(key, value)| key.text("").is_ok_and(|key| key == name) && !value.is_null()))
 }
 
 /// A field that is set.
-struct Field<'a> {
-    name: &'a str,
-    path: String,
-    key: &'a Node,
-    value: &'a Node,
+pub(super) struct Field<'a> {
+    pub name: &'a str,
+    pub path: String,
+    pub key: &'a Node,
+    pub value: &'a Node,
+}
+
+impl Field<'_> {
+    pub fn place(&self) -> Place {
+        Place::of(self.key, &self.path)
+    }
+
+    /// Stores the place of each entry of a mapping.
+    fn locate_entries(&self, flag: &str, places: &mut Places) {
+        for (key, _) in self.value.pairs(&self.path).into_iter().flatten() {
+            if let Ok(name) = key.text("") {
+                places.insert(origin::entry(flag, name), Place::of(key, format!("{}.{name}", self.path)));
+            }
+        }
+    }
 }
 
 /// The fields of the mapping at `path` that have a value; one that is not `known` is an error.
-fn fields<'a>(node: &'a Node, path: &str, known: &[&str]) -> Result<Vec<Field<'a>>, YamlError> {
-    let mut found = Vec::new();
-    for (key, value) in node.pairs(if path.is_empty() { "a manifest" } else { path })? {
+pub(super) fn fields<'a>(node: &'a Node, path: &str, known: &[&str]) -> Result<Vec<Field<'a>>, YamlError> {
+    let unknown = |field: &Field| {
+        let meant = nearest(field.name, known.iter().copied())
+            .map(|meant| format!("; did you mean {meant}?"))
+            .unwrap_or_default();
+        field.key.error(format!("unknown field {}{meant}", field.path))
+    };
+    let mut found = mapping(node, path)?;
+    if let Some(field) = found.iter().find(|field| !known.contains(&field.name)) {
+        return Err(unknown(field));
+    }
+    found.retain(|field| !field.value.is_null());
+    Ok(found)
+}
+
+/// The fields of the mapping at `path` that have a value, whatever their names.
+pub(super) fn all_fields<'a>(node: &'a Node, path: &str) -> Result<Vec<Field<'a>>, YamlError> {
+    let mut found = mapping(node, path)?;
+    found.retain(|field| !field.value.is_null());
+    Ok(found)
+}
+
+fn mapping<'a>(node: &'a Node, path: &str) -> Result<Vec<Field<'a>>, YamlError> {
+    let pairs = node.pairs(if path.is_empty() { "a manifest" } else { path })?.iter();
+    let field = |(key, value): &'a (Node, Node)| {
         let name = key.text("the name of a field")?;
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        if !known.contains(&name) {
-            let meant = nearest(name, known.iter().copied())
-                .map(|meant| format!("; did you mean {meant}?"))
-                .unwrap_or_default();
-            return Err(key.error(format!("unknown field {path}{meant}")));
-        }
-        if !value.is_null() {
-            found.push(Field { name, path, key, value });
-        }
-    }
-    Ok(found)
+        Ok(Field { name, path, key, value })
+    };
+    pairs.map(field).collect()
 }
 
 /// The pairs of a mapping of names to texts.
@@ -136,12 +150,16 @@ fn metadata(node: &Node, manifest: &mut Manifest) -> Result<(), YamlError> {
         ["name", "namespace", "labels", "annotations"].into_iter().chain(SERVERS_OWN).collect();
     for field in fields(node, "metadata", &known)? {
         match field.name {
-            "name" => manifest.name = Some(field.value.text(&field.path)?.to_owned()),
+            "name" => {
+                manifest.name = Some(field.value.text(&field.path)?.to_owned());
+                manifest.places.insert("NAME".to_owned(), field.place());
+            }
             "namespace" => manifest.namespace = Some(field.value.text(&field.path)?.to_owned()),
             "labels" => {
                 let (reserved, free): (BTreeMap<_, _>, BTreeMap<_, _>) =
                     texts(&field)?.into_iter().partition(|(key, _)| is_flinks_label(key));
                 manifest.settings.labels = free;
+                field.locate_entries("--label", &mut manifest.places);
                 manifest.notes.extend(reserved.keys().map(|key| {
                     format!(
                         "metadata.labels.{key} is left out: Flink gives its pods a label {key} of its own"
@@ -156,6 +174,10 @@ fn metadata(node: &Node, manifest: &mut Manifest) -> Result<(), YamlError> {
                 }
                 all.retain(|key, _| key != LAST_APPLIED && !key.starts_with(OWN_ANNOTATIONS));
                 manifest.settings.annotations = all;
+                field.locate_entries("--annotation", &mut manifest.places);
+                for plugin in &manifest.settings.plugins {
+                    manifest.places.insert(origin::entry("--plugin", plugin), field.place());
+                }
             }
             _ => {}
         }
@@ -184,9 +206,19 @@ fn spec(node: &Node, manifest: &mut Manifest) -> Result<(), YamlError> {
         "job",
         "ingress",
     ];
+    const FLAGS: [(&str, &str); 5] = [
+        ("image", "--image"),
+        ("serviceAccount", "--service-account"),
+        ("imagePullPolicy", "--image-pull-policy"),
+        ("flinkVersion", "--flink-version"),
+        ("podTemplate", "--pod-template"),
+    ];
     let mut entries = config::Entries::default();
+    let mut factors = Factors::new();
     for field in fields(node, "spec", &KNOWN)? {
         let settings = &mut manifest.settings;
+        let flag = FLAGS.into_iter().find_map(|(name, flag)| (name == field.name).then_some(flag));
+        manifest.places.extend(flag.map(|flag| (flag.to_owned(), field.place())));
         let text = || field.value.text(&field.path).map(str::to_owned);
         match field.name {
             "image" => settings.image = Some(text()?),
@@ -194,20 +226,22 @@ fn spec(node: &Node, manifest: &mut Manifest) -> Result<(), YamlError> {
             "imagePullPolicy" => settings.image_pull_policy = Some(pull_policy(&field)?),
             "flinkVersion" => settings.flink_version = Some(version(&field)?),
             "flinkConfiguration" => entries = config::entries(field.value, &field.path)?,
-            "jobManager" => jobmanager(&field, settings)?,
-            "taskManager" => taskmanager(&field, manifest)?,
+            "jobManager" => jobmanager(&field, &mut factors, manifest)?,
+            "taskManager" => taskmanager(&field, &mut factors, manifest)?,
             "podTemplate" => settings.pod_template = Some(PodTemplate::read(field.value, &field.path)?),
-            "logConfiguration" => settings.log_configuration = files(&field)?,
-            "mode" => mode(&field)?,
-            "ingress" => {
-                return Err(field.key.error(
-                    "spec.ingress is something that only the operator does: leave it out, and point an Ingress of your own at Service NAME-rest, port 8081",
-                ));
+            "logConfiguration" => {
+                settings.log_configuration = files(&field)?;
+                field.locate_entries("logConfiguration", &mut manifest.places);
             }
+            "mode" => mode(&field)?,
+            "ingress" => manifest.notes.push(format!(
+                "{} is left out: only the operator makes it; an Ingress of your own for Service NAME-rest, port 8081, does the same",
+                field.path
+            )),
             _ => {}
         }
     }
-    config::sort(entries, manifest)?;
+    config::sort(entries, &factors, manifest)?;
     one_jobmanager(&mut manifest.settings);
     Ok(())
 }
@@ -261,52 +295,21 @@ fn files(field: &Field) -> Result<BTreeMap<String, String>, YamlError> {
     texts(field)
 }
 
-/// What `jobManager` or `taskManager` says.
-#[derive(Default)]
-struct Role {
-    memory: Option<Memory>,
-    cpu: Option<Cpu>,
-    replicas: Option<u16>,
-    template: Option<PodTemplate>,
-}
-
-impl Role {
-    fn read(role: &Field) -> Result<Self, YamlError> {
-        let mut read = Self::default();
-        let mut disk = None;
-        for field in fields(role.value, &role.path, &["resource", "replicas", "podTemplate"])? {
-            match field.name {
-                "replicas" => read.replicas = Some(count(&field)?),
-                "podTemplate" => read.template = Some(PodTemplate::read(field.value, &field.path)?),
-                _ => disk = read.resource(&field)?,
-            }
-        }
-        if let Some(size) = disk {
-            let template = read.template.unwrap_or_else(|| PodTemplate::from_json(json!({})));
-            read.template = Some(template.with_ephemeral_storage(&size));
-        }
-        Ok(read)
-    }
-
-    /// Takes memory and CPU, and gives the size of the node's disk, which goes into the template.
-    fn resource(&mut self, resource: &Field) -> Result<Option<String>, YamlError> {
-        let mut disk = None;
-        for field in fields(resource.value, &resource.path, &["memory", "cpu", "ephemeralStorage"])? {
-            match field.name {
-                "memory" => self.memory = Some(memory(&field)?),
-                "cpu" => self.cpu = Some(field.value.read(&field.path)?),
-                _ => disk = Some(field.value.text(&field.path)?.to_owned()),
-            }
-        }
-        Ok(disk)
-    }
-}
-
-fn jobmanager(field: &Field, settings: &mut Settings) -> Result<(), YamlError> {
+fn jobmanager(field: &Field, factors: &mut Factors, manifest: &mut Manifest) -> Result<(), YamlError> {
     let role = Role::read(field)?;
     if let Some((_, count)) = find(field.value, "replicas")?.filter(|_| role.replicas == Some(0)) {
         return Err(count.error(format!("{}.replicas: a session has one JobManager at least", field.path)));
     }
+    let flags = [
+        ("memory", "--jobmanager-memory"),
+        ("cpu", "--jobmanager-cpu"),
+        ("replicas", "--jobmanager-replicas"),
+        ("podTemplate", "--jobmanager-pod-template"),
+    ];
+    role.locate(flags, &mut manifest.places);
+    limit_factors("jobmanager", &role, factors);
+    manifest.notes.extend(role.notes);
+    let settings = &mut manifest.settings;
     settings.jobmanager_memory = role.memory;
     settings.jobmanager_cpu = role.cpu;
     settings.jobmanager_replicas = role.replicas;
@@ -314,7 +317,7 @@ fn jobmanager(field: &Field, settings: &mut Settings) -> Result<(), YamlError> {
     Ok(())
 }
 
-fn taskmanager(field: &Field, manifest: &mut Manifest) -> Result<(), YamlError> {
+fn taskmanager(field: &Field, factors: &mut Factors, manifest: &mut Manifest) -> Result<(), YamlError> {
     let role = Role::read(field)?;
     if role.replicas.is_some() {
         manifest.notes.push(format!(
@@ -322,25 +325,27 @@ fn taskmanager(field: &Field, manifest: &mut Manifest) -> Result<(), YamlError> 
             field.path
         ));
     }
+    let flags = [
+        ("memory", "--taskmanager-memory"),
+        ("cpu", "--taskmanager-cpu"),
+        ("podTemplate", "--taskmanager-pod-template"),
+    ];
+    role.locate(flags, &mut manifest.places);
+    limit_factors("taskmanager", &role, factors);
+    manifest.notes.extend(role.notes);
     manifest.settings.taskmanager_memory = role.memory;
     manifest.settings.taskmanager_cpu = role.cpu;
     manifest.settings.taskmanager_pod_template = role.template;
     Ok(())
 }
 
-fn count(field: &Field) -> Result<u16, YamlError> {
-    let text = field.value.text(&field.path)?;
-    text.parse().map_err(|_| field.value.error(format!("{}: {text:?} is not a whole number", field.path)))
-}
+/// Flink's settings that say how much larger than its request a limit is, with the fields that they come from.
+type Factors = BTreeMap<String, (f64, Place)>;
 
-/// A bare number is one of bytes to the operator, and hardly ever meant so.
-fn memory(field: &Field) -> Result<Memory, YamlError> {
-    let text = field.value.text(&field.path)?.trim();
-    match text.parse::<u64>() {
-        Ok(number) => {
-            let mebibytes = if number < 1 << 20 { number } else { number >> 20 };
-            Err(field.value.error(format!("{}: {text} has no unit: say {mebibytes}m for MiB", field.path)))
-        }
-        Err(_) => field.value.read(&field.path),
+fn limit_factors(prefix: &str, role: &Role, factors: &mut Factors) {
+    for (name, factor) in &role.limit_factors {
+        let place = role.places.get(if *name == "cpu" { "cpu limit" } else { "memory limit" });
+        let key = format!("kubernetes.{prefix}.{name}.limit-factor");
+        factors.extend(place.map(|place| (key, (*factor, place.clone()))));
     }
 }

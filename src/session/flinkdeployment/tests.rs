@@ -14,7 +14,11 @@ pub(super) fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String
 }
 
 pub(super) fn resolved(settings: Settings) -> SessionSpec {
-    let layer = Layer { source: Source::Flags, settings };
+    resolved_from(Source::Flags, settings)
+}
+
+fn resolved_from(source: Source, settings: Settings) -> SessionSpec {
+    let layer = Layer { source, settings, ..Layer::default() };
     SessionSpec::resolve("roc".parse::<SessionName>().expect("name"), vec![layer], true).expect("settings")
 }
 
@@ -23,7 +27,7 @@ fn written(settings: Settings) -> Value {
 }
 
 pub(super) fn read_again(manifest: &Value) -> Manifest {
-    read(&manifest.to_string()).expect("what was written can be read")
+    read(&manifest.to_string(), None).expect("what was written can be read")
 }
 
 pub(super) fn template(text: &str) -> Option<PodTemplate> {
@@ -49,7 +53,7 @@ pub(super) fn everything() -> Settings {
         service_account: Some("etl".to_owned()),
         expose: Some(Expose::NodePort),
         pod_template: template(SIDECAR),
-        env: texts([("TZ", "UTC"), ("EMPTY", "")]),
+        env: texts([("TZ", "UTC"), ("EMPTY", ""), ("PASSWORD", "pa$$word $(TZ) $")]),
         secret_env: [("TOKEN".to_owned(), SecretKey { secret: "s".to_owned(), key: "k".to_owned() })].into(),
         image_pull_policy: Some(PullPolicy::Always),
         image_pull_secrets: vec!["one".to_owned(), "two".to_owned()],
@@ -67,7 +71,7 @@ pub(super) fn everything() -> Settings {
 #[test]
 fn the_settings_that_are_written_are_those_that_are_read() {
     let manifest = written(everything());
-    let Manifest { name, namespace, settings, notes } = read_again(&manifest);
+    let Manifest { name, namespace, settings, notes, .. } = read_again(&manifest);
     assert_eq!((name.as_deref(), namespace.as_deref()), (Some("roc"), Some("team-a")));
     assert_eq!(settings, everything());
     assert_eq!(notes, [] as [String; 0]);
@@ -94,7 +98,7 @@ fn a_session_of_what_was_written_is_the_same_session() {
             ("jobmanager.memory.flink.size", "1g"),
             ("kubernetes.jobmanager.labels", "team:a"),
             ("resourcemanager.taskmanager-timeout", "1 h"),
-            ("containerized.master.env.A", "1"),
+            ("containerized.master.env.A", "1 $$(B) $(C)"),
         ]),
         ..Settings::default()
     };
@@ -110,7 +114,7 @@ fn a_session_of_what_was_written_is_the_same_session() {
     ] {
         let first = resolved(settings);
         let manifest = of_spec(&first, "team-a");
-        let again = resolved(read_again(&manifest).settings);
+        let again = resolved_from(Source::Manifest("roc.yaml".to_owned()), read_again(&manifest).settings);
         let flinks =
             |spec: &SessionSpec| spec.flink_settings(spec.expected_dialect(), "team-a").expect("settings");
         let mut told = flinks(&again);
@@ -184,7 +188,7 @@ status:
 
 #[test]
 fn an_example_of_the_operators_own_is_read() {
-    let Manifest { name, namespace, settings, notes } = read(OF_THE_OPERATOR).expect("manifest");
+    let Manifest { name, namespace, settings, notes, .. } = read(OF_THE_OPERATOR, None).expect("manifest");
     assert_eq!((name.as_deref(), namespace), (Some("session-deployment-only-example"), None));
     let again = serde_json::to_string_pretty(&written(settings)).expect("json");
     insta::assert_snapshot!(format!(
@@ -199,7 +203,7 @@ fn an_example_of_the_operators_own_is_read() {
 }
 
 fn refusal(text: &str) -> String {
-    read(text).expect_err(text).to_string()
+    read(text, None).expect_err(text).to_string()
 }
 
 /// A manifest with `rest` below a good beginning.
@@ -230,9 +234,17 @@ fn every_refusal_says_where_and_why() {
         "metadata: {labels: [a]}\nspec: {}\n",
         "spec:\n  image: flink:2.3\n  job:\n    jarURI: local:///a.jar\n",
         "spec:\n  jobmanager: {}\n",
-        "spec:\n  jobManager:\n    resources: {}\n",
+        "spec:\n  jobManager:\n    resourcess: {}\n",
+        "spec:\n  jobManager:\n    resources: {request: {cpu: 1}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {cpu: one}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {cpu: 0}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {memory: 2048}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {memory: -1Gi}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {memory: 1Gi}, limits: {memory: 2Xi}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: {cpu: 1}, limits: {cpu: 500m}}\n",
+        "spec:\n  jobManager:\n    resources: {limits: {nvidia.com/gpu: one}}\n",
+        "spec:\n  jobManager:\n    resources: {requests: [cpu]}\n",
         "spec:\n  sidecars: []\n",
-        "spec:\n  ingress:\n    template: a\n",
         "spec:\n  mode: standalone\n",
         "spec:\n  mode: any\n",
         "spec:\n  image: [a]\n",
@@ -241,8 +253,8 @@ fn every_refusal_says_where_and_why() {
         "spec:\n  jobManager: {replicas: 0}\n",
         "spec:\n  jobManager: {replicas: two}\n",
         "spec:\n  jobManager:\n    resource: {memory: 2048}\n",
-        "spec:\n  jobManager:\n    resource: {memory: 1073741824}\n",
-        "spec:\n  taskManager:\n    resource: {memory: 1.5g}\n",
+        "spec:\n  taskManager:\n    resource: {memory: 1.5}\n",
+        "spec:\n  taskManager:\n    resource: {memory: 1x}\n",
         "spec:\n  taskManager:\n    resource: {cpu: two}\n",
         "spec:\n  podTemplate: {spec: {container: [{name: a}]}}\n",
         "spec:\n  taskManager:\n    podTemplate: {spec: {containers: [{name: a, imag: b}]}}\n",
@@ -252,7 +264,10 @@ fn every_refusal_says_where_and_why() {
     }
     insta::assert_snapshot!(told.join("\n"));
     let job = of_rest("spec:\n  job: {}\n");
-    assert!(matches!(read(&job), Err(InvalidManifest::Application(YamlError { line: 4, column: 3, .. }))));
+    assert!(matches!(
+        read(&job, None),
+        Err(InvalidManifest::Application(YamlError { line: 4, column: 3, .. }))
+    ));
 }
 
 #[test]
@@ -269,12 +284,14 @@ fn every_refusal_of_a_flink_setting_says_where_and_why() {
         "kubernetes.container.image.ref: flink:1.19",
         "kubernetes.taskmanager.service-account: other",
         "jobmanager.memory.process.size: 1g",
+        "kubernetes.taskmanager.cpu.limit-factor: 2",
+        "kubernetes.taskmanager.cpu.amount: 2",
         "execution.attached: true",
         "$internal.x: 1",
         "high-availability.cluster-id: raven",
     ] {
         let rest = format!(
-            "metadata: {{name: roc, namespace: team-a}}\nspec:\n  image: flink:1.20\n  jobManager: {{resource: {{memory: 2g}}}}\n  flinkConfiguration:\n    {line}\n"
+            "metadata: {{name: roc, namespace: team-a}}\nspec:\n  image: flink:1.20\n  jobManager: {{resource: {{memory: 2g}}}}\n  taskManager: {{resources: {{requests: {{cpu: 1}}, limits: {{cpu: 3}}}}}}\n  flinkConfiguration:\n    {line}\n"
         );
         told.push(refusal(&of_rest(&rest)));
     }
@@ -283,8 +300,8 @@ fn every_refusal_of_a_flink_setting_says_where_and_why() {
 
 fn configured(flink: &str) -> Manifest {
     let lines = flink.lines().map(|line| format!("    {line}\n")).collect::<String>();
-    read(&of_rest(&format!("metadata: {{labels: {{team: a}}}}\nspec:\n  flinkConfiguration:\n{lines}")))
-        .expect(flink)
+    let text = of_rest(&format!("metadata: {{labels: {{team: a}}}}\nspec:\n  flinkConfiguration:\n{lines}"));
+    read(&text, None).expect(flink)
 }
 
 #[test]
@@ -324,7 +341,7 @@ fn what_pods_get_by_a_setting_counts_more_than_the_manifests_own_labels() {
 fn one_jobmanager_is_what_every_flink_has() {
     let replicas = |image: &str| {
         let text = of_rest(&format!("spec:\n  image: {image}\n  jobManager: {{replicas: 1}}\n"));
-        read(&text).expect("manifest").settings.jobmanager_replicas
+        read(&text, None).expect("manifest").settings.jobmanager_replicas
     };
     assert_eq!(
         (replicas("flink:1.13.6"), replicas("flink:1.14"), replicas("mine")),
@@ -338,4 +355,115 @@ fn a_name_that_is_near_is_meant() {
     assert!(unknown("taskmanager").ends_with("; did you mean taskManager?"));
     assert!(unknown("flinkversion").ends_with("; did you mean flinkVersion?"));
     assert!(unknown("x").ends_with("unknown field spec.x"));
+}
+
+/// The settings of a JobManager with `resources`.
+fn with_resources(resources: &str) -> Manifest {
+    read(&of_rest(&format!("spec:\n  jobManager:\n    {resources}\n")), None).expect(resources)
+}
+
+#[test]
+fn memory_is_tried_as_flinks_and_then_as_kubernetes() {
+    for (text, mebibytes) in [
+        ("2048m", 2048),
+        ("2g", 2048),
+        ("2G", 2048),
+        ("2 gb", 2048),
+        ("2Gi", 2048),
+        ("2gib", 2048),
+        ("1.5Gi", 1536),
+        ("1.5G", 1430),
+        ("2147483648", 2048),
+        ("2e9", 1907),
+        ("1Ti", 1 << 20),
+    ] {
+        for form in [
+            "resources: {requests: {memory: TEXT}}",
+            "resources: {limits: {memory: TEXT}}",
+            "resource: {memory: TEXT}",
+        ] {
+            let manifest = with_resources(&form.replace("TEXT", text));
+            let memory = manifest.settings.jobmanager_memory.map(|memory| memory.mebibytes());
+            assert_eq!(memory, Some(mebibytes), "{form} {text}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_above_the_request_is_a_factor_with_which_flink_gets_the_limit() {
+    for (request, limit) in
+        [("3Gi", 4096), ("1500Mi", 1601), ("1728m", 4097), ("700Mi", 2100), ("1025m", 1026)]
+    {
+        let text = format!("resources: {{requests: {{memory: {request}}}, limits: {{memory: {limit}Mi}}}}");
+        let settings = with_resources(&text).settings;
+        let factor: f64 =
+            settings.config["kubernetes.jobmanager.memory.limit-factor"].parse().expect("number");
+        let mebibytes = settings.jobmanager_memory.expect("memory").mebibytes() as f64;
+        // As KubernetesUtils#getResourceRequirements computes it.
+        assert_eq!((mebibytes * factor) as u64, limit, "{request} {factor}");
+    }
+    let same =
+        with_resources("resources: {requests: {memory: 2g, cpu: 1}, limits: {memory: 2Gi, cpu: 1000m}}");
+    assert_eq!(same.settings.config, BTreeMap::new(), "1 is the default of every Flink");
+    assert_eq!(same.notes, [] as [String; 0]);
+}
+
+#[test]
+fn resources_that_are_empty_count_as_absent_and_others_replace_the_older_field() {
+    let memory =
+        |text: &str| with_resources(text).settings.jobmanager_memory.map(|memory| memory.mebibytes());
+    for empty in ["{}", "{requests: {}}", "{requests: {}, limits: null}", "null"] {
+        assert_eq!(
+            memory(&format!("resources: {empty}\n    resource: {{memory: 1g}}")),
+            Some(1024),
+            "{empty}"
+        );
+    }
+    let both = with_resources(
+        "resource: {memory: 1g, cpu: 2}\n    resources: {requests: {memory: 2g}, claims: [{name: gpu}]}",
+    );
+    assert_eq!((both.settings.jobmanager_memory, both.settings.jobmanager_cpu), ("2g".parse().ok(), None));
+    insta::assert_snapshot!(both.notes.join("\n"));
+}
+
+#[test]
+fn an_older_operator_gets_the_older_field() {
+    let live = Live {
+        name: "roc".to_owned(),
+        config: texts([
+            ("jobmanager.memory.process.size", "1600m"),
+            ("kubernetes.jobmanager.cpu.amount", "0.4"),
+            ("taskmanager.memory.process.size", "1500000kb"),
+        ]),
+        ..Live::default()
+    };
+    let role = |operator: &str, role: &str| {
+        let (manifest, _) = of_live(&live, operator.parse().expect(operator));
+        manifest["spec"][role].to_string()
+    };
+    assert_eq!(role("1.15", "jobManager"), r#"{"resource":{"cpu":0.4,"memory":"1600m"}}"#);
+    assert_eq!(role("1.16", "jobManager"), r#"{"resources":{"requests":{"cpu":"0.4","memory":"1600Mi"}}}"#);
+    // Half a MiB would be lost.
+    assert_eq!(role("1.16", "taskManager"), "null");
+}
+
+#[test]
+fn a_document_that_is_left_out_is_listed_with_the_command_for_it() {
+    let session = of_rest("metadata: {name: shop}\nspec: {}\n");
+    let job = |session: &str, job: &str| {
+        format!(
+            "---\nkind: FlinkSessionJob\nmetadata: {{name: j}}\nspec: {{deploymentName: {session}, job: {{{job}}}}}\n"
+        )
+    };
+    let claim = "---\n# comment\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: c\n  annotations: {a: '---'}\n\n--- # end\n";
+    let other = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkBlueGreenDeployment\nmetadata: {name: b}\n";
+    let jobs =
+        [job("shop", "jarURI: a.jar"), job("else", "jarURI: 's3://b/a b.jar?x=1'"), job("shop", "args: [a]")];
+    let text = format!("{session}{}{claim}{other}", jobs.concat());
+    let manifest = read(&text, None).expect("manifest");
+    let told = |file, name| {
+        let context = Context { file, scope: " -n x", names: (manifest.name.as_deref(), name) };
+        manifest.others.iter().map(|other| other.message(&context)).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!([told(Some("my shop.yaml"), "shop"), told(None, "bazaar")].join("\n\n"));
 }

@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::session::SessionSpec;
 use crate::session::dialect::{self, ATTACHED};
 use crate::session::flink_text;
+use crate::session::memory;
 use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{Expose, PullPolicy};
 use crate::session::version::FlinkVersion;
 
-use super::{API_VERSION, ENABLE_PLUGINS, KIND, PLUGINS, structured};
+use super::{API_VERSION, ENABLE_PLUGINS, KIND, OperatorVersion, PLUGINS, structured};
 
 /// The manifest of a session that is to be. The same session gives the same manifest.
 pub fn of_spec(spec: &SessionSpec, namespace: &str) -> Value {
@@ -39,6 +40,7 @@ pub fn of_spec(spec: &SessionSpec, namespace: &str) -> Value {
         templates: Templates::of_roles(templates),
         log_configuration: json!(spec.settings.log_configuration),
         config,
+        operator: OperatorVersion::default(),
     }
     .manifest()
 }
@@ -77,6 +79,8 @@ pub(super) struct Parts<'a> {
     pub templates: Templates,
     pub log_configuration: Value,
     pub config: BTreeMap<String, String>,
+    /// The operator that is to read it.
+    pub operator: OperatorVersion,
 }
 
 impl Parts<'_> {
@@ -112,10 +116,10 @@ impl Parts<'_> {
         put_taken(&mut jobmanager, "replicas", config, "--jobmanager-replicas", |count| {
             count.parse::<u16>().ok().filter(|count| *count > 0).map(Value::from)
         });
-        put(&mut jobmanager, "resource", resource(config, ["--jobmanager-memory", "--jobmanager-cpu"]));
+        self.operator.put_resources(&mut jobmanager, config, ["--jobmanager-memory", "--jobmanager-cpu"]);
         put(&mut jobmanager, "podTemplate", json!(self.templates.jobmanager));
         let mut taskmanager = Map::new();
-        put(&mut taskmanager, "resource", resource(config, ["--taskmanager-memory", "--taskmanager-cpu"]));
+        self.operator.put_resources(&mut taskmanager, config, ["--taskmanager-memory", "--taskmanager-cpu"]);
         put(&mut taskmanager, "podTemplate", json!(self.templates.taskmanager));
 
         put(&mut spec, "jobManager", Value::Object(jobmanager));
@@ -162,15 +166,38 @@ fn put_taken(
     }
 }
 
-fn resource(config: &mut BTreeMap<String, String>, [memory, cpu]: [&str; 2]) -> Value {
-    let mut fields = Map::new();
-    let size = |size: String| size.parse::<Memory>().ok().map(|_| Value::String(size));
-    put_taken(&mut fields, "memory", config, memory, size);
-    put_taken(&mut fields, "cpu", config, cpu, |cores| number(cores.parse().ok()?));
-    Value::Object(fields)
+impl OperatorVersion {
+    /// Moves memory and CPU into the field that this version of the operator has for them.
+    fn put_resources(
+        self,
+        role: &mut Map<String, Value>,
+        config: &mut BTreeMap<String, String>,
+        [memory, cpu]: [&str; 2],
+    ) {
+        let mut amounts = Map::new();
+        if self < Self::WITH_RESOURCES {
+            let size = |size: String| size.parse::<Memory>().ok().map(|_| Value::String(size));
+            put_taken(&mut amounts, "memory", config, memory, size);
+            put_taken(&mut amounts, "cpu", config, cpu, |cores| number(cores.parse().ok()?));
+            put(role, "resource", Value::Object(amounts));
+            return;
+        }
+        // `Mi` is a unit for Kubernetes too, for which `m` is a thousandth.
+        let size = |size: String| {
+            let bytes = memory::bytes(&size).filter(|bytes| *bytes > 0 && bytes % (1 << 20) == 0)?;
+            Some(Value::String(format!("{}Mi", bytes >> 20)))
+        };
+        put_taken(&mut amounts, "memory", config, memory, size);
+        put_taken(&mut amounts, "cpu", config, cpu, |cores| {
+            Some(Value::String(cores.parse::<Cpu>().ok()?.to_string()))
+        });
+        if !amounts.is_empty() {
+            put(role, "resources", json!({"requests": amounts}));
+        }
+    }
 }
 
-/// The operator wants a number.
+/// `resource.cpu` is a number.
 fn number(cores: Cpu) -> Option<Value> {
     let text = cores.to_string();
     text.parse::<u64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).ok()

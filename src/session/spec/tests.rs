@@ -14,7 +14,7 @@ pub(crate) fn with(settings: Settings) -> SessionSpec {
 }
 
 fn asked(settings: Settings) -> Result<SessionSpec, InvalidSpec> {
-    let layer = Layer { source: Source::Flags, settings };
+    let layer = Layer { source: Source::Flags, settings, ..Layer::default() };
     SessionSpec::resolve("roc".parse().expect("name"), vec![layer], true)
 }
 
@@ -117,7 +117,7 @@ fn names_are_those_of_the_version() {
             Settings { image: Some(image.to_owned()), config: map(&[(key, "1")]), ..Settings::default() };
         let spec = SessionSpec::resolve(
             "roc".parse().expect("name"),
-            vec![Layer { source: Source::Flags, settings }],
+            vec![Layer { source: Source::Flags, settings, ..Layer::default() }],
             true,
         )
         .expect("settings");
@@ -256,8 +256,8 @@ fn a_setting_is_key_equals_value() {
 /// What Flink 2.3 is told when a config file says `low` and the flags say `high`.
 fn over(low: Settings, high: Settings) -> BTreeMap<String, String> {
     let layers = vec![
-        Layer { source: Source::Defaults, settings: low },
-        Layer { source: Source::Flags, settings: high },
+        Layer { source: Source::Defaults, settings: low, ..Layer::default() },
+        Layer { source: Source::Flags, settings: high, ..Layer::default() },
     ];
     let spec = SessionSpec::resolve("roc".parse().expect("name"), layers, true).expect("settings");
     spec.flink_settings(spec.expected_dialect(), "team-a").expect("settings")

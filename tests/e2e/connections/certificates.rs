@@ -1,6 +1,7 @@
 //! An authority, and what it has signed.
 
 use std::fs;
+use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::CertificateDer;
@@ -8,9 +9,16 @@ use rustls::pki_types::pem::PemObject;
 
 /// Files: `ca`, `other` (an authority that has signed nothing), servers `server` (127.0.0.1, localhost and
 /// api.test), `elsewhere` (elsewhere.test) and `expired`, clients `alice` and `bob`; each `.crt` and `.key`.
+/// Servers for the same names that are odd: `selfish` and `plain` have signed themselves, as what may sign others
+/// and as what may not; `leaf` is signed by `unseen`, `upper` by `ca` as what may sign others, and `long` is of the
+/// curve P-521, as are the authority `curve` that has signed it and the client `carol`. Clients `dave` (Ed25519),
+/// `erin` (P-384) and `frank` (RSA of 4096 bits) are signed by `ca`.
 pub struct Certificates {
     directory: tempfile::TempDir,
 }
+
+/// All who have a certificate of a client.
+const CLIENTS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
 impl Certificates {
     pub fn new() -> Self {
@@ -23,6 +31,7 @@ impl Certificates {
         for client in ["alice", "bob"] {
             made.sign(&issuer, client, &[], 2100);
         }
+        made.odd();
         made
     }
 
@@ -38,7 +47,57 @@ impl Certificates {
     pub fn known_clients(&self) -> Vec<(Vec<u8>, String)> {
         let der =
             |name: &str| CertificateDer::from_pem_file(self.path(&format!("{name}.crt"))).expect("client");
-        ["alice", "bob"].map(|name| (der(name).to_vec(), name.to_owned())).to_vec()
+        CLIENTS.map(|name| (der(name).to_vec(), name.to_owned())).to_vec()
+    }
+
+    /// As openssl makes them.
+    fn odd(&self) {
+        const HOSTS: &str = "subjectAltName=DNS:localhost,DNS:api.test,IP:127.0.0.1";
+        let curve = |name: &'static str| ["-newkey", "ec", "-pkeyopt", name];
+        let p256 = curve("ec_paramgen_curve:P-256");
+        let p521 = curve("ec_paramgen_curve:P-521");
+        let make = |name: &str, kind: &[&str], issuer: Option<&str>, more: &[&str]| {
+            let (key, certificate, subject) =
+                (format!("{name}.key"), format!("{name}.crt"), format!("/CN={name}"));
+            let issuer = issuer.map(|issuer| (format!("{issuer}.crt"), format!("{issuer}.key")));
+            let signed: Vec<&str> =
+                issuer.iter().flat_map(|(crt, key)| ["-CA", crt.as_str(), "-CAkey", key.as_str()]).collect();
+            let words = [
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                &subject,
+                "-keyout",
+                &key,
+                "-out",
+                &certificate,
+            ];
+            let ended = Command::new("openssl")
+                .args(words)
+                .args(kind)
+                .args(signed)
+                .args(more)
+                .current_dir(self.directory.path())
+                .output()
+                .expect("openssl");
+            assert!(ended.status.success(), "{name}: {}", String::from_utf8_lossy(&ended.stderr));
+        };
+        let no_authority = ["-addext", HOSTS, "-addext", "basicConstraints=critical,CA:FALSE"];
+        make("selfish", &p256, None, &["-addext", HOSTS]);
+        make("plain", &p256, None, &no_authority);
+        make("unseen", &p256, None, &[]);
+        make("leaf", &p256, Some("unseen"), &no_authority);
+        make("upper", &p256, Some("ca"), &["-addext", HOSTS]);
+        make("curve", &p521, None, &[]);
+        make("long", &p521, Some("curve"), &no_authority);
+        let client = ["-addext", "basicConstraints=critical,CA:FALSE"];
+        make("carol", &p521, Some("curve"), &client);
+        make("dave", &["-newkey", "ed25519"], Some("ca"), &client);
+        make("erin", &curve("ec_paramgen_curve:P-384"), Some("ca"), &client);
+        make("frank", &["-newkey", "rsa:4096"], Some("ca"), &client);
     }
 
     fn authority(&self, name: &str) -> CertifiedIssuer<'static, KeyPair> {

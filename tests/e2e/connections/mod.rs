@@ -2,9 +2,10 @@
 //! same servers: they must ask them as the same somebody, on the same way, and end alike.
 
 mod certificates;
+mod odd;
 mod server;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -25,6 +26,8 @@ struct World {
     plain: u16,
     elsewhere: u16,
     expired: u16,
+    /// Those with odd certificates, by the name of it.
+    odd: BTreeMap<&'static str, u16>,
     http_proxy: u16,
     socks_proxy: u16,
 }
@@ -38,6 +41,7 @@ impl World {
             plain: api(&certificates, None, &log),
             elsewhere: api(&certificates, Some("elsewhere"), &log),
             expired: api(&certificates, Some("expired"), &log),
+            odd: odd::SERVERS.map(|name| (name, api(&certificates, Some(name), &log))).into(),
             http_proxy: http_proxy(secure, &log),
             socks_proxy: socks_proxy(secure, &log),
             certificates,
@@ -67,6 +71,8 @@ enum Expects {
     Fact(&'static str),
     /// With an error that says this.
     Error(&'static str),
+    /// With an error; the plugin's says this.
+    OwnError(&'static str),
 }
 
 impl Form {
@@ -428,7 +434,7 @@ fn base64(text: &str) -> String {
 #[test]
 fn kubectl_and_the_plugin_come_to_a_server_alike() {
     let world = World::new();
-    let forms = forms(&world);
+    let forms: Vec<Form> = forms(&world).into_iter().chain(odd::forms(&world)).collect();
     assert!(forms.len() >= 15);
     let wrong: Vec<String> = forms.iter().filter_map(|form| differs(form, &world)).collect();
     assert!(wrong.is_empty(), "{} of {} forms:\n{}", wrong.len(), forms.len(), wrong.join("\n"));
@@ -464,7 +470,7 @@ fn a_token_file_that_changes_is_read_again() {
 fn differs(form: &Form, world: &World) -> Option<String> {
     let kubectl = run(form, world, "kubectl", form.kubectl);
     let plugin = run(form, world, env!("CARGO_BIN_EXE_kubectl-flink"), &["ls"]);
-    let is_as_expected = |outcome: &Outcome| match form.expects {
+    let is_as_expected = |outcome: &Outcome, is_plugin: bool| match form.expects {
         Expects::Fact(fact) => {
             let warned = outcome.stderr.matches("Warning: be careful\n").count();
             outcome.code == 0
@@ -472,11 +478,12 @@ fn differs(form: &Form, world: &World) -> Option<String> {
                 && outcome.facts.iter().flatten().any(|told| told.starts_with(fact))
         }
         Expects::Error(error) => outcome.code == 1 && outcome.stderr.contains(error),
+        Expects::OwnError(error) => outcome.code == 1 && (!is_plugin || outcome.stderr.contains(error)),
     };
     let told = |who: &str, outcome: &Outcome| {
         format!("    {who}: exit {}, {:?}\n      {}", outcome.code, outcome.facts, outcome.stderr.trim_end())
     };
     let alike = kubectl.facts == plugin.facts;
-    (!alike || !is_as_expected(&kubectl) || !is_as_expected(&plugin))
+    (!alike || !is_as_expected(&kubectl, false) || !is_as_expected(&plugin, true))
         .then(|| format!("  {}:\n{}\n{}", form.name, told("kubectl", &kubectl), told("plugin", &plugin)))
 }

@@ -121,16 +121,21 @@ fn serve(log: &Log, each: impl Fn(TcpStream, &Log) + Send + Sync + 'static) -> u
     port
 }
 
+/// With the curve P-521, which the other side, kubectl, has from Go.
 fn tls(certificates: &Certificates, server: &str) -> ServerConfig {
+    let provider = kubectl_flink::net::provider();
     let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(certificates.path("ca.crt")).expect("authority");
-    roots.add(authority).expect("authority");
-    let clients =
-        WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build().expect("verifier");
+    for authority in ["ca.crt", "curve.crt"] {
+        let authority = CertificateDer::from_pem_file(certificates.path(authority)).expect("authority");
+        roots.add(authority).expect("authority");
+    }
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let clients = clients.allow_unauthenticated().build().expect("verifier");
     let chain =
         vec![CertificateDer::from_pem_file(certificates.path(&format!("{server}.crt"))).expect("chain")];
     let key = PrivateKeyDer::from_pem_file(certificates.path(&format!("{server}.key"))).expect("key");
-    ServerConfig::builder().with_client_cert_verifier(clients).with_single_cert(chain, key).expect("TLS")
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    builder.expect("TLS").with_client_cert_verifier(clients).with_single_cert(chain, key).expect("TLS")
 }
 
 struct Head {

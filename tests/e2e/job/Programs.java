@@ -1,4 +1,7 @@
 import java.io.IOException;
+import java.util.Collections;
+import java.util.Map;
+import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -36,9 +39,24 @@ public class Programs {
       case "short": // finishes by itself
         start("short", 20, new Nap());
         break;
+      case "instant": // finishes at once
+        start("instant", 1, new Nap());
+        break;
       case "two": // Flink 1.10 starts only the first
         start("first of two", FOREVER, new Nap());
         start("second of two", FOREVER, new Nap());
+        break;
+      case "three": // Flink 1.10 starts only the first
+        start("first of three", FOREVER, new Nap());
+        start("second of three", FOREVER, new Nap());
+        start("third of three", FOREVER, new Nap());
+        break;
+      case "parameters": // two jobs, with global job parameters of its own
+        start("first with parameters", FOREVER, new Nap(), new Parameters());
+        start("second with parameters", FOREVER, new Nap(), new Parameters());
+        break;
+      case "exits": // exits CODE: ends the process that it runs in, before any job
+        System.exit(Integer.parseInt(arguments[1]));
         break;
       case "breaks": // its job runs for two seconds, then fails
         start("breaks", FOREVER, new Nap().thatBreaks());
@@ -58,7 +76,14 @@ public class Programs {
   }
 
   private static void start(String name, long to, Nap nap) throws Exception {
+    start(name, to, nap, null);
+  }
+
+  private static void start(String name, long to, Nap nap, Parameters parameters) throws Exception {
     StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment();
+    if (parameters != null) {
+      environment.getConfig().setGlobalJobParameters(parameters);
+    }
     numbers(environment, to).uid("numbers").map(nap).uid("nap").print();
     environment.executeAsync(name);
   }
@@ -68,6 +93,14 @@ public class Programs {
       return environment.fromSequence(1, to);
     } catch (NoSuchMethodError beforeFlink112) {
       return Numbers.from(environment, to);
+    }
+  }
+
+  /** Replaces what the session and the request have set. */
+  public static class Parameters extends ExecutionConfig.GlobalJobParameters {
+    @Override
+    public Map<String, String> toMap() {
+      return Collections.singletonMap("own", "yes");
     }
   }
 

@@ -1,7 +1,9 @@
 //! How the objects of each collection become part of what is known, and which session each touches.
 
 use super::{BootstrapPod, PodOfTable, State};
-use crate::cluster::sessions::parts::{Deployment, Hidden, Job, Key, Service, key_by_label, key_by_name};
+use crate::cluster::sessions::parts::{
+    Deployment, Hidden, Job, Key, Service, key_by_name, key_of_job, key_of_service,
+};
 
 /// Deployments, Jobs, Services, pods and bootstrap pods.
 pub(super) const COLLECTIONS: usize = 5;
@@ -31,6 +33,8 @@ impl Part for Deployment {
 
     fn put(self, state: &mut State) -> Option<Key> {
         let key = key_by_name(&self.metadata);
+        state.unwatched.remove(&key);
+        state.gone.remove(&key);
         state.parts.add_deployment(self);
         Some(key)
     }
@@ -54,13 +58,13 @@ impl Part for Job {
     }
 
     fn put(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata);
+        let key = key_of_job(&self.metadata);
         state.parts.add_bootstrap(self);
         key
     }
 
     fn remove(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata)?;
+        let key = key_of_job(&self.metadata)?;
         state.parts.bootstraps.remove(&key);
         Some(key)
     }
@@ -78,13 +82,13 @@ impl Part for Service {
     }
 
     fn put(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata);
+        let key = key_of_service(&self);
         state.parts.add_service(self);
         key
     }
 
     fn remove(self, state: &mut State) -> Option<Key> {
-        let key = key_by_label(&self.metadata)?;
+        let key = key_of_service(&self)?;
         state.parts.remove_service(&key, &self.metadata.name);
         Some(key)
     }

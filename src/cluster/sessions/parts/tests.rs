@@ -3,7 +3,7 @@
 use super::*;
 
 const RUNNING: &str = r#"{"metadata":{"name":"roc","namespace":"a","uid":"u"},
-    "spec":{"replicas":1,"template":{"spec":{"containers":[{"image":"flink:1.20.5","args":["kubernetes-jobmanager.sh kubernetes-session"]}]}}},
+    "spec":{"replicas":1,"selector":{"matchLabels":{"app":"roc","type":"flink-native-kubernetes"}},"template":{"spec":{"containers":[{"image":"flink:1.20.5","args":["kubernetes-jobmanager.sh kubernetes-session"]}]}}},
     "status":{"readyReplicas":1}}"#;
 const SERVICES: [&str; 2] = [
     r#"{"metadata":{"name":"roc","namespace":"a","labels":{"app":"roc"}},"spec":{"type":"ClusterIP"}}"#,

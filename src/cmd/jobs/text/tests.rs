@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::cmd::jobs::gather;
 use crate::cmd::jobs::rows::tests::job;
+use crate::model::Finding;
 use crate::model::job::{Backpressure, FailedCheckpoint};
 
 const ID: &str = "8e91dc59d12b7474c390b0a756115346";
@@ -54,13 +56,15 @@ pub(crate) fn details() -> JobDetails {
         size_bytes: 1_258_291,
         path: path.map(ToOwned::to_owned),
     };
-    let thrown = |time: &str, stack: &str| JobException {
-        at: at(time),
-        stack: stack.to_owned(),
-        task: Some(
-            "Source: Sequence Source -> Map -> Sink: Print to Std. Out (1/2) - execution #0".to_owned(),
-        ),
-        task_manager: Some("roc-taskmanager-1-8".to_owned()),
+    let thrown = |time: &str, stack: &str| {
+        gather::thrown(JobException {
+            at: at(time),
+            stack: stack.to_owned(),
+            task: Some(
+                "Source: Sequence Source -> Map -> Sink: Print to Std. Out (1/2) - execution #0".to_owned(),
+            ),
+            task_manager: Some("roc-taskmanager-1-8".to_owned()),
+        })
     };
     let map = Vertex {
         records_read: Some(0),
@@ -76,6 +80,12 @@ pub(crate) fn details() -> JobDetails {
             vertex("Sink", "FINISHED", &[("FINISHED", 1)]),
         ],
         checkpoints: Part::Known(Some(Checkpoints {
+            config: Part::Known(CheckpointConfig {
+                interval_milliseconds: Some(10_000),
+                mode: "exactly_once".to_owned(),
+                storage: Some("FileSystemCheckpointStorage".to_owned()),
+                state_backend: Some("HashMapStateBackend".to_owned()),
+            }),
             completed: 71,
             in_progress: 1,
             failed: 2,
@@ -90,14 +100,15 @@ pub(crate) fn details() -> JobDetails {
         })),
         exceptions: Part::Known(vec![
             thrown("2026-01-01T00:12:00Z", STACK),
-            JobException {
+            gather::thrown(JobException {
                 task: None,
                 task_manager: None,
-                ..thrown("2026-01-01T00:11:00Z", "java.lang.Exception: job\n\tat a.B")
-            },
+                ..thrown("2026-01-01T00:11:00Z", "java.lang.Exception: job\n\tat a.B").exception
+            }),
             thrown("2026-01-01T00:10:00Z", STACK),
             thrown("2026-01-01T00:09:00Z", STACK),
         ]),
+        findings: Vec::new(),
     }
 }
 
@@ -120,6 +131,13 @@ fn a_job_with_nothing_to_tell() {
         vertices: Vec::new(),
         checkpoints: Part::Known(None),
         exceptions: Part::Unknown("no answer within 5 s".to_owned()),
+        findings: vec![Finding {
+            id: "unschedulable",
+            summary: "no node takes TaskManager pod roc-taskmanager-1-1".to_owned(),
+            evidence: Some("0/1 nodes are available: 1 Insufficient cpu.".to_owned()),
+            fix: "add a node".to_owned(),
+            cannot_heal: true,
+        }],
     };
     insta::assert_snapshot!(rendered(ended, details, &Format::Table));
 }
@@ -146,6 +164,45 @@ fn the_sentence_says_what_the_tasks_do() {
             said("RESTARTING", &[("CANCELED", 2)]),
             said("INITIALIZING", &[]),
             said("FAILED", &[("FAILED", 1)]),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_job_says_how_it_takes_checkpoints_or_that_it_takes_none() {
+    let full = details();
+    let of = |config: Part<CheckpointConfig>, completed| {
+        let known = full.checkpoints.known().and_then(Option::as_ref).expect("checkpoints");
+        let last = known.last.clone().filter(|_| completed > 0);
+        let counts = Checkpoints { completed, in_progress: 0, failed: 0, last, ..known.clone() };
+        checkpoints(
+            Some(&Checkpoints {
+                config,
+                last_savepoint: None,
+                last_failure: None,
+                restored_from: None,
+                ..counts
+            }),
+            now(),
+        )
+    };
+    let config = |interval, storage: Option<&str>, backend: Option<&str>| {
+        Part::Known(CheckpointConfig {
+            interval_milliseconds: interval,
+            mode: "at_least_once".to_owned(),
+            storage: storage.map(ToOwned::to_owned),
+            state_backend: backend.map(ToOwned::to_owned),
+        })
+    };
+    insta::assert_snapshot!(
+        [
+            of(config(Some(90_000), Some("JobManagerCheckpointStorage"), Some("HashMapStateBackend")), 1),
+            of(config(Some(250), None, Some("MemoryStateBackend")), 0),
+            of(config(Some(600_000), Some("S3Storage"), None), 0),
+            of(config(None, Some("JobManagerCheckpointStorage"), None), 0),
+            of(config(None, None, None), 2),
+            of(Part::Unknown("no answer within 5 s".to_owned()), 0),
         ]
         .join("\n")
     );

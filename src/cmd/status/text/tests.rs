@@ -1,9 +1,9 @@
 //! The screen on statuses written by hand.
 
 use super::*;
-use crate::model::TableView;
 use crate::model::evidence::Exit;
 use crate::model::session::tests::roc;
+use crate::model::{Finding, TableView};
 
 fn at(text: &str) -> Option<Timestamp> {
     text.parse().ok()
@@ -42,7 +42,7 @@ pub(crate) fn full() -> SessionStatus {
     SessionStatus {
         session: roc(),
         verdict: "Session roc is Running: Flink 2.3.0, JobManager 1/1".to_owned(),
-        is_healthy: true,
+        health: crate::model::status::Health::Healthy,
         pods: view(
             &["NAME", "READY", "STATUS", "RESTARTS", "AGE"],
             &["roc-1-2", "1/1", "Running", "2 (5m ago)", "1h"],
@@ -95,7 +95,7 @@ pub(crate) fn full() -> SessionStatus {
 }
 
 fn printed(status: &SessionStatus, colour: bool) -> String {
-    render(status, at("2026-01-01T00:10:00Z").expect("time"), colour)
+    render(status, false, at("2026-01-01T00:10:00Z").expect("time"), colour)
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_jobmanager_that_may_not_be_seen_is_not_said_to_be_gone() {
 }
 
 #[test]
-fn a_picture_that_may_be_cut_off_has_its_problems_first() {
+fn a_picture_that_may_be_cut_off_has_what_changes_and_what_is_wrong_first() {
     let finding = Finding {
         id: "stopped",
         summary: "deployment.apps/roc is scaled to zero".to_owned(),
@@ -146,10 +146,16 @@ fn a_picture_that_may_be_cut_off_has_its_problems_first() {
         fix: "kubectl scale deployment/roc --replicas=1".to_owned(),
         cannot_heal: true,
     };
-    let status = SessionStatus { findings: vec![finding], ..full() };
-    let text = render_worst_first(&status, at("2026-01-01T00:10:00Z").expect("time"), false);
-    assert_eq!(text.lines().nth(2), Some("Problems:"));
-    assert_eq!(text.lines().count(), printed(&status, false).lines().count());
+    let verdict = "Session roc is Running: Flink 2.3.0, JobManager 1/1, 1 TaskManager, 1 of 2 slots free, 1 running job";
+    let status = SessionStatus { findings: vec![finding], verdict: verdict.to_owned(), ..full() };
+    let text = render_for_screen(&status, 80, false, at("2026-01-01T00:10:00Z").expect("time"), false);
+    let shown: Vec<&str> = text.lines().take(23).collect();
+    let titles: Vec<&str> = shown.iter().copied().filter(|line| line.ends_with(':')).collect();
+    assert_eq!(titles[..3], ["Problems:", "Jobs:", "TaskManagers:"], "{text}");
+    assert_eq!(shown[1], "  free, 1 running job", "{text}");
+    assert!(shown.iter().any(|line| line.contains("RUNNING")), "{text}");
+    let wide = render_for_screen(&status, 200, false, at("2026-01-01T00:10:00Z").expect("time"), false);
+    assert_eq!(wide.lines().count(), printed(&status, false).lines().count());
 }
 
 #[test]

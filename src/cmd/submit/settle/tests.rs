@@ -14,12 +14,14 @@ struct Session {
     removed: RefCell<u32>,
     /// The jar can be removed.
     removes: bool,
+    /// The JobManager still has the jar.
+    has_jar: bool,
 }
 
 impl Session {
     fn with(looks: &[(Option<bool>, &[&'static str])]) -> Self {
         let looks = looks.iter().map(|(runs, jobs)| (*runs, jobs.to_vec())).collect();
-        Self { looks: RefCell::new(looks), removed: RefCell::new(0), removes: true }
+        Self { looks: RefCell::new(looks), removed: RefCell::new(0), removes: true, has_jar: true }
     }
 }
 
@@ -55,7 +57,27 @@ impl Transport for Session {
                 *self.removed.borrow_mut() += 1;
                 answer(if self.removes { 200 } else { 500 }, json!({}))
             }
+            path if path.starts_with("/jobs/") && path.ends_with("/config") => {
+                let id = path.trim_start_matches("/jobs/").trim_end_matches("/config");
+                let of = |mark| {
+                    answer(
+                        200,
+                        json!({"execution-config": {"user-config": {"kubectl-flink.submission": mark}}}),
+                    )
+                };
+                match id {
+                    "first" | "second" => of("m1"),
+                    "foreign" => of("m2"),
+                    "unmarked" => answer(200, json!({"execution-config": {"user-config": {}}})),
+                    _ => not_found(),
+                }
+            }
             path if path.starts_with("/jobs/") => not_found(),
+            "/jars" => {
+                let files =
+                    if self.has_jar { json!([{"id": "u_app.jar", "name": "app.jar"}]) } else { json!([]) };
+                answer(200, json!({"address": "x", "files": files}))
+            }
             path => panic!("{path}"),
         }
     }
@@ -66,14 +88,45 @@ fn lost() -> Result<Started, RestError> {
 }
 
 async fn settled(session: &Session, answer: Result<Started, RestError>) -> Settled {
-    let jar = JarId("u_app.jar".to_owned());
-    let before = ["old".to_owned()];
-    settle(session, &Asked { jar: &jar, job: None, before: &before }, answer).await
+    settled_with(session, answer, Some(&Marker::of("m1")), Fate::Same).await
 }
 
+async fn settled_with(
+    session: &Session,
+    answer: Result<Started, RestError>,
+    marker: Option<&Marker>,
+    fate: Fate,
+) -> Settled {
+    let jar = JarId("u_app.jar".to_owned());
+    let before = [job("old")];
+    let asked = Asked { jar: &jar, job: None, marker, before: &before };
+    settle(session, &asked, answer, &async || fate.clone()).await
+}
+
+fn job(id: &str) -> Job {
+    Job {
+        id: id.to_owned(),
+        name: "n".to_owned(),
+        state: "RUNNING".to_owned(),
+        tasks_running: 0,
+        tasks_total: 1,
+        started_at: None,
+        duration_milliseconds: 0,
+    }
+}
+
+/// Ids of the jobs that are proved to be the program's.
 fn ids(settled: &Settled) -> Vec<&str> {
-    let (Settled::Started(jobs) | Settled::Appeared(jobs)) = settled else { panic!("{settled:?}") };
-    jobs.iter().map(|job| job.id.as_str()).collect()
+    let Settled::Started(Appeared { proved, .. }) = settled else { panic!("{settled:?}") };
+    proved.iter().map(|job| job.id.as_str()).collect()
+}
+
+/// Ids of the jobs that may be the program's.
+fn possible(settled: &Settled) -> Vec<&str> {
+    let (Settled::Started(Appeared { possible, .. }) | Settled::Unknown { possible, .. }) = settled else {
+        panic!("{settled:?}")
+    };
+    possible.iter().map(|job| job.id.as_str()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,11 +148,11 @@ async fn what_did_not_start_is_certain_only_without_the_jar_and_without_a_progra
         Settled::NotStarted("the connection was lost: reset".to_owned())
     );
     let jar_stays = Session { removes: false, ..Session::with(&[(Some(false), &["old"])]) };
-    assert!(matches!(settled(&jar_stays, lost()).await, Settled::Unknown(_)));
+    assert!(matches!(settled(&jar_stays, lost()).await, Settled::Unknown { .. }));
     let blind = Session::with(&[(None, &["old"])]);
-    assert!(matches!(settled(&blind, lost()).await, Settled::Unknown(_)));
+    assert!(matches!(settled(&blind, lost()).await, Settled::Unknown { .. }));
     let at_work_for_ever = Session::with(&[(Some(true), &["old"])]);
-    assert!(matches!(settled(&at_work_for_ever, lost()).await, Settled::Unknown(_)));
+    assert!(matches!(settled(&at_work_for_ever, lost()).await, Settled::Unknown { .. }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,15 +188,77 @@ async fn an_error_of_the_way_is_not_one_of_the_program() {
 async fn of_a_program_that_is_one_job_its_id_decides() {
     let jar = JarId("u_app.jar".to_owned());
     let session = Session::with(&[(None, &["old", "another", "ours"])]);
-    let asked = Asked { jar: &jar, job: Some("ours"), before: &[] };
+    let asked = Asked { jar: &jar, job: Some("ours"), marker: None, before: &[] };
+    let same = async || Fate::Same;
     let duplicate = RestError::Status {
         status: 500,
         errors: "org.apache.flink.runtime.client.DuplicateJobSubmissionException: x".to_owned(),
         is_flinks: true,
     };
-    assert_eq!(ids(&settle(&session, &asked, Err(duplicate)).await), ["ours"]);
-    let answered = settle(&session, &asked, Ok(Started { job: "ours".to_owned() })).await;
-    assert_eq!(ids(&answered), ["ours"]);
-    let lost = settle(&session, &asked, lost()).await;
-    assert!(matches!(lost, Settled::NotStarted(_)), "it is not there: {lost:?}");
+    assert_eq!(ids(&settle(&session, &asked, Err(duplicate), &same).await), ["ours"]);
+    let answered = settle(&session, &asked, Ok(Started { job: "ours".to_owned() }), &same).await;
+    assert_eq!((ids(&answered), possible(&answered)), (vec!["ours"], vec![]));
+    let not_there = settle(&session, &asked, lost(), &same).await;
+    assert!(matches!(not_there, Settled::NotStarted(_)), "{not_there:?}");
+    let unknown = settle(&session, &asked, lost(), &async || Fate::Unknown).await;
+    assert!(matches!(unknown, Settled::Unknown { .. }), "nobody knows of which process: {unknown:?}");
+    let replaced = settle(&session, &asked, lost(), &async || Fate::Replaced("exit 3".to_owned())).await;
+    assert_eq!(replaced, Settled::Replaced { why: "exit 3".to_owned(), named: None });
+}
+
+fn answered() -> Result<Started, RestError> {
+    Ok(Started { job: "first".to_owned() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_of_others_are_not_taken_for_the_programs() {
+    let session = Session::with(&[(Some(false), &["old", "foreign", "first", "unmarked", "second"])]);
+    let marked = settled(&session, answered()).await;
+    assert_eq!((ids(&marked), possible(&marked)), (vec!["first", "second"], vec!["unmarked"]));
+    // Before 1.17 the response names the only job that is proved.
+    let unmarked = settled_with(&session, answered(), None, Fate::Same).await;
+    assert_eq!((ids(&unmarked), possible(&unmarked)), (vec!["first"], vec!["foreign", "unmarked", "second"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_response_nothing_is_adopted_without_proof() {
+    let others = Session::with(&[(Some(false), &["old", "unmarked"])]);
+    let unknown = settled(&others, lost()).await;
+    assert!(matches!(unknown, Settled::Unknown { .. }), "and nothing is sent again: {unknown:?}");
+    assert_eq!(possible(&unknown), ["unmarked"]);
+    let foreign = Session::with(&[(Some(false), &["old", "foreign"])]);
+    assert!(matches!(settled(&foreign, lost()).await, Settled::NotStarted(_)), "known to be another's");
+    let unmarked = settled_with(&foreign, lost(), None, Fate::Same).await;
+    assert_eq!(possible(&unmarked), ["foreign"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jobmanager_that_was_replaced_ends_the_search() {
+    let session = || Session::with(&[(Some(false), &["first", "second"])]);
+    let replaced = || Fate::Replaced("exit code 3".to_owned());
+    let of = |named: Option<&str>| Settled::Replaced {
+        why: "exit code 3".to_owned(),
+        named: named.map(str::to_owned),
+    };
+    let marker = Marker::of("m1");
+    assert_eq!(settled_with(&session(), lost(), Some(&marker), replaced()).await, of(None));
+    let empty = Session::with(&[(Some(false), &[])]);
+    assert_eq!(settled_with(&empty, answered(), Some(&marker), replaced()).await, of(Some("first")));
+    // At an address nothing is known of the process, but the jar has gone with it.
+    let without_jar = Session { has_jar: false, ..session() };
+    let lost_jar = settled_with(&without_jar, lost(), Some(&marker), Fate::Unknown).await;
+    assert!(matches!(lost_jar, Settled::Replaced { .. }), "{lost_jar:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_of_a_job_is_not_made_up() {
+    let session = Session::with(&[(Some(false), &["old"])]);
+    assert_eq!(settled(&session, answered()).await, Settled::Unread("first".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_unknown_process_nothing_is_sent_again() {
+    let idle = Session::with(&[(Some(false), &["old"])]);
+    let unknown = settled_with(&idle, lost(), Some(&Marker::of("m1")), Fate::Unknown).await;
+    assert!(matches!(unknown, Settled::Unknown { .. }), "{unknown:?}");
 }

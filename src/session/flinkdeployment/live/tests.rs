@@ -40,7 +40,7 @@ fn in_names_of(spec: &SessionSpec, manifest: &Value) -> Value {
 fn a_session_that_runs_is_written_as_what_was_asked_for() {
     let mut told = Vec::new();
     for (version, text) in RECORDED {
-        let (manifest, notes) = of_live(&live(version, text));
+        let (manifest, notes) = of_live(&live(version, text), OperatorVersion::default());
         assert_eq!(notes, [] as [String; 0]);
         let spec = resolved(read_again(&manifest).settings);
         assert_eq!(of_spec(&spec, "team-a"), in_names_of(&spec, &manifest), "Flink {version}");
@@ -60,7 +60,7 @@ fn what_flink_does_not_keep_comes_from_the_record() {
     let jars = dialect::env_keys(ENABLE_PLUGINS).map(|key| (key, "flink-s3-fs-hadoop-1.20.5.jar".to_owned()));
     let config = config.into_iter().chain(jars).collect();
     let made = Live { record: Some(record.clone()), config, ..live("1.20", "") };
-    let (manifest, notes) = of_live(&made);
+    let (manifest, notes) = of_live(&made, OperatorVersion::default());
     assert_eq!(notes, [] as [String; 0]);
     assert_eq!(
         resolved(read_again(&manifest).settings).settings,
@@ -78,7 +78,7 @@ fn what_cannot_be_told_of_a_foreign_session_is_named() {
             log_files: texts([("logback-console.xml", "<configuration/>")]),
             ..live("1.14.6", "")
         };
-        of_live(&live)
+        of_live(&live, OperatorVersion::default())
     };
     let pod = json!({"spec": {"priorityClassName": "low"}});
     let (manifest, notes) = foreign(
@@ -120,7 +120,8 @@ fn of_two_names_the_one_that_is_read_counts() {
     let config =
         texts([("kubernetes.container.image", "old:1"), ("kubernetes.container.image.ref", "new:1")]);
     let image = |version: &str| {
-        let (manifest, _) = of_live(&Live { config: config.clone(), ..live(version, "") });
+        let (manifest, _) =
+            of_live(&Live { config: config.clone(), ..live(version, "") }, OperatorVersion::default());
         assert_eq!(
             manifest["spec"].get("flinkConfiguration").and_then(|c| c.get("kubernetes.container.image")),
             None

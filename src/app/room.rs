@@ -1,4 +1,40 @@
-//! How many connections there is room for.
+//! How many files may be open, and how many connections there is room for.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// Files that a runtime opens, and a few for what it runs.
+const AT_LEAST: usize = 8;
+
+/// A runtime on this thread.
+///
+/// # Errors
+/// Where the process may not open the few files that it needs: the library would panic. Where the user may raise the
+/// limit, it is raised.
+pub fn runtime() -> io::Result<Runtime> {
+    if !is_there(AT_LEAST) {
+        open_files(MOST);
+        if !is_there(AT_LEAST) {
+            return Err(io::Error::other("too few files may be open at a time"));
+        }
+    }
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Whether as many files can be opened now.
+#[cfg(unix)]
+fn is_there(files: usize) -> bool {
+    // Two each.
+    let pairs: io::Result<Vec<_>> =
+        (0..files.div_ceil(2)).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    pairs.is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_there(_files: usize) -> bool {
+    true
+}
 
 /// Files that one connection holds: the client's end and that towards the API server.
 const FILES: u64 = 2;

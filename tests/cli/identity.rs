@@ -1,0 +1,165 @@
+//! What has the name of a session, and is another one: made anew under a running command, or a job with the id of one
+//! before it.
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Server, failure};
+
+const OLD: &str = "aa11dc59d12b7474c390b0a756115346";
+const NEW: &str = "bb22dc59d12b7474c390b0a756115346";
+
+fn native() -> Value {
+    json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"})
+}
+
+fn job(id: &str) -> Value {
+    json!({"jid": id, "name": "orders", "state": "RUNNING", "start-time": 1_767_225_600_000_i64, "end-time": -1,
+        "duration": 1, "tasks": {"total": 1, "running": 1}})
+}
+
+/// REST of a session with one job that does whatever it is told, except end.
+fn rest(line: &str, id: &str) -> Option<Answer> {
+    let ok = |body: Value| Some((200, body));
+    match line {
+        "GET /overview" => {
+            ok(json!({"taskmanagers": 1, "slots-total": 1, "slots-available": 0, "jobs-running": 1,
+            "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "2.3.0", "flink-commit": "x"}))
+        }
+        "GET /jobs/overview" => ok(json!({"jobs": [job(id)]})),
+        "GET /jobs" => ok(json!({"jobs": [{"id": id, "status": "RUNNING"}]})),
+        "GET /jobmanager/config" => {
+            ok(json!([{"key": "execution.checkpointing.savepoint-dir", "value": "s3://b/sp"}]))
+        }
+        "GET /jobmanager/thread-dump" => ok(json!({"threadInfos": []})),
+        "GET /taskmanagers" => ok(json!({"taskmanagers": []})),
+        line if line.starts_with("PATCH /jobs/") => Some((202, json!({}))),
+        line if line.ends_with("/checkpoints") => {
+            Some((404, json!({"errors": ["Checkpointing has not been enabled."]})))
+        }
+        _ => None,
+    }
+}
+
+/// A session that somebody deletes and creates anew once its job is cancelled. REST is reached by the API server's
+/// proxy.
+fn made_anew() -> Server {
+    let is_new = Mutex::new(false);
+    Server::answering(move |line| {
+        let mut is_new = is_new.lock().expect("state");
+        let (uid, pod, set) = if *is_new { ("d2", "roc-6e5-b", "r2") } else { ("d1", "roc-5d4-a", "r1") };
+        let list = |items: Value| Some((200, json!({"metadata": {}, "items": items})));
+        match line {
+            "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => Some((
+                200,
+                json!({
+                "metadata": {"name": "roc", "namespace": "team-a", "uid": uid, "labels": native()},
+                "status": {"readyReplicas": 1},
+                "spec": {"replicas": 1, "template": {"spec": {"containers": [
+                    {"name": "flink-main-container", "args": ["kubernetes-jobmanager.sh kubernetes-session"]}]}}}}),
+            )),
+            "GET /apis/apps/v1/namespaces/team-a/replicasets" => {
+                list(json!([{"metadata": {"name": &pod[..7], "uid": set,
+                "ownerReferences": [{"kind": "Deployment", "name": "roc", "uid": uid}]}}]))
+            }
+            "GET /api/v1/namespaces/team-a/pods" => list(json!([{
+                "metadata": {"name": pod, "namespace": "team-a", "uid": pod, "labels": native(),
+                    "ownerReferences": [{"kind": "ReplicaSet", "name": &pod[..7], "uid": set}]},
+                "spec": {"containers": [{"name": "flink-main-container"}]},
+                "status": {"phase": "Running", "containerStatuses": [{"name": "flink-main-container", "ready": true,
+                    "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]}}])),
+            line if line.ends_with("/portforward") => {
+                Some(failure(403, "Forbidden", "pods/portforward is forbidden"))
+            }
+            line => {
+                let (method, path) = line.split_once(' ')?;
+                let path = path.strip_prefix(&format!("/api/v1/namespaces/team-a/pods/{pod}:8081/proxy"))?;
+                let answer = rest(&format!("{method} {path}"), if *is_new { NEW } else { OLD });
+                *is_new |= method == "PATCH";
+                answer
+            }
+        }
+    })
+}
+
+#[test]
+fn the_jobs_of_a_session_that_was_created_anew_are_not_ended_for_the_old_one() {
+    let server = made_anew();
+    let ended = server.flink(&["delete", "roc", "--yes", "--cancel-jobs"]);
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
+    let writes: Vec<String> = server.writes().into_iter().map(|write| write.line).collect();
+    assert_eq!(
+        writes,
+        [format!("PATCH /api/v1/namespaces/team-a/pods/roc-5d4-a:8081/proxy/jobs/{OLD}")],
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_command_that_waits_for_a_job_does_not_take_the_new_session_for_the_old_one() {
+    let server = made_anew();
+    let ended = server.flink(&["cancel", "roc", OLD]);
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
+}
+
+#[test]
+fn a_stop_that_is_done_is_not_that_of_a_job_that_lives_on() {
+    // The job before it had the same id, and its stop is remembered.
+    let asked: Mutex<Vec<String>> = Mutex::default();
+    let server = Server::answering(move |line| {
+        let mut asked = asked.lock().expect("requests");
+        let operation = |state: Value| Some((200, state));
+        match line {
+            line if line.starts_with("GET") && line.contains("/savepoints/") => {
+                let id = line.rsplit('/').next().unwrap_or_default().to_owned();
+                if asked.is_empty() {
+                    asked.push(id.clone());
+                }
+                match id == asked[0] {
+                    true => operation(
+                        json!({"status": {"id": "COMPLETED"}, "operation": {"location": "s3://old"}}),
+                    ),
+                    false if asked.len() > 1 => operation(json!({"status": {"id": "COMPLETED"},
+                        "operation": {"failure-cause": {"class": "x", "stack-trace": "x: not this time"}}})),
+                    false => {
+                        Some((404, json!({"errors": ["There is no savepoint operation with triggerId"]})))
+                    }
+                }
+            }
+            line if line.starts_with("POST") && line.ends_with("/stop") => {
+                asked.push("stop".to_owned());
+                Some((202, json!({"request-id": "1f".repeat(16)})))
+            }
+            line => rest(line, OLD),
+        }
+    });
+    let url = format!("http://{}", server.address);
+    let ended = server.flink(&["stop", "roc", OLD, "--address", &url]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended}");
+    assert!(ended.stderr.contains("not this time"), "{ended}");
+    let stops: Vec<String> = server.writes().into_iter().map(|write| write.line).collect();
+    assert_eq!(stops, [format!("POST /jobs/{OLD}/stop")], "{ended}");
+}
+
+#[test]
+fn the_address_of_another_session_is_warned_of_and_nothing_is_changed_there() {
+    let server = Server::answering(|line| match line {
+        "GET /jobmanager/config" => Some((200, json!([{"key": "kubernetes.cluster-id", "value": "shop"}]))),
+        line => rest(line, OLD),
+    });
+    let url = format!("http://{}", server.address);
+    let why = "the address is not that of session roc";
+    let read = server.flink(&["jobs", "roc", "--address", &url]);
+    assert_eq!(read.code, 0, "{read}");
+    assert!(read.stderr.contains(&format!("Warning: {why}: kubernetes.cluster-id is shop there")), "{read}");
+    for words in [&["cancel", "roc", OLD][..], &["stop", "roc", OLD], &["savepoint", "roc", OLD]] {
+        let ended = server.flink(&[words, &["--address", &url]].concat());
+        assert_eq!(ended.code, 4, "{ended}");
+        assert!(ended.stderr.contains(&format!("error: {why}")), "{ended}");
+    }
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    assert_eq!(server.flink(&["jobs", "shop", "--address", &url]).stderr, "");
+}
