@@ -4,11 +4,14 @@
 
 # `test` runs its parts in this order, also under -j.
 .NOTPARALLEL:
-.PHONY: help build fmt lint unit formats krew e2e reference picture test dist demo demo-down bench bench-create bench-delete bench-lists bench-start bench-upload clean-cache
+.PHONY: help build fmt lint unit formats krew e2e e2e-all compile reference picture test test-all dist demo demo-down bench bench-create bench-delete bench-lists bench-start bench-upload clean-cache
 
 cluster := tests/cluster/cluster
 with_cluster := tests/cluster/with-cluster
 export ARCHIVES CONTEXT DOWNLOADS HOMEPAGE KEEP PLATFORMS PODS ROUNDS VERSION
+
+# --exact counts for --skip too: no other test is left out with one of these.
+everyday := --exact $(shell sed -n 's/^[a-z].*/--skip &/p' tests/e2e/long.txt)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,24 +24,29 @@ fmt: ## format the code
 
 lint: ## check the format and run clippy; warnings are errors
 	cargo fmt --check
-	cargo clippy --all-targets --all-features --locked -- -D warnings
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --test '*' --locked -- -D warnings
 
+# The tests wait for servers more than they compute.
 unit: ## run every test that needs no cluster
-	cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} cargo test --locked
 
 formats: ## hold hostile settings against the parsers of Flink's releases
-	cargo test --locked --features formats --test formats --no-run
-	tests/formats/with-flinks cargo test --locked --features formats --test formats
+	tests/formats/with-flinks cargo test --locked --test formats
 
-krew: ## build archives as for a release, and let krew install, upgrade and remove them [PLATFORMS="linux/amd64"]
-	cargo test --locked --features krew --test krew --no-run
-	tests/krew/with-krew cargo test --locked --features krew --test krew
+krew: ## build an archive as for a release, and let krew install, upgrade and remove it [PLATFORMS="linux/amd64"]
+	tests/krew/with-krew cargo test --locked --test krew
 
 # The tests are compiled first, so that a typing error does not cost the start of a cluster.
-e2e: ## run the end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
-	cargo test --locked --features e2e --test e2e --no-run
+e2e: ## run the end-to-end tests of every day on a real cluster [CONTEXT=name] [KEEP=1]
+	cargo test --locked --test e2e --no-run
 	tests/e2e/shells/packages
-	$(with_cluster) cargo test --locked --features e2e --test e2e
+	$(with_cluster) cargo test --locked --test e2e -- $(everyday)
+
+e2e-all: ## run all end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
+	cargo test --locked --test e2e --no-run
+	tests/e2e/shells/packages
+	$(with_cluster) cargo test --locked --test e2e
 
 reference: ## make docs/reference and docs/man of the commands' definitions
 	MAKE_REFERENCE=1 cargo test --locked --test reference
@@ -46,7 +54,14 @@ reference: ## make docs/reference and docs/man of the commands' definitions
 picture: ## draw docs/terminal.svg of README.md
 	dev/picture docs/terminal.svg
 
-test: lint unit formats krew e2e ## lint, unit, formats, krew and e2e [CONTEXT=name] [KEEP=1]
+# In one step, while nothing else runs.
+compile:
+	cargo test --locked --lib --bins --test '*' --no-run
+
+test: lint compile unit formats krew e2e ## lint, unit, formats, krew and e2e [CONTEXT=name] [KEEP=1]
+
+test-all: export PLATFORMS := $(or $(PLATFORMS),linux/amd64 linux/arm64 windows/amd64)
+test-all: lint compile unit formats krew e2e-all ## the same with every archive and all end-to-end tests
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)

@@ -1,4 +1,4 @@
-//! docs/conventions.md names tests: they exist.
+//! docs/conventions.md and tests/e2e/long.txt name tests: they exist.
 
 use std::fs;
 use std::path::Path;
@@ -23,4 +23,18 @@ fn every_test_that_holds_a_convention_exists() {
         points.push(number);
     }
     assert_eq!(points, Vec::from_iter(1..=30));
+}
+
+#[test]
+fn every_test_that_is_left_to_test_all_exists() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    let list = fs::read_to_string(directory.join("long.txt")).expect("list");
+    for name in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (module, test) = name.split_once("::").expect("module::test");
+        let text = [format!("{module}.rs"), format!("{module}/mod.rs")]
+            .iter()
+            .find_map(|file| fs::read_to_string(directory.join(file)).ok())
+            .unwrap_or_else(|| panic!("there is no module {module}"));
+        assert!(text.contains(&format!("#[test]\nfn {test}(")), "there is no test {name}");
+    }
 }

@@ -3,57 +3,42 @@
 use std::process::Stdio;
 
 use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, jobs, state, submit, the_id};
-use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
+use crate::lab::{Ended, Lab, QUICK};
 
 /// A directory inside the pods is good enough for state that fits into the JobManager's own file.
 const SAVEPOINT: [&str; 2] = ["--savepoint=file:///tmp/sp", "--allow-local-dir"];
 
-#[test]
-fn flink_1_10() {
-    nothing_is_lost_and_nothing_left("delete-1-10", FLINK_1_10);
-}
-
-#[test]
-fn flink_1_20() {
-    nothing_is_lost_and_nothing_left("delete-1-20", FLINK_1_20);
-}
-
-#[test]
-fn flink_2_3() {
-    nothing_is_lost_and_nothing_left("delete-2-3", FLINK_2_3);
-}
-
-fn nothing_is_lost_and_nothing_left(test: &str, (image, _): (&str, &str)) {
-    let lab = Lab::new(test);
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS].concat());
-    let [long, stubborn] = ["long", "stubborn"].map(|program| the_id(&submit(&lab, &[], &[program])));
+/// Ends roc, on which no job runs: jobs are refused, then saved. Returns what the deletion printed.
+pub fn nothing_is_lost_and_nothing_left(lab: &Lab) -> String {
+    let [long, stubborn] = ["long", "stubborn"].map(|program| the_id(&submit(lab, &[], &[program])));
     for id in [&long, &stubborn] {
-        all_tasks_run(&lab, id);
+        all_tasks_run(lab, id);
     }
-    running_jobs_are_refused(&lab, &[&long, &stubborn]);
-    silence_is_refused(&lab);
-    let first = one_failed_savepoint_keeps_the_session(&lab, &long, &stubborn);
+    running_jobs_are_refused(lab, &[&long, &stubborn]);
+    silence_is_refused(lab);
+    let first = one_failed_savepoint_keeps_the_session(lab, &long, &stubborn);
 
-    let more = ["long", "sleepy"].map(|program| the_id(&submit(&lab, &[], &[program, "300"])));
+    let more = ["long", "sleepy"].map(|program| the_id(&submit(lab, &[], &[program, "300"])));
     for id in &more {
         // The failed job may still be about to be started anew.
-        all_tasks_run(&lab, id);
+        all_tasks_run(lab, id);
     }
-    lab.until("the end of the failed job", || state(&lab, &stubborn) != "RUNNING");
+    lab.until("the end of the failed job", || state(lab, &stubborn) != "RUNNING");
     let deleted = lab.flink(&[&["delete", "roc", "--yes"][..], &SAVEPOINT].concat());
     assert_eq!(deleted.code, 0, "{}{}", deleted.stdout, deleted.stderr);
     assert_eq!(lab.left_of("roc"), "");
     let savepoints = savepoints(&deleted);
-    assert_eq!(savepoints.len(), 3, "{}", deleted.stdout);
     for (id, how) in [(&long, "had finished before"), (&more[0], "stopped"), (&more[1], "stopped")] {
         let line = deleted.stdout.lines().find(|line| line.starts_with(&format!("job/{id} ")));
         assert!(line.is_some_and(|line| line.contains(how)), "{}", deleted.stdout);
     }
+    assert_eq!(savepoints.len(), 3, "{}", deleted.stdout);
     assert!(savepoints.contains(&first), "{savepoints:?} has not {first}");
     for path in &savepoints {
         let command = format!("kubectl flink submit roc JAR --from-savepoint {path}");
         assert!(deleted.stderr.contains(&command), "{}", deleted.stderr);
     }
+    deleted.stdout
 }
 
 /// The paths that a command has told on stdout.
@@ -78,7 +63,7 @@ fn running_jobs_are_refused(lab: &Lab, ids: &[&String]) {
     lab.flink(&["delete", "roc", "--yes", "--savepoint"])
         .failed(1, &["session roc has no directory for savepoints", "--savepoint=s3://BUCKET/DIR"]);
     assert_eq!(lab.fingerprint(), before);
-    assert!(jobs(lab).iter().all(|(_, state)| state == "RUNNING"), "{:?}", jobs(lab));
+    assert!(ids.iter().all(|id| state(lab, id) == "RUNNING"), "{:?}", jobs(lab));
 }
 
 /// No answer is not "no jobs".

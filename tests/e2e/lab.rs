@@ -8,6 +8,12 @@ pub const FLINK_1_10: (&str, &str) = ("flink:1.10", "1.10.3");
 pub const FLINK_1_20: (&str, &str) = ("flink:1.20.5", "1.20.5");
 pub const FLINK_2_3: (&str, &str) = ("flink:2.3.0", "2.3.0");
 
+/// The version of Flink in one of the images under test.
+pub fn version_of(image: &str) -> &'static str {
+    let known = [FLINK_1_10, FLINK_1_20, FLINK_2_3].into_iter().find(|(known, _)| *known == image);
+    known.expect("an image under test").1
+}
+
 /// A fifth less CPU for a start: what lives for seconds is not worth the better compiler.
 const QUICK_JOBMANAGER: &str = "-Denv.java.opts.jobmanager=-XX:TieredStopAtLevel=1";
 const QUICK_TASKMANAGER: &str = "-Denv.java.opts.taskmanager=-XX:TieredStopAtLevel=1";

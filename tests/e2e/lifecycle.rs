@@ -1,35 +1,15 @@
-//! A session's whole life, with each Flink.
+//! What a session is made of, how it is listed and shown, and what is left of it.
 
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
+use crate::lab::{FLINK_1_10, Lab, QUICK, version_of};
 use crate::tables;
 
-/// Keeps one TaskManager without a job; from 1.19 on.
-const ONE_TASKMANAGER: &[&str] =
-    &["-Dslotmanager.number-of-slots.min=1", "--taskmanager-cpu", "0.2", "--taskmanager-memory", "1024m"];
-
-#[test]
-fn flink_1_10() {
-    live_and_die("life-1-10", FLINK_1_10, &[], 0);
-}
-
-#[test]
-fn flink_1_20() {
-    live_and_die("life-1-20", FLINK_1_20, ONE_TASKMANAGER, 1);
-}
-
-#[test]
-fn flink_2_3() {
-    live_and_die("life-2-3", FLINK_2_3, ONE_TASKMANAGER, 1);
-}
-
-fn live_and_die(test: &str, (image, version): (&str, &str), settings: &[&str], taskmanagers: usize) {
-    let lab = Lab::new(test);
-    let create = [&["create", "roc", "--image", image][..], small(image), settings].concat();
-    let printed = lab.flink_ok(&create);
-
+/// What `create` of a session has made and printed; `taskmanagers` run without a job.
+pub fn is_there_as_it_says(lab: &Lab, create: &[&str], printed: &str, taskmanagers: usize) {
+    let image = create[create.iter().position(|word| *word == "--image").expect("--image") + 1];
     // REST answers in the moment create returns, and with the version that the image really has.
     let overview = lab.rest_overview("roc");
     assert_eq!(overview.code, 0, "{}", overview.stderr);
+    let version = version_of(image);
     assert!(overview.stdout.contains(&format!("\"flink-version\":\"{version}\"")), "{}", overview.stdout);
     assert!(printed.contains("pod/boot-roc-") && printed.contains("Completed"), "{printed}");
     assert!(printed.contains("service/roc "), "{printed}");
@@ -40,12 +20,14 @@ fn live_and_die(test: &str, (image, version): (&str, &str), settings: &[&str], t
         lab.kubectl_ok(&taskmanager).split_whitespace().filter(|phase| *phase == "Running").count()
             == taskmanagers
     });
-    lists_it(&lab, image, version, taskmanagers);
-    shows_what_kubectl_shows(&lab);
-    a_second_create_changes_nothing(&lab, &create);
-    a_bootstrap_goes_with_its_session(&lab);
+    lists_it(lab, image, version, taskmanagers);
+    shows_what_kubectl_shows(lab);
+    a_second_create_changes_nothing(lab, create);
+    a_bootstrap_goes_with_its_session(lab);
+}
 
-    let deleted = lab.flink_ok(&["delete", "roc", "--yes"]);
+/// `deleted` is what the deletion printed.
+pub fn is_gone(lab: &Lab, deleted: &str, image: &str) {
     for object in ["deployment.apps \"roc\"", "job.batch \"boot-roc\"", "service \"roc-rest\""] {
         let line = format!("{object} deleted from {} namespace\n", lab.namespace);
         // Flink 1.10 has no such Service.

@@ -11,6 +11,7 @@ mod control_plane;
 mod create;
 mod delete;
 mod directories;
+mod everyday;
 mod faults;
 mod gc;
 mod in_cluster;
