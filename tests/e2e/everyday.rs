@@ -24,8 +24,9 @@ fn a_day(test: &str, (image, version): (&str, &str)) {
     // From Flink 1.19 on, a TaskManager can be there before the first job.
     let (min_slots, taskmanagers): (&[&str], usize) =
         if version.starts_with("1.10.") { (&[], 0) } else { (&["--min-slots", "1"], 1) };
-    let create =
-        [&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS, min_slots].concat();
+    // One TaskManager for all jobs: other tests run on the node too.
+    let slots = ["create", "roc", "--image", image, "--slots", "4"];
+    let create = [&slots[..], small(image), &SMALL_TASKMANAGERS, min_slots].concat();
     let printed = lab.flink_ok(&create);
     lifecycle::is_there_as_it_says(&lab, &create, &printed, taskmanagers);
     jobs::start_save_and_end(&lab, version);
