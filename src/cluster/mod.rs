@@ -72,6 +72,7 @@ use pulse::Pulse;
 use retry::Again;
 
 use crate::model::surroundings::Node;
+use crate::session::shell::quoted;
 
 pub use connect::{Options, connect};
 pub use direct::Direct;
@@ -172,13 +173,14 @@ impl Cluster {
     pub fn full_scope(&self) -> String {
         match self.scope.contains(" -n ") {
             true => self.scope.clone(),
-            false => format!("{} -n {}", self.scope, self.namespace),
+            false => format!("{} -n {}", self.scope, quoted(&self.namespace)),
         }
     }
 
     /// The same for another namespace.
     pub fn scope_of(&self, namespace: &str) -> String {
-        self.full_scope().replace(&format!(" -n {}", self.namespace), &format!(" -n {namespace}"))
+        self.full_scope()
+            .replace(&format!(" -n {}", quoted(&self.namespace)), &format!(" -n {}", quoted(namespace)))
     }
 
     /// The version of the API server.

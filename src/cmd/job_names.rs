@@ -10,6 +10,7 @@ use crate::app::{App, CommandError, interrupt};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::status::Job;
+use crate::session::shell::quoted;
 
 /// The jobs that `cancel`, `stop` and `savepoint` are for.
 #[derive(clap::Args)]
@@ -46,7 +47,7 @@ impl JobArgs {
         match self.jobs.is_empty() && !self.all {
             true => {
                 Err(CommandError::new(Exit::Error, format!("{verb} needs a job: name one, or say --all"))
-                    .hint(format!("kubectl flink jobs {}{}", self.name, app.scope_flags())))
+                    .hint(format!("kubectl flink jobs {}{}", quoted(&self.name), app.scope_flags())))
             }
             false => Ok(()),
         }
@@ -181,11 +182,11 @@ pub fn find_one<'j>(
     let id = word.to_ascii_lowercase();
     // As `-o name` prints it: then it is an id, whatever the names of other jobs are.
     let (id, is_typed) = id.strip_prefix("job/").map_or((id.as_str(), false), |id| (id, true));
-    if let Some(job) = jobs.iter().find(|job| job.id == id) {
+    if let Some(job) = jobs.iter().find(|job| job.id.as_str() == id) {
         return Ok(job);
     }
     let named = or_alive(jobs.iter().filter(|job| !is_typed && job.name == word));
-    let mut fits = or_alive(jobs.iter().filter(|job| !id.is_empty() && job.id.starts_with(id)));
+    let mut fits = or_alive(jobs.iter().filter(|job| !id.is_empty() && job.id.as_str().starts_with(id)));
     // A name that is also the beginning of another job's id means both.
     fits.retain(|job| !named.contains(job));
     fits.splice(0..0, named);
@@ -216,7 +217,7 @@ mod tests {
 
     fn job(id: &str, name: &str, state: &str) -> Job {
         Job {
-            id: id.to_owned(),
+            id: crate::model::JobId::of(id),
             name: name.to_owned(),
             state: state.to_owned(),
             tasks_running: 0,
@@ -236,9 +237,12 @@ mod tests {
             job("cc55", "aa", "FAILED"),
         ];
         let found = |word: &str| {
-            find_one(word, &jobs, "roc", "").map(|job| job.id.clone()).map_err(|error| error.to_string())
+            // Without the zeros at the end of each id.
+            let short = |text: &str| text.replace(&"0".repeat(28), "");
+            let found = find_one(word, &jobs, "roc", "");
+            found.map(|job| short(job.id.as_str())).map_err(|error| short(&error.to_string()))
         };
-        assert_eq!(found("bb44").as_deref(), Ok("bb44"));
+        assert_eq!(found("bb440000000000000000000000000000").as_deref(), Ok("bb44"));
         assert_eq!(found("BB44").as_deref(), Ok("bb44"));
         assert_eq!(found("job/bb44").as_deref(), Ok("bb44"));
         assert_eq!(found("cc").as_deref(), Ok("cc55"));

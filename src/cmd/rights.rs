@@ -1,5 +1,7 @@
 //! A right that the API server has refused, named for whoever can grant it.
 
+use crate::session::shell::quoted;
+
 /// What an API server's refusal says: `User "me" cannot create resource "pods/portforward" in API group ""`
 /// (`k8s.io/apiserver/pkg/endpoints/handlers/responsewriters`, `forbiddenMessage`).
 struct Refused<'a> {
@@ -37,8 +39,10 @@ pub fn needed_for_rest(why: &str) -> String {
 /// The right in the words of `kubectl auth can-i`.
 pub fn can_i(why: &str) -> String {
     let named = Refused::read(why).map(|Refused { verb, resource, .. }| match resource.split_once('/') {
-        Some((resource, sub)) => format!("{verb} {resource} --subresource={sub}"),
-        None => format!("{verb} {resource}"),
+        Some((resource, sub)) => {
+            format!("{} {} --subresource={}", quoted(verb), quoted(resource), quoted(sub))
+        }
+        None => format!("{} {}", quoted(verb), quoted(resource)),
     });
     named.unwrap_or_else(|| "create pods --subresource=portforward".to_owned())
 }
@@ -54,6 +58,8 @@ mod tests {
     fn a_refusal_names_the_right_that_is_missing() {
         assert_eq!(can_i(PORT), "get pods --subresource=portforward");
         assert_eq!(can_i(LIST), "list pods");
+        let foreign = "User \"me\" cannot get; touch x resource \"pods/$(touch x)\" in API group \"\"";
+        assert_eq!(can_i(foreign), "'get; touch x' pods --subresource='$(touch x)'");
         assert_eq!(can_i("no"), "create pods --subresource=portforward");
     }
 

@@ -109,6 +109,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let told = |name: &String| {
         let secret = secrets.iter().find(|secret| secret.name == *name)?;
         let setting = spec.origin_of_entry("--image-pull-secret", name);
+        let name = quoted(name);
         let look = format!("kubectl describe secret{scope} {name}; or name another one");
         let make = format!(
             "kubectl create secret docker-registry{scope} {name} --docker-server=... --docker-username=... --docker-password=..."
@@ -139,6 +140,7 @@ fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             setting if setting.name().ends_with(variable.as_str()) => setting.to_string(),
             setting => format!("{setting} {variable}"),
         };
+        let name = quoted(name);
         let make = format!("kubectl create secret generic{scope} {name} --from-literal={}=...", quoted(key));
         let look = format!("kubectl describe secret{scope} {name}; --secret-env takes NAME=SECRET:KEY");
         let (what, fix) = match (&secret.kind, &secret.keys) {
@@ -169,7 +171,7 @@ fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
             let Some((ask, asked)) = too_much.and_then(|ask| Some((ask, ask.amounts.get(resource)?))) else {
                 continue;
             };
-            let describe = format!("kubectl describe quota{} {}", around.scope, quota.name);
+            let describe = format!("kubectl describe quota{} {}", around.scope, quoted(&quota.name));
             let sized = resource.ends_with("cpu") || resource.ends_with("memory");
             let fix = match ask.flags {
                 _ if !sized => format!("ask for a larger quota: {describe}"),
@@ -224,7 +226,7 @@ fn limits(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                     continue;
                 }
                 let (verb, other) = if bound == "at most" { ("allows", "less") } else { ("demands", "more") };
-                let describe = format!("kubectl describe limitrange{} {}", around.scope, limit.name);
+                let describe = format!("kubectl describe limitrange{} {}", around.scope, quoted(&limit.name));
                 let fix = match flags {
                     "" => format!(
                         "the bootstrap's size is fixed: an administrator changes the limit ({describe})"

@@ -3,6 +3,7 @@
 
 use crate::model::Finding;
 use crate::model::evidence::Evidence;
+use crate::session::shell::quoted;
 
 /// With which a message about a line of `flink-conf.yaml` begins (`GlobalConfiguration`, 1.10 to 1.20): the line has no
 /// value or no key.
@@ -43,7 +44,8 @@ fn finding(evidence: &Evidence, id: &'static str, summary: String, said: String)
         evidence: Some(said),
         fix: format!(
             "create the session again with another value; it stands in: kubectl get{} configmap flink-config-{} -o yaml",
-            evidence.scope, evidence.name
+            evidence.scope,
+            quoted(&evidence.name)
         ),
         cannot_heal: false,
     }

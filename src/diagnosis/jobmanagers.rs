@@ -4,6 +4,7 @@ use crate::model::Finding;
 use crate::model::evidence::{Evidence, Pod, Rest};
 
 use super::cause;
+use crate::session::shell::quoted;
 
 /// A JobManager that takes the place of another is ready within this time, image pull included.
 const ROLLOUT_SECONDS: u64 = 60;
@@ -25,6 +26,7 @@ pub fn independent(evidence: &Evidence) -> Option<Finding> {
         return None;
     }
     let Evidence { name, scope, .. } = evidence;
+    let name = quoted(name);
     let names: Vec<&str> = ready.iter().map(|pod| pod.name.as_str()).collect();
     Some(Finding {
         id: "independent-jobmanagers",
@@ -48,6 +50,7 @@ pub fn rollout_hangs(evidence: &Evidence) -> Option<Finding> {
         return None;
     }
     let Evidence { name, scope, .. } = evidence;
+    let name = quoted(name);
     Some(Finding {
         id: "rollout-hangs",
         summary: format!(
@@ -65,7 +68,7 @@ pub fn rollout_hangs(evidence: &Evidence) -> Option<Finding> {
 
 /// A pod that Flink's Services take for a JobManager of the session.
 pub fn foreign(evidence: &Evidence) -> Option<Finding> {
-    let pod = evidence.foreign_jobmanagers.first()?;
+    let pod = quoted(evidence.foreign_jobmanagers.first()?);
     let Evidence { name, scope, .. } = evidence;
     Some(Finding {
         id: "foreign-jobmanager",
@@ -106,7 +109,7 @@ pub fn restarted(evidence: &Evidence) -> Option<Finding> {
             exit.code
         ),
         evidence: pod.last_log.as_deref().and_then(cause::deepest),
-        fix: format!("kubectl logs{scope} {} --previous", pod.name),
+        fix: format!("kubectl logs{scope} {} --previous", quoted(&pod.name)),
         cannot_heal: false,
     })
 }

@@ -1,6 +1,7 @@
 //! Labels that were changed: the words for them, and the command that repairs them.
 
 use crate::model::{Evidence, Finding, Relabelled};
+use crate::session::shell::quoted;
 
 /// The id of these findings.
 pub const ID: &str = "labels-changed";
@@ -27,14 +28,15 @@ pub fn of(relabelled: &Relabelled, name: &str, scope: &str) -> Finding {
             "labels of {object} of session {name} were changed: {told}; its ReplicaSet replaced it, and it is still running with the jobs that it had"
         ),
     };
-    let labels: Vec<String> = changes.iter().map(|change| format!("{}={}", change.key, change.was)).collect();
+    let labels: Vec<String> =
+        changes.iter().map(|change| quoted(&format!("{}={}", change.key, change.was))).collect();
     Finding {
         id: ID,
         summary,
         evidence: None,
         fix: format!(
             "kubectl label{scope} {} --overwrite {}",
-            object.replace("deployment.apps/", "deployment/"),
+            quoted(&object.replace("deployment.apps/", "deployment/")),
             labels.join(" ")
         ),
         cannot_heal: false,

@@ -4,7 +4,7 @@
 //! NamespaceLifecycle), `apiserver/pkg/admission/plugin` (webhooks, policies) and
 //! `apiserver/pkg/endpoints/handlers/responsewriters` (rights).
 
-use crate::session::quantity;
+use crate::session::{quantity, shell};
 
 /// Who refused, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,7 @@ impl Refusal<'_> {
     /// What to do next. `scope` are flags with which kubectl reaches `namespace`; none where the component that
     /// asked decides, or where nothing but an administrator helps.
     pub fn fix(self, namespace: &str, scope: &str) -> Option<String> {
+        let namespace = &shell::quoted(namespace);
         Some(match self {
             Self::Terminating => terminating(namespace, scope),
             Self::Quota { .. } => format!("kubectl describe quota{scope}"),
@@ -95,9 +96,12 @@ impl Refusal<'_> {
                 "make it (create does, unless --rbac=none), or name one that exists (--service-account)"
                     .to_owned()
             }
-            Self::Policy(name) => format!(
-                "change what admission policy {name} refuses, or ask an administrator: kubectl describe validatingadmissionpolicy{scope} {name}"
-            ),
+            Self::Policy(name) => {
+                let name = shell::quoted(name);
+                format!(
+                    "change what admission policy {name} refuses, or ask an administrator: kubectl describe validatingadmissionpolicy{scope} {name}"
+                )
+            }
             Self::Webhook(name) => {
                 format!("change what admission webhook {name} refuses, or ask an administrator")
             }
@@ -111,6 +115,7 @@ impl Refusal<'_> {
 
 /// What to do about a namespace that is being deleted.
 pub fn terminating(namespace: &str, scope: &str) -> String {
+    let namespace = shell::quoted(namespace);
     format!(
         "wait for it to go (kubectl wait{scope} --for=delete namespace/{namespace} --timeout=10m), or use another one (-n)"
     )

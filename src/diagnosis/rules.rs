@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{cause, configuration, fix, jobmanagers, refusal, room, taskmanagers};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest, Unschedulable};
+use crate::session::shell::quoted;
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
@@ -139,7 +140,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
             cannot_heal: true,
         });
     }
-    let read_log = format!("kubectl logs{} job/{}", evidence.scope, bootstrap.job);
+    let read_log = format!("kubectl logs{} job/{}", evidence.scope, quoted(&bootstrap.job));
     let evidence_text = log.unwrap_or_else(|| reason.clone());
     Some(Finding {
         id: "bootstrap-failed",
@@ -222,7 +223,8 @@ pub(super) fn stuck_pod(pod: &Pod, evidence: &Evidence, role: &str) -> Option<Fi
                 // The pod itself may be gone by then.
                 format!(
                     "kubectl get events{} --field-selector involvedObject.name={}",
-                    evidence.scope, pod.name
+                    evidence.scope,
+                    quoted(&pod.name)
                 )
             },
             cannot_heal: if is_image { is_final(reason, message) } else { !is_passing(message) },
@@ -243,7 +245,8 @@ fn unschedulable(pod: &Pod, unschedulable: &Unschedulable, evidence: &Evidence, 
         }
         (true, "TaskManager") => format!(
             "add a node; how much a TaskManager asks for is decided by create (--taskmanager-cpu, --taskmanager-memory): kubectl describe pod{} {}",
-            evidence.scope, pod.name
+            evidence.scope,
+            quoted(&pod.name)
         ),
         (true, _) => "wait for room, or add a node".to_owned(),
         (false, _) => format!(
@@ -342,7 +345,7 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
                 || {
                     // Until it is started again, the run that has ended is the current one.
                     let run = if pod.ended.is_some() { "" } else { " --previous" };
-                    format!("kubectl logs{} {}{run}", evidence.scope, pod.name)
+                    format!("kubectl logs{} {}{run}", evidence.scope, quoted(&pod.name))
                 },
             )
         },
@@ -360,7 +363,7 @@ fn rest_is_down(evidence: &Evidence) -> Option<Finding> {
         id: "rest-down",
         summary: format!("JobManager pod {} runs, but its REST does not answer", pod.name),
         evidence: Some(why.clone()),
-        fix: format!("kubectl logs{} {}", evidence.scope, pod.name),
+        fix: format!("kubectl logs{} {}", evidence.scope, quoted(&pod.name)),
         cannot_heal: false,
     })
 }
@@ -381,7 +384,7 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
         id: "half-made",
         summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
         evidence: bootstrap.log.as_deref().and_then(cause::deepest),
-        fix: format!("kubectl flink delete {}{} --force", evidence.name, evidence.scope),
+        fix: format!("kubectl flink delete {}{} --force", quoted(&evidence.name), evidence.scope),
         cannot_heal: true,
     })
 }
@@ -408,7 +411,7 @@ fn stopped(evidence: &Evidence) -> Option<Finding> {
         id: "stopped",
         summary: format!("deployment.apps/{} is scaled to zero", evidence.name),
         evidence: None,
-        fix: format!("kubectl scale{} deployment/{} --replicas=1", evidence.scope, evidence.name),
+        fix: format!("kubectl scale{} deployment/{} --replicas=1", evidence.scope, quoted(&evidence.name)),
         cannot_heal: true,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::model::evidence::{Bootstrap, Outcome};
 use crate::model::{Evidence, Finding};
+use crate::session::shell::quoted;
 use crate::session::state::{self, Identity, Parts, Remains, State};
 
 /// See [`state::of`]. Evidence has no more of what is left of a session than its JobManagers: `remains` tells of
@@ -29,6 +30,7 @@ pub fn of(evidence: &Evidence, remains: Remains) -> State {
 /// What is wrong with a session of which only leftovers remain.
 pub fn orphaned(evidence: &Evidence) -> Finding {
     let Evidence { name, scope, .. } = evidence;
+    let name = quoted(name);
     Finding {
         id: "orphaned",
         summary: format!("session {name} is gone, and only leftovers of it remain"),

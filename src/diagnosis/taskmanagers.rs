@@ -6,6 +6,7 @@
 use super::{cause, fix, rules};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Rest, SlotLimit};
+use crate::session::shell::quoted;
 
 pub fn pod_stuck(evidence: &Evidence) -> Option<Finding> {
     let mut waiting = evidence.waiting_taskmanagers.iter().filter(|pod| !pod.deleting);
@@ -20,8 +21,9 @@ pub fn pod_refused(evidence: &Evidence) -> Option<Finding> {
     Some(Finding {
         id: "taskmanager-pod-refused",
         summary: format!("the API server refuses the TaskManager pods of session {}", evidence.name),
-        fix: fix::for_cause(&said, evidence)
-            .unwrap_or_else(|| format!("kubectl logs{} deployment/{}", evidence.scope, evidence.name)),
+        fix: fix::for_cause(&said, evidence).unwrap_or_else(|| {
+            format!("kubectl logs{} deployment/{}", evidence.scope, quoted(&evidence.name))
+        }),
         evidence: Some(said),
         cannot_heal: false,
     })

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::jobs::{at, not_negative};
 use super::{RestError, RestPath, Transport, get};
+use crate::model::ids::JobId;
 use crate::model::job::{Checkpoint, CheckpointConfig, Checkpoints, FailedCheckpoint};
 use crate::model::status::Part;
 
@@ -65,9 +66,9 @@ struct Latest {
 }
 
 /// `GET /jobs/:jobid/checkpoints`: savepoints are among them.
-pub async fn checkpoints(transport: &impl Transport, id: &str) -> Result<Checkpoints, RestError> {
+pub async fn checkpoints(transport: &impl Transport, id: &JobId) -> Result<Checkpoints, RestError> {
     let OfCheckpoints { counts, latest, .. } =
-        get(transport, RestPath::of(["jobs", id, "checkpoints"])).await?;
+        get(transport, RestPath::of(["jobs", id.as_str(), "checkpoints"])).await?;
     Ok(Checkpoints {
         config: Part::Unknown("nobody asked".to_owned()),
         completed: counts.completed,
@@ -89,7 +90,10 @@ pub async fn checkpoints(transport: &impl Transport, id: &str) -> Result<Checkpo
 /// `GET /jobs/:jobid/checkpoints/config`, in every version since 1.10. The state backend came with 1.11, the storage with
 /// 1.13. A job without periodic checkpoints has the largest interval that there is
 /// (`StreamingJobGraphGenerator.configureCheckpointing`).
-pub async fn checkpoint_config(transport: &impl Transport, id: &str) -> Result<CheckpointConfig, RestError> {
+pub async fn checkpoint_config(
+    transport: &impl Transport,
+    id: &JobId,
+) -> Result<CheckpointConfig, RestError> {
     #[derive(Deserialize)]
     struct Of {
         mode: String,
@@ -97,7 +101,7 @@ pub async fn checkpoint_config(transport: &impl Transport, id: &str) -> Result<C
         state_backend: Option<String>,
         checkpoint_storage: Option<String>,
     }
-    let of: Of = get(transport, RestPath::of(["jobs", id, "checkpoints", "config"])).await?;
+    let of: Of = get(transport, RestPath::of(["jobs", id.as_str(), "checkpoints", "config"])).await?;
     Ok(CheckpointConfig {
         interval_milliseconds: u64::try_from(of.interval)
             .ok()
@@ -126,8 +130,9 @@ pub enum RecordedState {
 
 /// The savepoints that the history of a job has, newest first: for versions in which a savepoint
 /// cannot be asked for by an id of one's own.
-pub async fn recorded_savepoints(transport: &impl Transport, id: &str) -> Result<Vec<Recorded>, RestError> {
-    let OfCheckpoints { history, .. } = get(transport, RestPath::of(["jobs", id, "checkpoints"])).await?;
+pub async fn recorded_savepoints(transport: &impl Transport, id: &JobId) -> Result<Vec<Recorded>, RestError> {
+    let OfCheckpoints { history, .. } =
+        get(transport, RestPath::of(["jobs", id.as_str(), "checkpoints"])).await?;
     let recorded = |of: OfCheckpoint| Recorded {
         id: of.id,
         ended_at: of.trigger_timestamp.and_then(|begin| at(begin.checked_add(of.end_to_end_duration?)?)),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::model::ids::{JobId, TriggerId};
 use crate::session::FlinkVersion;
 
 /// The REST shapes of one Flink.
@@ -25,7 +26,7 @@ pub struct Program {
     /// Settings of this job alone.
     pub settings: BTreeMap<String, String>,
     /// The id that the job gets; for versions that [`Dialect::starts_one_job`].
-    pub job: Option<String>,
+    pub job: Option<JobId>,
 }
 
 /// Where a savepoint goes and what it is known by.
@@ -34,7 +35,7 @@ pub struct Savepoint {
     /// None for the one that the session is configured with.
     pub directory: Option<String>,
     /// See [`Dialect::takes_request_ids`].
-    pub request: Option<String>,
+    pub request: Option<TriggerId>,
 }
 
 impl Dialect {
@@ -81,7 +82,7 @@ impl Dialect {
             put("flinkConfiguration", (!program.settings.is_empty()).then(|| json!(program.settings)));
         }
         if self.starts_one_job() {
-            put("jobId", program.job.clone().map(Value::from));
+            put("jobId", program.job.as_ref().map(|job| Value::from(job.as_str())));
         }
         Value::Object(body)
     }
@@ -136,9 +137,10 @@ mod tests {
             savepoint: Some("s3://b/sp".to_owned()),
             allow_non_restored_state: true,
             settings: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
-            job: Some("0".repeat(32)),
+            job: Some(JobId::from(0)),
         };
-        let savepoint = Savepoint { directory: Some("s3://b/sp".to_owned()), request: Some("1".repeat(32)) };
+        let savepoint =
+            Savepoint { directory: Some("s3://b/sp".to_owned()), request: Some(TriggerId::from(1)) };
         let table: Vec<String> = ALL
             .iter()
             .map(|version| {

@@ -2,6 +2,7 @@
 //!
 //! They lie in a directory of one JobManager pod and go with it.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,10 +13,42 @@ use serde_json::Value;
 
 use super::dialect::{Dialect, Program};
 use super::{Body, Jar, Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
+use crate::model::ids::{InvalidId, JobId};
 
-/// What an uploaded jar is known by: `<uuid>_<name>.jar`.
+/// What an uploaded jar is known by: `<uuid>_<name>.jar`, in every version (`JarUploadHandler`). The name has only
+/// characters that a URL and a shell leave alone, as in those that this program uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JarId(pub String);
+pub struct JarId(String);
+
+impl JarId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for JarId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let is_safe = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        let is_jar = text
+            .split_once('_')
+            .is_some_and(|(uuid, name)| is_uuid(uuid) && name.ends_with(".jar") && is_safe(name));
+        match is_jar {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidId::new("jar ID", text, "UUID_NAME.jar")),
+        }
+    }
+}
+
+/// True for 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_group = |(group, length): (&&str, usize)| {
+        group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    groups.len() == 5 && groups.iter().zip([8, 4, 4, 4, 12]).all(is_group)
+}
 
 /// A jar that lies in the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +93,7 @@ pub async fn upload(transport: &impl Transport, mut jar: Jar) -> Result<JarId, R
         () = stands_still => return Err(RestError::TimedOut(STALLED)),
     };
     let name = stored.filename.rsplit(['/', '\\']).next().unwrap_or_default();
-    match name.is_empty() {
-        false => Ok(JarId(name.to_owned())),
-        true => Err(RestError::Answer(format!("an upload without a name: {:?}", stored.filename))),
-    }
+    name.parse().map_err(|error: InvalidId| RestError::Answer(format!("POST /jars/upload: {error}")))
 }
 
 /// `GET /config`: false when the session has `web.submit.enable: false`, so that it has no requests for jars. None where
@@ -89,7 +119,8 @@ pub async fn takes_jars(transport: &impl Transport) -> Result<Option<bool>, Rest
 /// What a session says of a file where it takes none.
 pub const NO_UPLOADS: &str = "POST request not allowed";
 
-/// `GET /jars`: what lies in the session.
+/// `GET /jars`: what lies in the session. A jar whose id this program cannot have caused is left out: other clients upload
+/// jars under any name.
 pub async fn jars(transport: &impl Transport) -> Result<Vec<Uploaded>, RestError> {
     #[derive(Deserialize)]
     struct Jars {
@@ -101,7 +132,12 @@ pub async fn jars(transport: &impl Transport) -> Result<Vec<Uploaded>, RestError
         name: String,
     }
     let jars: Jars = get(transport, RestPath::of(["jars"])).await?;
-    Ok(jars.files.into_iter().map(|of| Uploaded { id: JarId(of.id), name: of.name }).collect())
+    let uploaded = |of: Of| {
+        let id =
+            of.id.parse().inspect_err(|error| tracing::debug!(%error, "not a jar of this program")).ok()?;
+        Some(Uploaded { id, name: of.name })
+    };
+    Ok(jars.files.into_iter().filter_map(uploaded).collect())
 }
 
 /// What `POST /jars/:jarid/run` answers.
@@ -109,7 +145,7 @@ pub async fn jars(transport: &impl Transport) -> Result<Vec<Uploaded>, RestError
 pub struct Started {
     /// Of the first job that the program has started.
     #[serde(rename = "jobid")]
-    pub job: String,
+    pub job: JobId,
 }
 
 /// Runs the program in `jar` to the end of its `main()`, for at most `patience`.
@@ -120,14 +156,14 @@ pub async fn run(
     program: &Program,
     patience: Duration,
 ) -> Result<Started, RestError> {
-    let path = RestPath::of(["jars", &jar.0, "run"]);
+    let path = RestPath::of(["jars", jar.as_str(), "run"]);
     ask(transport, Request::json(Method::POST, path, &dialect.run(program)), patience).await
 }
 
 /// `DELETE /jars/:jarid`. A jar that is not there any more is no error. From then on no program of it
 /// starts; one that has started goes on.
 pub async fn remove_jar(transport: &impl Transport, jar: &JarId) -> Result<(), RestError> {
-    let path = RestPath::of(["jars", &jar.0]);
+    let path = RestPath::of(["jars", jar.as_str()]);
     let request = Request { method: Method::DELETE, path, body: Body::Empty };
     let removed: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;
     match removed {
@@ -138,38 +174,72 @@ pub async fn remove_jar(transport: &impl Transport, jar: &JarId) -> Result<(), R
 }
 
 #[cfg(test)]
+impl JarId {
+    /// The jar of this name with a UUID in front. For tests.
+    pub fn of(name: &str) -> Self {
+        Self(format!("c27e0000-0000-4000-8000-000000000000_{name}"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::flink::played::Played;
 
-    #[tokio::test]
-    async fn a_jar_is_known_by_the_end_of_its_path() {
-        let played = Played::of(
-            200,
-            r#"{"filename":"/tmp/flink-web-c97d/flink-web-upload/c27e_programs.jar","status":"success"}"#,
-        );
+    const UUID: &str = "c27e0000-0000-4000-8000-000000000000";
+
+    async fn uploaded_as(path: &str) -> Result<JarId, RestError> {
+        let played = Played::of(200, &serde_json::json!({"filename": path, "status": "success"}).to_string());
         let file = tempfile::tempfile().expect("file");
         let jar = Jar { file, bytes: 0, name: "programs.jar".to_owned(), sent: Arc::new(|_| {}) };
-        let id = upload(&played, jar).await.expect("uploaded");
-        assert_eq!(id, JarId("c27e_programs.jar".to_owned()));
+        let id = upload(&played, jar).await;
         assert_eq!(played.asked(), ["POST /jars/upload programs.jar (0 bytes)"]);
+        id
     }
 
     #[tokio::test]
-    async fn names_are_one_segment_of_the_path() {
-        let played = Played::of(200, r#"{"jobid":"11"}"#);
+    async fn a_jar_is_known_by_the_end_of_its_path() {
+        let id = uploaded_as(&format!("/tmp/flink-web-c97d/flink-web-upload/{UUID}_programs.jar")).await;
+        assert_eq!(id.expect("uploaded"), JarId::of("programs.jar"));
+    }
+
+    #[tokio::test]
+    async fn an_id_that_flink_does_not_make_is_an_error_that_names_the_request() {
+        for name in
+            ["", "$(touch x).jar", "c27e_programs.jar", "c27e0000-0000-4000-8000-000000000000_$(x).jar"]
+        {
+            let error = uploaded_as(&format!("/tmp/{name}")).await.expect_err(name).to_string();
+            assert!(error.contains("POST /jars/upload: invalid jar ID"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_jar_of_another_client_may_have_any_name() {
+        let files = format!(
+            r#"{{"address":"x","files":[{{"id":"{UUID}_my job é.jar","name":"my job é.jar"}},
+                {{"id":"{UUID}_app.jar","name":"app.jar"}}]}}"#
+        );
+        let ids: Vec<JarId> =
+            jars(&Played::of(200, &files)).await.expect("jars").into_iter().map(|j| j.id).collect();
+        assert_eq!(ids, [JarId::of("app.jar")]);
+    }
+
+    #[tokio::test]
+    async fn a_jar_is_one_segment_of_the_path() {
+        let job = "1".repeat(32);
+        let played = Played::of(200, &format!(r#"{{"jobid":"{job}"}}"#));
         let program = Program { parallelism: Some(3), ..Program::default() };
         let dialect = Dialect::of("2.3".parse().expect("version"));
-        let started = run(&played, &JarId("u_my app/é.jar".to_owned()), dialect, &program, TIMEOUT).await;
-        assert_eq!(started.expect("started").job, "11");
-        assert_eq!(played.asked(), ["POST /jars/u_my%20app%2F%C3%A9.jar/run {\"parallelism\":3}"]);
+        let started = run(&played, &JarId::of("my-app.jar"), dialect, &program, TIMEOUT).await;
+        assert_eq!(started.expect("started").job.as_str(), job);
+        assert_eq!(played.asked(), [format!("POST /jars/{UUID}_my-app.jar/run {{\"parallelism\":3}}")]);
     }
 
     #[tokio::test]
     async fn a_jar_that_is_gone_is_removed() {
         let gone = r#"{"errors":["File x.jar does not exist in /tmp/flink-web."]}"#;
-        assert!(remove_jar(&Played::of(400, gone), &JarId("x.jar".to_owned())).await.is_ok());
+        assert!(remove_jar(&Played::of(400, gone), &JarId::of("x.jar")).await.is_ok());
         let other = Played::of(500, r#"{"errors":["Failed to delete jar x.jar."]}"#);
-        assert!(remove_jar(&other, &JarId("x.jar".to_owned())).await.is_err());
+        assert!(remove_jar(&other, &JarId::of("x.jar")).await.is_err());
     }
 }

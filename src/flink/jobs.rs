@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Body, Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
+use crate::model::ids::{JobId, VertexId};
 use crate::model::job::{Backpressure, JobDetails, JobException, Vertex};
 use crate::model::status::{Job, Part};
 
@@ -21,7 +22,7 @@ pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Of {
-        jid: String,
+        jid: JobId,
         name: String,
         state: String,
         start_time: i64,
@@ -54,11 +55,11 @@ pub async fn jobs(transport: &impl Transport) -> Result<Vec<Job>, RestError> {
 
 /// `GET /jobs/:jobid`, without checkpoints, exceptions and backpressure, which are asked for apart.
 /// None when the session knows no such job.
-pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+pub async fn job(transport: &impl Transport, id: &JobId) -> Result<Option<(Job, JobDetails)>, RestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Of {
-        jid: String,
+        jid: JobId,
         name: String,
         state: String,
         start_time: i64,
@@ -67,7 +68,7 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
     }
     #[derive(Deserialize)]
     struct OfVertex {
-        id: String,
+        id: VertexId,
         name: String,
         parallelism: u32,
         status: String,
@@ -76,7 +77,7 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
         tasks: BTreeMap<String, u32>,
         metrics: BTreeMap<String, Value>,
     }
-    let of: Of = match get(transport, RestPath::of(["jobs", id])).await {
+    let of: Of = match get(transport, RestPath::of(["jobs", id.as_str()])).await {
         Err(error) if error.is_not_found() => return Ok(None),
         answer => answer?,
     };
@@ -121,7 +122,7 @@ pub async fn job(transport: &impl Transport, id: &str) -> Result<Option<(Job, Jo
 /// The global job parameters of a job (`GET /jobs/:jobid/config`, `user-config`).
 pub async fn global_parameters(
     transport: &impl Transport,
-    id: &str,
+    id: &JobId,
 ) -> Result<BTreeMap<String, String>, RestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -134,7 +135,7 @@ pub async fn global_parameters(
         #[serde(default)]
         user_config: BTreeMap<String, Value>,
     }
-    let of: Of = get(transport, RestPath::of(["jobs", id, "config"])).await?;
+    let of: Of = get(transport, RestPath::of(["jobs", id.as_str(), "config"])).await?;
     let config = of.execution_config.map(|config| config.user_config).unwrap_or_default();
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Ok(config.into_iter().map(|(key, value)| (key, text(value))).collect())
@@ -142,7 +143,7 @@ pub async fn global_parameters(
 
 /// `GET /jobs/:jobid/exceptions`, newest first. Up to 1.20 there is a root exception; its history
 /// came with 1.13 and is alone from 2.0 on.
-pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobException>, RestError> {
+pub async fn exceptions(transport: &impl Transport, id: &JobId) -> Result<Vec<JobException>, RestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Exceptions {
@@ -175,7 +176,7 @@ pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobE
         #[serde(default)]
         concurrent_exceptions: Vec<Entry>,
     }
-    let exceptions: Exceptions = get(transport, RestPath::of(["jobs", id, "exceptions"])).await?;
+    let exceptions: Exceptions = get(transport, RestPath::of(["jobs", id.as_str(), "exceptions"])).await?;
     let entries = exceptions.history.map(|history| history.entries).unwrap_or_default();
     if entries.is_empty() {
         let first = exceptions.all.into_iter().next();
@@ -206,8 +207,8 @@ pub async fn exceptions(transport: &impl Transport, id: &str) -> Result<Vec<JobE
 /// measure it; 2.x answers with an error while a task does not run (`NoSuchElementException`).
 pub async fn backpressure(
     transport: &impl Transport,
-    job: &str,
-    vertex: &str,
+    job: &JobId,
+    vertex: &VertexId,
 ) -> Result<Option<Backpressure>, RestError> {
     #[derive(Deserialize)]
     struct Of {
@@ -221,7 +222,12 @@ pub async fn backpressure(
     struct Subtask {
         ratio: f64,
     }
-    let of: Of = match get(transport, RestPath::of(["jobs", job, "vertices", vertex, "backpressure"])).await {
+    let of: Of = match get(
+        transport,
+        RestPath::of(["jobs", job.as_str(), "vertices", vertex.as_str(), "backpressure"]),
+    )
+    .await
+    {
         Err(RestError::Status { status: 500, .. }) => return Ok(None),
         answer => answer?,
     };
@@ -246,10 +252,10 @@ pub enum Cancelled {
 }
 
 /// `PATCH /jobs/:jobid?mode=cancel`. Asking twice does no harm. The job is cancelled some time after.
-pub async fn cancel(transport: &impl Transport, id: &str) -> Result<Cancelled, RestError> {
+pub async fn cancel(transport: &impl Transport, id: &JobId) -> Result<Cancelled, RestError> {
     let request = Request {
         method: Method::PATCH,
-        path: RestPath::of(["jobs", id]).with("mode", ["cancel"]),
+        path: RestPath::of(["jobs", id.as_str()]).with("mode", ["cancel"]),
         body: Body::Empty,
     };
     let answer: Result<Value, RestError> = ask(transport, request, TIMEOUT).await;

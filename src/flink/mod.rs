@@ -48,7 +48,7 @@ pub use jobs::{
 };
 pub use path::RestPath;
 pub use running::complete_jobs;
-pub use savepoints::{Progress, RequestId, disposal, dispose, savepoint, stop, trigger_progress};
+pub use savepoints::{Progress, disposal, dispose, savepoint, stop, trigger_progress};
 pub use session::{configuration, memory, overview, taskmanagers};
 
 /// A JobManager answers from memory: what takes longer is not answering.
@@ -232,6 +232,7 @@ async fn ask<T: for<'de> Deserialize<'de>>(
     request: Request,
     patience: Duration,
 ) -> Result<T, RestError> {
+    let named = request.named();
     let Answer { status, body, location } = transport.send_within(request, patience).await?;
     if let (300..400, Some(location)) = (status, location) {
         return Err(RestError::Answer(format!("it sends to {location}")));
@@ -242,7 +243,7 @@ async fn ask<T: for<'de> Deserialize<'de>>(
     }
     // Some answers are empty.
     let body = if body.is_empty() { b"{}" } else { &body[..] };
-    serde_json::from_slice(body).map_err(|error| RestError::Answer(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| RestError::Answer(format!("{named}: {error}")))
 }
 
 /// What an answer says of its error: Flink's `{"errors": [...]}`, else its text. True for the former.

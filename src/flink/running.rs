@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{RestError, RestPath, Transport, configuration, get, jobs, overview};
 use crate::model::evidence::Overview;
+use crate::model::ids::JobId;
 use crate::model::status::Job;
 
 /// Between two comparisons. Jobs begin and end while they are compared.
@@ -60,11 +61,11 @@ async fn contradiction(transport: &impl Transport, jobs: &[Job]) -> Result<Optio
     }
     #[derive(Deserialize)]
     struct Of {
-        id: String,
+        id: JobId,
     }
     let ids: Jobs = get(transport, RestPath::of(["jobs"])).await?;
-    let ids: BTreeSet<&str> = ids.jobs.iter().map(|of| of.id.as_str()).collect();
-    let listed: BTreeSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    let ids: BTreeSet<&JobId> = ids.jobs.iter().map(|of| &of.id).collect();
+    let listed: BTreeSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
     if let Some(id) = ids.symmetric_difference(&listed).next() {
         return Ok(Some(format!("job {id} is in only one of the JobManager's two lists of jobs")));
     }
@@ -114,7 +115,8 @@ mod tests {
     use super::*;
     use crate::flink::played::Played;
 
-    const RUNNING: &str = r#"{"jobs":[{"jid":"11","name":"orders","state":"RUNNING","start-time":1,"duration":1,"tasks":{"total":1,"running":1}}]}"#;
+    const RUNNING: &str = r#"{"jobs":[{"jid":"11111111111111111111111111111111","name":"orders","state":"RUNNING","start-time":1,"duration":1,"tasks":{"total":1,"running":1}}]}"#;
+    const ID: &str = "11111111111111111111111111111111";
     const NONE: &str = r#"{"jobs":[]}"#;
 
     fn ids(ids: &[&str]) -> String {
@@ -149,7 +151,8 @@ mod tests {
     }
 
     fn ids_agree(list: &str, ids: &str) -> bool {
-        list.contains(r#""jid":"11""#) == ids.contains(r#""id":"11""#)
+        list.contains(r#""jid":"11111111111111111111111111111111""#)
+            == ids.contains(r#""id":"11111111111111111111111111111111""#)
     }
 
     fn agrees(list: &str, counts: &str) -> bool {
@@ -160,15 +163,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_list_that_nothing_contradicts_is_complete() {
-        assert_eq!(judged(RUNNING, &ids(&["11"]), &counts(1, 1), &metric(1)).await, Ok(1));
+        assert_eq!(judged(RUNNING, &ids(&[ID]), &counts(1, 1), &metric(1)).await, Ok(1));
         assert_eq!(judged(NONE, &ids(&[]), &counts(0, 0), &metric(0)).await, Ok(0));
         assert_eq!(judged(NONE, &ids(&[]), &counts(0, 0), "[]").await, Ok(0), "no metric yet");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_job_that_is_left_out_is_a_contradiction() {
-        let error = judged(NONE, &ids(&["11"]), "", "").await.expect_err("an id more");
-        assert_eq!(error, "job 11 is in only one of the JobManager's two lists of jobs");
+        let error = judged(NONE, &ids(&[ID]), "", "").await.expect_err("an id more");
+        assert_eq!(
+            error,
+            "job 11111111111111111111111111111111 is in only one of the JobManager's two lists of jobs"
+        );
         let error = judged(NONE, &ids(&[]), &counts(1, 0), "").await.expect_err("a count more");
         assert_eq!(error, "the JobManager lists 0 running jobs, and counts 1");
         let error = judged(NONE, &ids(&[]), &counts(0, 1), "").await.expect_err("a slot in use");
@@ -203,7 +209,7 @@ mod tests {
     async fn a_job_that_ends_meanwhile_is_compared_again() {
         let played = Played::default()
             .then(200, RUNNING)
-            .then(200, &ids(&["11"]))
+            .then(200, &ids(&[ID]))
             .then(200, &counts(0, 0))
             .then(200, NONE)
             .then(200, &ids(&[]))

@@ -9,10 +9,7 @@ use serde_json::json;
 
 use super::dialect::{Dialect, Savepoint};
 use super::{Request, RestError, RestPath, TIMEOUT, Transport, ask, get};
-
-/// What a savepoint that was triggered is asked for by: 32 hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub String);
+use crate::model::ids::{JobId, TriggerId};
 
 /// How far something that was triggered is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,32 +26,33 @@ pub enum Progress {
 #[derive(Deserialize)]
 struct Triggered {
     #[serde(rename = "request-id")]
-    id: String,
+    id: TriggerId,
 }
 
 /// `POST /jobs/:jobid/savepoints`.
 pub async fn savepoint(
     transport: &impl Transport,
-    job: &str,
+    job: &JobId,
     dialect: Dialect,
     savepoint: &Savepoint,
-) -> Result<RequestId, RestError> {
-    trigger(transport, RestPath::of(["jobs", job, "savepoints"]), &dialect.savepoint(savepoint)).await
+) -> Result<TriggerId, RestError> {
+    trigger(transport, RestPath::of(["jobs", job.as_str(), "savepoints"]), &dialect.savepoint(savepoint))
+        .await
 }
 
 /// `POST /jobs/:jobid/stop`: a savepoint, and with it the end of the job.
 pub async fn stop(
     transport: &impl Transport,
-    job: &str,
+    job: &JobId,
     dialect: Dialect,
     savepoint: &Savepoint,
     drain: bool,
-) -> Result<RequestId, RestError> {
-    trigger(transport, RestPath::of(["jobs", job, "stop"]), &dialect.stop(savepoint, drain)).await
+) -> Result<TriggerId, RestError> {
+    trigger(transport, RestPath::of(["jobs", job.as_str(), "stop"]), &dialect.stop(savepoint, drain)).await
 }
 
 /// `POST /savepoint-disposal`: removes a savepoint for good.
-pub async fn dispose(transport: &impl Transport, path: &str) -> Result<RequestId, RestError> {
+pub async fn dispose(transport: &impl Transport, path: &str) -> Result<TriggerId, RestError> {
     trigger(transport, RestPath::of(["savepoint-disposal"]), &json!({"savepoint-path": path})).await
 }
 
@@ -62,23 +60,23 @@ async fn trigger(
     transport: &impl Transport,
     path: RestPath,
     body: &serde_json::Value,
-) -> Result<RequestId, RestError> {
+) -> Result<TriggerId, RestError> {
     let triggered: Triggered = ask(transport, Request::json(Method::POST, path, body), TIMEOUT).await?;
-    Ok(RequestId(triggered.id))
+    Ok(triggered.id)
 }
 
 /// `GET /jobs/:jobid/savepoints/:triggerid`, of either trigger.
 pub async fn trigger_progress(
     transport: &impl Transport,
-    job: &str,
-    request: &RequestId,
+    job: &JobId,
+    request: &TriggerId,
 ) -> Result<Progress, RestError> {
-    progress(transport, RestPath::of(["jobs", job, "savepoints", &request.0])).await
+    progress(transport, RestPath::of(["jobs", job.as_str(), "savepoints", request.as_str()])).await
 }
 
 /// `GET /savepoint-disposal/:triggerid`.
-pub async fn disposal(transport: &impl Transport, request: &RequestId) -> Result<Progress, RestError> {
-    progress(transport, RestPath::of(["savepoint-disposal", &request.0])).await
+pub async fn disposal(transport: &impl Transport, request: &TriggerId) -> Result<Progress, RestError> {
+    progress(transport, RestPath::of(["savepoint-disposal", request.as_str()])).await
 }
 
 async fn progress(transport: &impl Transport, path: RestPath) -> Result<Progress, RestError> {
@@ -123,15 +121,16 @@ mod tests {
     use super::*;
     use crate::flink::played::Played;
 
-    fn id() -> RequestId {
-        RequestId("b6184a1ceee81fb635c129c3458234c8".to_owned())
+    fn id() -> TriggerId {
+        "b6184a1ceee81fb635c129c3458234c8".parse().expect("an id")
     }
 
     #[tokio::test]
     async fn a_failure_inside_an_answer_of_200_is_a_failure() {
         let failed = r#"{"status":{"id":"COMPLETED"},"operation":{"failure-cause":{
             "class":"java.util.concurrent.CompletionException","stack-trace":"a.B: c\n\tat d"}}}"#;
-        let asked = |body| async move { trigger_progress(&Played::of(200, body), "j", &id()).await };
+        let asked =
+            |body| async move { trigger_progress(&Played::of(200, body), &JobId::from(1), &id()).await };
         assert_eq!(asked(failed).await.expect("answer"), Progress::Failed("a.B: c\n\tat d".to_owned()));
         let going = r#"{"status":{"id":"IN_PROGRESS"},"operation":null}"#;
         assert_eq!(asked(going).await.expect("answer"), Progress::InProgress);
@@ -143,24 +142,29 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_never_came_is_not_known() {
         let body = r#"{"errors":["org.apache.flink.runtime.rest.handler.RestHandlerException: There is no savepoint operation with triggerId=1"]}"#;
-        let answer = trigger_progress(&Played::of(404, body), "j", &id()).await;
+        let answer = trigger_progress(&Played::of(404, body), &JobId::from(1), &id()).await;
         assert_eq!(answer.expect("answer"), Progress::Unknown);
     }
 
     #[tokio::test]
     async fn each_trigger_has_its_own_path_and_spelling() {
         let dialect = Dialect::of("1.20".parse().expect("version"));
-        let triggered = r#"{"request-id":"r"}"#;
+        let (job, id) = (JobId::from(1), id());
+        let triggered = &format!(r#"{{"request-id":"{id}"}}"#);
         let played = Played::of(202, triggered).then(202, triggered).then(202, triggered);
-        let wanted = Savepoint { directory: Some("s3://b".to_owned()), request: Some("r".to_owned()) };
-        savepoint(&played, "j", dialect, &wanted).await.expect("savepoint");
-        stop(&played, "j", dialect, &wanted, true).await.expect("stop");
+        let wanted = Savepoint { directory: Some("s3://b".to_owned()), request: Some(id.clone()) };
+        savepoint(&played, &job, dialect, &wanted).await.expect("savepoint");
+        stop(&played, &job, dialect, &wanted, true).await.expect("stop");
         dispose(&played, "s3://b/1").await.expect("disposal");
         assert_eq!(
             played.asked(),
             [
-                "POST /jobs/j/savepoints {\"cancel-job\":false,\"target-directory\":\"s3://b\",\"triggerId\":\"r\"}",
-                "POST /jobs/j/stop {\"drain\":true,\"targetDirectory\":\"s3://b\",\"triggerId\":\"r\"}",
+                &*format!(
+                    "POST /jobs/{job}/savepoints {{\"cancel-job\":false,\"target-directory\":\"s3://b\",\"triggerId\":\"{id}\"}}"
+                ),
+                &*format!(
+                    "POST /jobs/{job}/stop {{\"drain\":true,\"targetDirectory\":\"s3://b\",\"triggerId\":\"{id}\"}}"
+                ),
                 "POST /savepoint-disposal {\"savepoint-path\":\"s3://b/1\"}",
             ]
         );

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::Finding;
 use super::session::API_VERSION;
 use super::status::{Job, Part, Unknown, known, time};
+use super::{Finding, VertexId};
 
 /// A job and the session that it runs on, as `jobs` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct JobDetails {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Vertex {
-    pub id: String,
+    pub id: VertexId,
     pub name: String,
     pub parallelism: u32,
     /// In Flink's words, of all its tasks together.
@@ -185,7 +185,7 @@ impl Serialize for JobView {
             api_version: API_VERSION,
             kind: JOB_KIND,
             metadata: Metadata {
-                name: &self.job.id,
+                name: self.job.id.as_str(),
                 namespace: self.namespace.as_deref(),
                 creation_timestamp: self.job.started_at.map(|at| at.to_string()),
             },

@@ -4,6 +4,7 @@
 
 pub mod evidence;
 pub mod finding;
+pub mod ids;
 pub mod job;
 pub mod left_over;
 pub mod relabelled;
@@ -14,6 +15,7 @@ pub mod table;
 
 pub use evidence::Evidence;
 pub use finding::Finding;
+pub use ids::{JobId, TriggerId, VertexId};
 pub use job::JobView;
 pub use left_over::{Inventory, LeftOver};
 pub use relabelled::{LabelChange, Relabelled};

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::evidence::Exit;
 use super::session::API_VERSION;
-use super::{Finding, SessionView, TableView};
+use super::{Finding, JobId, SessionView, TableView};
 
 /// A part that stands alone: it is known, or why it is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub struct TaskManager {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
-    pub id: String,
+    pub id: JobId,
     pub name: String,
     /// In Flink's words. `RUNNING` does not mean that its tasks run.
     pub state: String,

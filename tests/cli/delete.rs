@@ -189,7 +189,7 @@ fn jobs_that_run_are_listed_with_the_ways_on() {
 #[test]
 fn jobs_in_no_state_for_a_savepoint_stop_none() {
     for (state, running) in [("RESTARTING", 0), ("RUNNING", 0)] {
-        let jobs = vec![job(RUNS, "RUNNING", 1), job("bb22", state, running)];
+        let jobs = vec![job(RUNS, "RUNNING", 1), job(&"bb22".repeat(8), state, running)];
         let session = Session::with(|state| state.jobs = jobs);
         let ended = session.at_address(&["delete", "roc", "--yes", "--savepoint"]);
         assert_eq!(ended.code, 4, "{ended}");

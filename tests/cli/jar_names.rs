@@ -41,7 +41,7 @@ impl Session {
         let (there, has_run) = (Arc::clone(&jars), AtomicBool::new(false));
         let server = Server::answering_queries(move |line, name| {
             if line == "POST /jars/upload" {
-                let id = format!("0000-{}_{name}", there.lock().expect("jars").len());
+                let id = format!("c27e0000-0000-4000-8000-{:012}_{name}", there.lock().expect("jars").len());
                 there.lock().expect("jars").push(id.clone());
                 return fault(line).or_else(|| {
                     Some((200, json!({"filename": format!("/tmp/w/{id}"), "status": "success"})))

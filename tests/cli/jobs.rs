@@ -94,7 +94,7 @@ fn details(jobs: &[Value], path: &str) -> Answer {
     let Some(job) = found else { return (404, json!({"errors": ["Job not found"]})) };
     let mut job = job.clone();
     let state = if job["tasks"]["running"] == 1 { "RUNNING" } else { "SCHEDULED" };
-    job["vertices"] = json!([{"id": "v1", "name": "Source -> Map", "parallelism": 1, "status": "CREATED",
+    job["vertices"] = json!([{"id": "ca88eee0095684d687a1b6495617f957", "name": "Source -> Map", "parallelism": 1, "status": "CREATED",
         "duration": -1, "tasks": {"RUNNING": 0, state: 1},
         "metrics": {"read-records": 0, "read-records-complete": false, "write-records": 5, "write-records-complete": true}}]);
     (200, job)

@@ -10,6 +10,7 @@ mod directories;
 mod gc;
 mod help;
 mod identity;
+mod ids;
 mod jar_names;
 mod jobmanagers;
 mod jobs;

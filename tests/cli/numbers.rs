@@ -63,7 +63,7 @@ impl Session {
                 (
                     200,
                     json!({"jid": JOB, "name": "orders", "state": "RUNNING", "start-time": self.start,
-                        "duration": self.duration, "vertices": [vertex("a"), vertex("b")]}),
+                        "duration": self.duration, "vertices": [vertex(&"a".repeat(32)), vertex(&"b".repeat(32))]}),
                 )
             }
             path if path.ends_with("/checkpoints") => (

@@ -13,7 +13,7 @@ use crate::server::{Answer, Server};
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
 const JOB: &str = "aa11dc59d12b7474c390b0a756115346";
-const JAR: &str = "0123_programs.jar";
+const JAR: &str = "c27e0000-0000-4000-8000-000000000000_programs.jar";
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
 
 /// A session's REST that never answers requests that start with `hangs_on`.
@@ -108,7 +108,8 @@ fn says(end: &End, line: &str) -> bool {
 fn a_submit_stopped_in_main_removes_its_jar_and_says_that_a_job_may_run() {
     let run = format!("POST /jars/{JAR}/run");
     for (signal, code) in SIGNALS {
-        let session = Session::hanging_on(&["POST /jars/0123_programs.jar/run"]);
+        let session =
+            Session::hanging_on(&["POST /jars/c27e0000-0000-4000-8000-000000000000_programs.jar/run"]);
         let end = session.stopped_at(&["submit", PROGRAMS], &run, signal);
         assert_eq!((end.code, &end.stdout[..]), (code, &[][..]), "{signal}: {end:?}");
         let told = "error: interrupted: the program in programs.jar may have started a job";
@@ -141,7 +142,10 @@ fn a_submit_stopped_in_its_upload_leaves_no_jar() {
 fn a_second_signal_does_not_wait_for_anything() {
     for (signal, code) in SIGNALS {
         // The jar cannot be removed for seconds.
-        let session = Session::hanging_on(&["POST /jars/0123_programs.jar/run", "DELETE /jars/"]);
+        let session = Session::hanging_on(&[
+            "POST /jars/c27e0000-0000-4000-8000-000000000000_programs.jar/run",
+            "DELETE /jars/",
+        ]);
         let running = Running::start(session.command(&["submit", PROGRAMS]));
         session.until_asked(&format!("POST /jars/{JAR}/run"));
         running.signal(signal);
@@ -263,7 +267,8 @@ fn a_signal_that_the_parent_ignores_stays_ignored() {
 #[cfg(target_os = "linux")]
 fn a_closed_terminal_keeps_nothing_from_being_tidied_up() {
     for verbosity in ["-v0", "-v8"] {
-        let session = Session::hanging_on(&["POST /jars/0123_programs.jar/run"]);
+        let session =
+            Session::hanging_on(&["POST /jars/c27e0000-0000-4000-8000-000000000000_programs.jar/run"]);
         // `script` makes a terminal, and closes it when it is killed.
         let program = session.command(&["submit", PROGRAMS, verbosity]);
         let status = session.server.home.path().join("status");

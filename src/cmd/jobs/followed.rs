@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::ids::JobId;
 use crate::model::status::Job;
 
 /// A job that has ended stays on the screen this long, so that it is seen.
@@ -15,11 +16,11 @@ pub struct Followed {
     /// Those that have ended count as those that run.
     all: bool,
     /// By id; none before the first answer.
-    known: Option<BTreeMap<String, Job>>,
+    known: Option<BTreeMap<JobId, Job>>,
     /// In the order of the last answer.
-    order: Vec<String>,
+    order: Vec<JobId>,
     /// Until when jobs are shown that have ended meanwhile.
-    lingering: BTreeMap<String, Instant>,
+    lingering: BTreeMap<JobId, Instant>,
 }
 
 /// What one answer tells that the one before did not.
@@ -72,7 +73,7 @@ mod tests {
     use crate::cmd::jobs::rows::tests::job;
 
     fn ids(jobs: &[Job]) -> Vec<&str> {
-        jobs.iter().map(|job| job.id.as_str()).collect()
+        jobs.iter().map(|job| &job.id.as_str()[..1]).collect()
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::cmd::reach::Reached;
 use crate::cmd::slots;
 use crate::diagnosis::cause;
 use crate::flink::{self, RestError};
+use crate::model::ids::JobId;
 use crate::model::job::{Checkpoints, JobDetails, JobException, Thrown, Vertex};
 use crate::model::status::{Job, Part};
 
@@ -20,7 +21,7 @@ const MEASURING: [Duration; 2] = [Duration::from_millis(300), Duration::from_mil
 const AT_ONCE: usize = 4;
 
 /// Looks at job `id`; none when the session knows no such job.
-pub async fn job(reached: &Reached, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+pub async fn job(reached: &Reached, id: &JobId) -> Result<Option<(Job, JobDetails)>, RestError> {
     let rest = &reached.rest;
     let (found, checkpoints, exceptions) =
         tokio::join!(measured(rest, id), checkpoints(rest, id), flink::exceptions(rest, id));
@@ -31,7 +32,7 @@ pub async fn job(reached: &Reached, id: &str) -> Result<Option<(Job, JobDetails)
 }
 
 /// The job and its vertices, with what its tasks tell of themselves.
-async fn measured(rest: &SessionRest, id: &str) -> Result<Option<(Job, JobDetails)>, RestError> {
+async fn measured(rest: &SessionRest, id: &JobId) -> Result<Option<(Job, JobDetails)>, RestError> {
     let mut pauses = MEASURING.into_iter();
     loop {
         let Some((job, mut details)) = flink::job(rest, id).await? else { return Ok(None) };
@@ -44,7 +45,7 @@ async fn measured(rest: &SessionRest, id: &str) -> Result<Option<(Job, JobDetail
 }
 
 /// Backpressure of all vertices that run. One that does not answer is not known.
-async fn measure(rest: &SessionRest, id: &str, vertices: &mut [Vertex]) {
+async fn measure(rest: &SessionRest, id: &JobId, vertices: &mut [Vertex]) {
     let asked = futures::stream::iter(vertices.iter_mut().filter(|vertex| vertex.tasks_running > 0));
     asked
         .for_each_concurrent(AT_ONCE, async |vertex| {
@@ -61,7 +62,7 @@ fn is_being_measured(vertex: &Vertex) -> bool {
         || vertex.records_written.is_none())
 }
 
-async fn checkpoints(rest: &SessionRest, id: &str) -> Part<Option<Checkpoints>> {
+async fn checkpoints(rest: &SessionRest, id: &JobId) -> Part<Option<Checkpoints>> {
     let (checkpoints, config) =
         tokio::join!(flink::checkpoints(rest, id), flink::checkpoint_config(rest, id));
     match checkpoints {

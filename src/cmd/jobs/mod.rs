@@ -25,6 +25,7 @@ use crate::model::status::Job;
 use crate::output::format::{self, Asked, Format};
 use crate::output::sort::SortKey;
 use crate::output::table::Layout;
+use crate::session::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -123,7 +124,7 @@ impl Args {
     fn check(&self, app: &App) -> Result<(), CommandError> {
         match self.form.watch && self.jobs.len() > 1 {
             true => Err(CommandError::new(Exit::Error, "--watch takes one job, or none for all")
-                .hint(format!("kubectl flink jobs {} --watch{}", self.name, app.scope_flags()))),
+                .hint(format!("kubectl flink jobs {} --watch{}", quoted(&self.name), app.scope_flags()))),
             false => Ok(()),
         }
     }

@@ -24,7 +24,7 @@ const NAME: usize = 1;
 
 /// What every table of jobs begins with.
 const HEAD: [(&str, Cell); 5] = [
-    ("JOB ID", |job| job.id.clone()),
+    ("JOB ID", |job| job.id.to_string()),
     ("NAME", |job| cut(&job.name, LONGEST_NAME)),
     ("STATE", |job| job.state.clone()),
     ("TASKS", |job| format!("{}/{}", job.tasks_running, job.tasks_total)),
@@ -84,7 +84,7 @@ pub(super) mod tests {
 
     pub fn job(id: &str, name: &str, state: &str) -> Job {
         Job {
-            id: id.to_owned(),
+            id: crate::model::JobId::of(id),
             name: name.to_owned(),
             state: state.to_owned(),
             tasks_running: 1,

@@ -16,6 +16,7 @@ use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink::{self, RestError};
 use crate::model::JobView;
+use crate::model::ids::JobId;
 use crate::model::job::{JOB_LIST_KIND, JobDetails, Thrown};
 use crate::model::session::API_VERSION;
 use crate::model::status::Job;
@@ -226,7 +227,7 @@ struct List<'a> {
 fn layout(format: &Format, app: &App) -> Layout {
     let mut layout = Layout::coloured(app.ui.colours_data());
     let longest = Job {
-        id: "0".repeat(32),
+        id: JobId::from(0),
         name: String::new(),
         state: "INITIALIZING".to_owned(),
         tasks_running: 0,

@@ -11,7 +11,8 @@ use super::take::{LONG_HISTORY, PAUSE, Taking};
 use crate::app::{CommandError, id};
 use crate::cmd::last_contact::LastContact;
 use crate::cmd::reach::Reached;
-use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
+use crate::flink::{self, Progress, Recorded, RecordedState, RestError};
+use crate::model::ids::TriggerId;
 use crate::model::status::Job;
 
 /// How old what a JobManager tells of one job may be (`web.refresh-interval`), and a little more, where
@@ -29,9 +30,9 @@ const MOST_STOPS: u32 = 100;
 
 /// A stop that may have been asked for before.
 pub enum Earlier {
-    GoesOn(RequestId),
+    GoesOn(TriggerId),
     /// There is none, or it has failed: the id of the next.
-    Next(String),
+    Next(TriggerId),
 }
 
 impl Taking<'_> {
@@ -150,13 +151,13 @@ impl Taking<'_> {
             let request = stop_number(job, number);
             let progress = flink::trigger_progress(&self.reached.rest, &job.id, &request).await;
             match progress.map_err(|error| self.not_done(job, &error))? {
-                Progress::Unknown => return Ok(Earlier::Next(request.0)),
+                Progress::Unknown => return Ok(Earlier::Next(request)),
                 Progress::InProgress => return Ok(Earlier::GoesOn(request)),
                 Progress::Done(_) if !self.lives_on(job).await? => return Ok(Earlier::GoesOn(request)),
                 Progress::Done(_) | Progress::Failed(_) => {}
             }
         }
-        Ok(Earlier::Next(id::random()?))
+        Ok(Earlier::Next(TriggerId::from(id::random()?)))
     }
 
     /// The savepoint that a job had last before it finished. A stop by an id of ours tells its own at once;
@@ -190,9 +191,9 @@ impl Taking<'_> {
 }
 
 /// The id of the stop number `number` of a job.
-fn stop_number(job: &Job, number: u32) -> RequestId {
+fn stop_number(job: &Job, number: u32) -> TriggerId {
     let began = job.started_at.map_or(0, Timestamp::as_millisecond);
-    RequestId(id::derived(&job.id, began, number))
+    id::derived(&job.id, began, number)
 }
 
 /// What the setting comes to: milliseconds, from 1.20 on with a unit. What cannot be read may be long.

@@ -18,8 +18,10 @@ use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
 use crate::diagnosis::cause;
 use crate::exit::Exit;
-use crate::flink::{self, Progress, RequestId};
+use crate::flink::{self, Progress};
+use crate::model::ids::TriggerId;
 use crate::model::status::Job;
+use crate::session::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -40,8 +42,8 @@ pub struct Args {
     directory: DirectoryArgs,
 
     /// Ask after a savepoint that was triggered before, and trigger none
-    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "savepoint_dir"], value_parser = request_id)]
-    request_id: Option<String>,
+    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "savepoint_dir"])]
+    request_id: Option<TriggerId>,
 
     /// Remove this savepoint for good
     #[arg(long, value_name = "PATH", conflicts_with_all = ["jobs", "all", "savepoint_dir", "request_id"],
@@ -59,7 +61,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     }
     if args.request_id.is_some() && args.chosen.jobs.len() != 1 {
         return Err(CommandError::new(Exit::Error, "--request-id is for one job")
-            .hint(format!("kubectl flink savepoint {} JOB --request-id ID", args.chosen.name)));
+            .hint(format!("kubectl flink savepoint {} JOB --request-id ID", quoted(&args.chosen.name))));
     }
     app.bound_requests(args.timeout);
     let reached = reach::session_to_change(&args.chosen.rest, &args.chosen.name, app).await?;
@@ -74,7 +76,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         let jobs =
             jobs.map_err(|error| reached.error(&error, format!("cannot ask after savepoint request {id}")))?;
         let job = super::job_names::find_one(word, &jobs, reached.name.as_str(), &reached.flags)?;
-        let path = taking.ask_after(job, &RequestId(id.clone())).await?;
+        let path = taking.ask_after(job, id).await?;
         app.ui.data(&format!("{path}\n"))?;
         return Ok(Exit::Done);
     }
@@ -142,13 +144,5 @@ async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) ->
             return Err(error.hint("type the same again"));
         }
         tokio::time::sleep(take::PAUSE).await;
-    }
-}
-
-/// As Flink writes them.
-fn request_id(text: &str) -> Result<String, String> {
-    match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err("an id is 32 hexadecimal digits".to_owned()),
     }
 }

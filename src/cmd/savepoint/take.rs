@@ -14,7 +14,8 @@ use crate::cmd::last_contact::{self, LastContact};
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink::dialect::Savepoint;
-use crate::flink::{self, Progress, Recorded, RecordedState, RequestId, RestError};
+use crate::flink::{self, Progress, Recorded, RecordedState, RestError};
+use crate::model::ids::{JobId, TriggerId};
 use crate::model::status::Job;
 use crate::session::shell::quoted;
 
@@ -96,11 +97,11 @@ impl Taking<'_> {
     }
 
     /// The job as it is now, once it is no longer on its way to its end.
-    async fn settled_state(&self, id: &str) -> Result<Option<Job>, RestError> {
+    async fn settled_state(&self, id: &JobId) -> Result<Option<Job>, RestError> {
         let end = Instant::now() + MOMENTS;
         loop {
             let jobs = flink::jobs(&self.reached.rest).await?;
-            match jobs.into_iter().find(|job| job.id == id) {
+            match jobs.into_iter().find(|job| job.id == *id) {
                 Some(job) if job.state == "FAILING" && Instant::now() < end => {
                     tokio::time::sleep(PAUSE).await
                 }
@@ -113,7 +114,7 @@ impl Taking<'_> {
     async fn take_to_the_end(
         &self,
         job: &Job,
-        known: &RefCell<Option<String>>,
+        known: &RefCell<Option<TriggerId>>,
     ) -> Result<String, CommandError> {
         let end = Instant::now() + self.timeout;
         if let Kind::Stop { .. } = self.kind
@@ -143,13 +144,13 @@ impl Taking<'_> {
     }
 
     /// Asks after a savepoint that was triggered before.
-    pub async fn ask_after(&self, job: &Job, request: &RequestId) -> Result<String, CommandError> {
+    pub async fn ask_after(&self, job: &Job, request: &TriggerId) -> Result<String, CommandError> {
         tokio::select! {
             biased;
             path = self.follow(job, request, Instant::now() + self.timeout) => path,
             _ = interrupt::received() => {
                 let what = format!("interrupted: the savepoint of job {} ({}) goes on", job.id, job.name);
-                Err(CommandError::new(Exit::Interrupted, what).hint(self.ask_again(job, &request.0)))
+                Err(CommandError::new(Exit::Interrupted, what).hint(self.ask_again(job, request)))
             }
         }
     }
@@ -167,11 +168,15 @@ impl Taking<'_> {
         }
     }
 
-    async fn trigger(&self, job: &Job, known: &RefCell<Option<String>>) -> Result<Triggered, CommandError> {
+    async fn trigger(
+        &self,
+        job: &Job,
+        known: &RefCell<Option<TriggerId>>,
+    ) -> Result<Triggered, CommandError> {
         let dialect = self.reached.dialect();
         let own = match (dialect.takes_request_ids(), self.kind) {
             (false, _) => None,
-            (true, Kind::Savepoint) => Some(id::random()?),
+            (true, Kind::Savepoint) => Some(TriggerId::from(id::random()?)),
             (true, Kind::Stop { .. }) => match self.earlier_stop(job).await? {
                 Earlier::GoesOn(request) => return Ok(Triggered::Asked(request)),
                 Earlier::Next(own) => Some(own),
@@ -188,7 +193,7 @@ impl Taking<'_> {
             tries.next();
             let error = match self.send(job, own.clone()).await {
                 Ok(request) => {
-                    *known.borrow_mut() = Some(request.0.clone());
+                    *known.borrow_mut() = Some(request.clone());
                     return Ok(Triggered::Asked(request));
                 }
                 Err(error) => error,
@@ -209,7 +214,7 @@ impl Taking<'_> {
             is_in_doubt |= error.leaves_doubt();
             // One that has started again knows no request, and perhaps no job: nothing is sent to it.
             if let Some(cause) = self.reached.fate_of(self.reached.process.as_ref()).await.cause() {
-                return Err(self.unknown(job, &error, own.as_deref()).because(cause));
+                return Err(self.unknown(job, &error, own.as_ref()).because(cause));
             }
             match arrived {
                 Some(request) => return Ok(Triggered::Asked(request)),
@@ -219,7 +224,7 @@ impl Taking<'_> {
         }
     }
 
-    async fn send(&self, job: &Job, request: Option<String>) -> Result<RequestId, RestError> {
+    async fn send(&self, job: &Job, request: Option<TriggerId>) -> Result<TriggerId, RestError> {
         let (rest, dialect) = (&self.reached.rest, self.reached.dialect());
         let savepoint = Savepoint { directory: self.directory.clone(), request };
         match self.kind {
@@ -233,15 +238,14 @@ impl Taking<'_> {
     async fn is_known(
         &self,
         job: &Job,
-        own: &str,
+        own: &TriggerId,
         why: &RestError,
-    ) -> Result<Option<RequestId>, CommandError> {
-        let request = RequestId(own.to_owned());
+    ) -> Result<Option<TriggerId>, CommandError> {
         let end = Instant::now() + COME_BACK;
         loop {
-            match flink::trigger_progress(&self.reached.rest, &job.id, &request).await {
+            match flink::trigger_progress(&self.reached.rest, &job.id, own).await {
                 Ok(Progress::Unknown) => return Ok(None),
-                Ok(_) => return Ok(Some(request)),
+                Ok(_) => return Ok(Some(own.clone())),
                 Err(error) if error.is_of_the_way() && Instant::now() < end => {
                     tokio::time::sleep(PAUSE).await
                 }
@@ -314,7 +318,7 @@ impl Taking<'_> {
     }
 
     /// Asks until it is done. A JobManager that does not answer for a while is asked again.
-    async fn follow(&self, job: &Job, request: &RequestId, end: Instant) -> Result<String, CommandError> {
+    async fn follow(&self, job: &Job, request: &TriggerId, end: Instant) -> Result<String, CommandError> {
         let contact = LastContact::default();
         loop {
             let progress = flink::trigger_progress(&self.reached.rest, &job.id, request).await;
@@ -332,7 +336,7 @@ impl Taking<'_> {
                 Ok(Progress::Unknown) => {
                     let what = format!(
                         "what became of request {} for job {} ({}) is not known any more",
-                        request.0, job.id, job.name
+                        request, job.id, job.name
                     );
                     return Err(CommandError::new(Exit::Error, what)
                         .because(format!("session {} knows no such request", self.reached.name))
@@ -343,11 +347,11 @@ impl Taking<'_> {
                 Err(error) => {
                     let what =
                         format!("what became of the savepoint of job {} ({}) is not known", job.id, job.name);
-                    return Err(self.reached.error(&error, what).hint(self.ask_again(job, &request.0)));
+                    return Err(self.reached.error(&error, what).hint(self.ask_again(job, request)));
                 }
             }
             if Instant::now() > end {
-                return Err(self.late(job, &contact).await.hint(self.ask_again(job, &request.0)));
+                return Err(self.late(job, &contact).await.hint(self.ask_again(job, request)));
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -450,12 +454,12 @@ impl Taking<'_> {
         CommandError::new(Exit::TimedOut, what)
     }
 
-    fn ask_again(&self, job: &Job, request: &str) -> String {
+    fn ask_again(&self, job: &Job, request: &TriggerId) -> String {
         let Reached { name, flags, .. } = self.reached;
         format!("kubectl flink savepoint {name} {} --request-id {request}{flags}", job.id)
     }
 
-    fn unknown(&self, job: &Job, why: &RestError, own: Option<&str>) -> CommandError {
+    fn unknown(&self, job: &Job, why: &RestError, own: Option<&TriggerId>) -> CommandError {
         let what =
             format!("it is not known whether a savepoint of job {} ({}) was triggered", job.id, job.name);
         let told = CommandError::new(Exit::Error, what).because(why.to_string());
@@ -468,7 +472,7 @@ impl Taking<'_> {
 
 /// How a savepoint that was triggered is known.
 enum Triggered {
-    Asked(RequestId),
+    Asked(TriggerId),
     /// By its number in the job's history.
     Recorded(u64),
 }

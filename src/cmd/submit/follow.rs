@@ -16,6 +16,7 @@ use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
+use crate::model::ids::JobId;
 use crate::model::job::JobException;
 use crate::model::status::Job;
 
@@ -81,7 +82,7 @@ async fn follow(
     timeout: Option<Duration>,
     app: &App,
 ) -> Result<(), CommandError> {
-    let mut told: BTreeMap<String, String> = last.iter().map(|job| (job.id.clone(), sentence(job))).collect();
+    let mut told: BTreeMap<JobId, String> = last.iter().map(|job| (job.id.clone(), sentence(job))).collect();
     let mut explainer = Explainer { reached, app, next: Instant::now(), told: Vec::new() };
     let (mut missing, mut is_gone) = (0, false);
     let waited = until(timeout.unwrap_or(FOR_EVER), stream::pending(), async || {
@@ -185,7 +186,7 @@ pub async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError
 
 /// Why job `id` failed. The list of jobs is of this moment, what is told of one job may be older: from
 /// when it still ran, without an exception.
-async fn root_exception(reached: &Reached, id: &str) -> Option<JobException> {
+async fn root_exception(reached: &Reached, id: &JobId) -> Option<JobException> {
     let end = Instant::now() + STALE;
     loop {
         let exceptions = flink::exceptions(&reached.rest, id).await.unwrap_or_else(|error| {
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_told_of_a_job_is_the_truth_of_its_tasks() {
         let job = |state: &str, running, total| Job {
-            id: "11".to_owned(),
+            id: JobId::from(0x11),
             name: "orders".to_owned(),
             state: state.to_owned(),
             tasks_running: running,
@@ -264,9 +265,18 @@ mod tests {
             started_at: None,
             duration_milliseconds: 0,
         };
-        assert_eq!(sentence(&job("RUNNING", 0, 2)), "job 11 (orders) is RUNNING, 0 of 2 tasks running");
-        assert_eq!(sentence(&job("INITIALIZING", 0, 0)), "job 11 (orders) is INITIALIZING");
-        assert_eq!(sentence(&job("FINISHED", 0, 2)), "job 11 (orders) is FINISHED");
+        assert_eq!(
+            sentence(&job("RUNNING", 0, 2)),
+            "job 00000000000000000000000000000011 (orders) is RUNNING, 0 of 2 tasks running"
+        );
+        assert_eq!(
+            sentence(&job("INITIALIZING", 0, 0)),
+            "job 00000000000000000000000000000011 (orders) is INITIALIZING"
+        );
+        assert_eq!(
+            sentence(&job("FINISHED", 0, 2)),
+            "job 00000000000000000000000000000011 (orders) is FINISHED"
+        );
     }
 
     #[test]

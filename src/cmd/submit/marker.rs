@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::app::{CommandError, id};
 use crate::flink::{self, Transport};
+use crate::model::ids::JobId;
 
 /// The setting that carries the mark.
 const SETTING: &str = "pipeline.global-job-parameters";
@@ -40,7 +41,7 @@ impl Marker {
         settings: &mut BTreeMap<String, String>,
         session: Option<&str>,
     ) -> Result<Option<Self>, CommandError> {
-        let marker = Self(id::random()?);
+        let marker = Self(id::digits()?);
         let present = settings.get(SETTING).map(String::as_str).or(session).unwrap_or_default();
         let Some(with) = marker.beside(present) else { return Ok(None) };
         settings.insert(SETTING.to_owned(), with);
@@ -72,7 +73,7 @@ impl Marker {
     ///
     /// # Errors
     /// When the configuration cannot be read.
-    pub async fn on(&self, rest: &impl Transport, id: &str) -> Result<Mark, flink::RestError> {
+    pub async fn on(&self, rest: &impl Transport, id: &JobId) -> Result<Mark, flink::RestError> {
         let parameters = flink::global_parameters(rest, id).await?;
         Ok(match parameters.get(PARAMETER) {
             Some(mark) if *mark == self.0 => Mark::Ours,

@@ -16,13 +16,14 @@ use tokio::time::Instant;
 use super::marker::{Mark, Marker};
 use crate::app::rest::Fate;
 use crate::flink::{self, JarId, RestError, Started, Transport};
+use crate::model::ids::JobId;
 use crate::model::status::Job;
 
 /// A request to run a program.
 pub struct Asked<'a> {
     pub jar: &'a JarId,
     /// The id that was chosen for the job, in versions where a program is one job.
-    pub job: Option<&'a str>,
+    pub job: Option<&'a JobId>,
     /// The mark on the program's jobs, in versions that carry one.
     pub marker: Option<&'a Marker>,
     /// The jobs that the session had just before.
@@ -35,7 +36,7 @@ pub enum Settled {
     /// Every job that is proved to be the program's, oldest first.
     Started(Appeared),
     /// The response named this job, and its state cannot be read.
-    Unread(String),
+    Unread(JobId),
     /// The program, or the JobManager, said no.
     Failed(String),
     /// Something on the way has failed.
@@ -43,7 +44,7 @@ pub enum Settled {
     /// The request has started nothing and never will.
     NotStarted(String),
     /// Another process has taken the JobManager's place: why, and the job that the response named before.
-    Replaced { why: String, named: Option<String> },
+    Replaced { why: String, named: Option<JobId> },
     /// Why it is not known, and the jobs that may be the program's.
     Unknown { why: String, possible: Vec<Job> },
 }
@@ -102,9 +103,9 @@ pub async fn settle(
             None => by_list(rest, asked, error, fate).await,
         },
         RestError::Status { errors, is_flinks: true, .. } => match asked.job {
-            Some(id) if errors.contains(DUPLICATE) => started(rest, asked, id.to_owned(), fate).await,
+            Some(id) if errors.contains(DUPLICATE) => started(rest, asked, id.clone(), fate).await,
             // A JobManager that has started again has lost it: the program was not run.
-            _ if errors.contains(&format!("{} does not exist", asked.jar.0)) => {
+            _ if errors.contains(&format!("{} does not exist", asked.jar.as_str())) => {
                 Settled::NotStarted("the JobManager has started again meanwhile".to_owned())
             }
             _ => Settled::Failed(errors.clone()),
@@ -122,18 +123,18 @@ pub async fn appeared(rest: &impl Transport, asked: &Asked<'_>) -> Result<Appear
 async fn sorted(
     rest: &impl Transport,
     asked: &Asked<'_>,
-    first: Option<&str>,
-    marks: &mut BTreeMap<String, Mark>,
+    first: Option<&JobId>,
+    marks: &mut BTreeMap<JobId, Mark>,
 ) -> Result<Appeared, RestError> {
     let mut jobs = flink::jobs(rest).await?;
     jobs.retain(|job| match asked.job {
-        Some(id) => job.id == id,
+        Some(id) => job.id == *id,
         None => !asked.before.iter().any(|before| before.id == job.id),
     });
     jobs.sort_by_key(|job| job.started_at);
     let mut appeared = Appeared::default();
     for job in jobs {
-        if first == Some(job.id.as_str()) || asked.job == Some(job.id.as_str()) {
+        if first == Some(&job.id) || asked.job == Some(&job.id) {
             appeared.proved.push(job);
             continue;
         }
@@ -158,14 +159,14 @@ async fn sorted(
 }
 
 /// None when the configuration of the job cannot be read, as of one that is just being initialized.
-async fn mark_of(rest: &impl Transport, marker: &Marker, id: &str) -> Option<Mark> {
+async fn mark_of(rest: &impl Transport, marker: &Marker, id: &JobId) -> Option<Mark> {
     for number in 0..CONFIG_TRIES {
         if number > 0 {
             tokio::time::sleep(PAUSE).await;
         }
         match marker.on(rest, id).await {
             Ok(mark) => return Some(mark),
-            Err(error) => tracing::debug!(%error, id, "the configuration of the job cannot be read"),
+            Err(error) => tracing::debug!(%error, %id, "the configuration of the job cannot be read"),
         }
     }
     None
@@ -176,7 +177,7 @@ async fn mark_of(rest: &impl Transport, marker: &Marker, id: &str) -> Option<Mar
 async fn started(
     rest: &impl Transport,
     asked: &Asked<'_>,
-    first: String,
+    first: JobId,
     fate: &impl AsyncFn() -> Fate,
 ) -> Settled {
     let end = Instant::now() + LISTING;
@@ -203,7 +204,7 @@ async fn started(
 
 /// For a job whose id is ours. The JobManager takes an id once while its job runs, so that sending the
 /// request again does no harm even if the first is still at work.
-async fn by_id(rest: &impl Transport, id: &str, why: &RestError, fate: &impl AsyncFn() -> Fate) -> Settled {
+async fn by_id(rest: &impl Transport, id: &JobId, why: &RestError, fate: &impl AsyncFn() -> Fate) -> Settled {
     let end = Instant::now() + PATIENCE;
     let unknown = || Settled::Unknown { why: why.to_string(), possible: Vec::new() };
     let mut misses = 0;

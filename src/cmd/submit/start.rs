@@ -17,6 +17,7 @@ use crate::diagnosis::cause;
 use crate::exit::Exit;
 use crate::flink;
 use crate::flink::dialect::Program;
+use crate::model::ids::JobId;
 use crate::model::status::Job;
 
 /// What is to be started where.
@@ -79,7 +80,7 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
     let rest = &reached.rest;
     let mut program = submission.program.clone();
     if reached.dialect().starts_one_job() {
-        program.job = Some(id::random()?);
+        program.job = Some(JobId::from(id::random()?));
     }
     let marker = mark(submission, &mut program).await?;
     let mut tries = 1..=upload::TRIES;
@@ -98,12 +99,8 @@ async fn start(submission: &Submission<'_>, progress: &Progress) -> Result<Vec<J
         let process = reached.process_now().await;
         let fate = async || reached.fate_of(process.as_ref()).await;
         progress.has_run.set(true);
-        let asked = Asked {
-            jar: &uploaded.id,
-            job: program.job.as_deref(),
-            marker: marker.as_ref(),
-            before: &before,
-        };
+        let asked =
+            Asked { jar: &uploaded.id, job: program.job.as_ref(), marker: marker.as_ref(), before: &before };
         let running = async {
             let answer = flink::run(rest, &uploaded.id, reached.dialect(), &program, RUN_PATIENCE).await;
             settle::settle(rest, &asked, answer, &fate).await
@@ -183,12 +180,12 @@ async fn tidy(submission: &Submission<'_>, uploaded: &Uploaded, settled: &Settle
             app.ui.warn(&format!("{} is not kept in session {}", submission.jar.name, reached.name));
         }
         (Settled::Started(_) | Settled::Unread(_), true) => {
-            let (name, id) = (&submission.jar.name, &uploaded.id.0);
+            let (name, id) = (&submission.jar.name, uploaded.id.as_str());
             app.ui.status(&format!("kept {name} in session {} as {id}", reached.name));
         }
         _ => {
             if let Err(error) = uploaded.remove(reached).await {
-                let (name, id) = (&submission.jar.name, &uploaded.id.0);
+                let (name, id) = (&submission.jar.name, uploaded.id.as_str());
                 app.ui.warn(&format!("{name} remains in session {} as {id}: {error}", reached.name));
             }
         }
@@ -229,7 +226,7 @@ fn list(jobs: &[Job]) -> String {
 struct Lost<'a> {
     why: String,
     /// The job that the response had named.
-    named: Option<String>,
+    named: Option<JobId>,
     asked: &'a Asked<'a>,
 }
 

@@ -51,14 +51,14 @@ impl Uploaded {
         let ends = |c: char| c.is_whitespace() || "'\"`([<=".contains(c);
         let mut told = String::new();
         let mut rest = text;
-        while let Some(at) = rest.find(&self.id.0) {
+        while let Some(at) = rest.find(self.id.as_str()) {
             let before = &rest[..at];
             let start = before
                 .rfind(ends)
                 .map_or(0, |start| start + before[start..].chars().next().map_or(0, char::len_utf8));
             told += &before[..start];
             told += local;
-            rest = &rest[at + self.id.0.len()..];
+            rest = &rest[at + self.id.as_str().len()..];
         }
         (told + rest).replace(&self.name, local)
     }
@@ -69,7 +69,7 @@ pub async fn remove_named(reached: &Reached, name: &str) {
     let jars = flink::jars(&reached.rest).await.unwrap_or_default();
     for jar in jars.into_iter().filter(|jar| jar.name == name) {
         if let Err(error) = flink::remove_jar(&reached.rest, &jar.id).await {
-            tracing::debug!(%error, jar = jar.id.0, "the jar stays in the session");
+            tracing::debug!(%error, jar = jar.id.as_str(), "the jar stays in the session");
         }
     }
 }
@@ -158,7 +158,7 @@ async fn sent(
 /// (`JarUploadHandler`), and lists a jar by what follows the first `_` of its file's name (`JarListHandler`), in front
 /// of which it puts a UUID.
 fn name_there(local: &str) -> Result<String, CommandError> {
-    Ok(safe_name(&id::random()?[..8], local))
+    Ok(safe_name(&id::digits()?[..8], local))
 }
 
 /// So many characters of the local name are kept, so that the name is short and can be recognized.
@@ -222,16 +222,16 @@ mod tests {
     #[test]
     fn what_the_session_says_of_the_jar_names_the_file_that_the_user_knows() {
         let name = "kubectl-flink-0a1b2c3d-ab.jar".to_owned();
-        let uploaded = Uploaded { id: JarId(format!("9f_{name}")), name, may_be_twice: false };
+        let uploaded = Uploaded { id: JarId::of(&name), name, may_be_twice: false };
         let told = |text: &str| uploaded.with_local_name(text, "a+b.jar");
         assert_eq!(
             told(
-                "JAR file can't be read '/tmp/flink-web-1/flink-web-upload/9f_kubectl-flink-0a1b2c3d-ab.jar'"
+                "JAR file can't be read '/tmp/flink-web-1/flink-web-upload/c27e0000-0000-4000-8000-000000000000_kubectl-flink-0a1b2c3d-ab.jar'"
             ),
             "JAR file can't be read 'a+b.jar'"
         );
         assert_eq!(told("kubectl-flink-0a1b2c3d-ab.jar is bad"), "a+b.jar is bad");
-        assert_eq!(told("no jar: é 9f_kubectl-flink-0a1b2c3d-ab.jar"), "no jar: é a+b.jar");
+        assert_eq!(told(&format!("no jar: é {}", uploaded.id.as_str())), "no jar: é a+b.jar");
         assert_eq!(told("another"), "another");
     }
 }

@@ -42,7 +42,8 @@ async fn jobs_that_run_come_first_and_then_the_latest() {
 async fn a_job_has_vertices_and_their_tasks_states() {
     for (question, state, running) in [("job", "RUNNING", 1), ("job-waiting", "SCHEDULED", 0)] {
         for (version, played) in answers(question) {
-            let (job, details) = job(&played, "x").await.expect(version).expect("there is such a job");
+            let (job, details) =
+                job(&played, &JobId::from(1)).await.expect(version).expect("there is such a job");
             assert_eq!((job.state.as_str(), job.tasks_running, job.tasks_total), ("RUNNING", running, 1));
             let [vertex] = &details.vertices[..] else { panic!("{version}: {details:?}") };
             assert_eq!(vertex.name, "Source: Sequence Source -> Map -> Sink: Print to Std. Out");
@@ -53,13 +54,13 @@ async fn a_job_has_vertices_and_their_tasks_states() {
         }
     }
     let unknown = Played::of(404, r#"{"errors":["Job 2222 not found"]}"#);
-    assert_eq!(job(&unknown, "2222").await.expect("an answer"), None);
+    assert_eq!(job(&unknown, &JobId::from(2)).await.expect("an answer"), None);
 }
 
 #[tokio::test]
 async fn savepoints_and_failures_are_among_the_checkpoints() {
     for (version, played) in answers("checkpoints") {
-        let read = checkpoints(&played, "x").await.expect(version);
+        let read = checkpoints(&played, &JobId::from(1)).await.expect(version);
         assert_eq!((read.completed, read.in_progress, &read.last), (1, 0, &None), "{version}");
         let savepoint = read.last_savepoint.expect(version);
         assert!(savepoint.path.expect(version).starts_with("file:/tmp/sp/savepoint-"), "{version}");
@@ -76,7 +77,7 @@ async fn savepoints_and_failures_are_among_the_checkpoints() {
         );
     }
     for (version, played) in answers("checkpoints-restored") {
-        let read = checkpoints(&played, "x").await.expect(version);
+        let read = checkpoints(&played, &JobId::from(1)).await.expect(version);
         assert!(read.restored_from.expect(version).starts_with("file:/tmp/sp/savepoint-"), "{version}");
     }
 }
@@ -86,13 +87,15 @@ async fn a_checkpoint_that_is_kept_nowhere_has_no_path() {
     let body = r#"{"counts":{"completed":1,"in_progress":0,"failed":0},"latest":{"completed":{"id":1,
         "trigger_timestamp":1795624515162,"end_to_end_duration":211,"state_size":265,
         "external_path":"<checkpoint-not-externally-addressable>"}}}"#;
-    let read = checkpoints(&Played::of(200, body), "x").await.expect("checkpoints");
+    let read = checkpoints(&Played::of(200, body), &JobId::from(1)).await.expect("checkpoints");
     assert_eq!(read.last.expect("a checkpoint").path, None);
 }
 
 #[tokio::test]
 async fn checkpoints_have_an_interval_a_mode_and_a_storage() {
-    let read = async |body: &str| checkpoint_config(&Played::of(200, body), "x").await.expect("an answer");
+    let read = async |body: &str| {
+        checkpoint_config(&Played::of(200, body), &JobId::from(1)).await.expect("an answer")
+    };
     let config = |interval, mode: &str, storage: Option<&str>, backend: Option<&str>| CheckpointConfig {
         interval_milliseconds: interval,
         mode: mode.to_owned(),
@@ -115,14 +118,14 @@ async fn state_that_is_kept_nowhere_is_restored_from_no_path() {
     let body = r#"{"counts":{"completed":1,"in_progress":0,"failed":0},"latest":{"restored":{"id":1,
         "restore_timestamp":1795624515162,"is_savepoint":false,
         "external_path":"<checkpoint-not-externally-addressable>"}}}"#;
-    let read = checkpoints(&Played::of(200, body), "x").await.expect("checkpoints");
+    let read = checkpoints(&Played::of(200, body), &JobId::from(1)).await.expect("checkpoints");
     assert_eq!(read.restored_from, None);
 }
 
 #[tokio::test]
 async fn an_exception_has_its_task_and_its_taskmanager() {
     for (version, played) in answers("exceptions") {
-        let read = exceptions(&played, "x").await.expect(version);
+        let read = exceptions(&played, &JobId::from(1)).await.expect(version);
         let [thrown] = &read[..] else { panic!("{version}: {read:?}") };
         assert!(thrown.stack.starts_with("org.apache.flink.runtime.JobException: Recovery"), "{version}");
         assert!(thrown.stack.contains("\nCaused by: java.io.IOException: bad magic\n"), "{version}");
@@ -141,12 +144,21 @@ async fn an_exception_has_its_task_and_its_taskmanager() {
 async fn backpressure_is_known_once_it_was_measured() {
     for (version, played) in answers("backpressure") {
         let ok = Some(Backpressure { level: "ok".to_owned(), percent: 0 });
-        assert_eq!(backpressure(&played, "x", "y").await.expect(version), ok, "{version}");
+        assert_eq!(
+            backpressure(&played, &JobId::from(1), &VertexId::from(2)).await.expect(version),
+            ok,
+            "{version}"
+        );
     }
     for (version, played) in answers("backpressure-not-yet") {
-        assert_eq!(backpressure(&played, "x", "y").await.expect(version), None, "{version}");
+        assert_eq!(
+            backpressure(&played, &JobId::from(1), &VertexId::from(2)).await.expect(version),
+            None,
+            "{version}"
+        );
     }
     let high = r#"{"status":"ok","backpressure-level":"high","subtasks":[{"ratio":0.5},{"ratio":0.874}]}"#;
-    let read = backpressure(&Played::of(200, high), "x", "y").await.expect("an answer");
+    let read =
+        backpressure(&Played::of(200, high), &JobId::from(1), &VertexId::from(2)).await.expect("an answer");
     assert_eq!(read, Some(Backpressure { level: "high".to_owned(), percent: 87 }));
 }

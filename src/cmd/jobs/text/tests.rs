@@ -25,7 +25,7 @@ fn tasks(states: &[(&str, u32)]) -> BTreeMap<String, u32> {
 fn vertex(name: &str, state: &str, states: &[(&str, u32)]) -> Vertex {
     let by_state = tasks(states);
     Vertex {
-        id: "ca88eee0095684d687a1b6495617f957".to_owned(),
+        id: "ca88eee0095684d687a1b6495617f957".parse().expect("an id"),
         name: name.to_owned(),
         parallelism: by_state.values().sum(),
         state: state.to_owned(),

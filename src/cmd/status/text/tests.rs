@@ -27,7 +27,7 @@ fn event(seen: &str, kind: &str, reason: &str, message: &str, count: u32) -> Eve
 
 fn job(id: &str, name: &str, state: &str) -> Job {
     Job {
-        id: id.to_owned(),
+        id: crate::model::JobId::of(id),
         name: name.to_owned(),
         state: state.to_owned(),
         tasks_running: 1,

@@ -43,7 +43,7 @@ impl Transport for Session {
             },
             "/jobs/overview" => {
                 let of = |id: &&str| {
-                    json!({"jid": id, "name": "n", "state": "RUNNING", "start-time": 1, "end-time": -1,
+                    json!({"jid": JobId::of(id), "name": "n", "state": "RUNNING", "start-time": 1, "end-time": -1,
                         "duration": 1, "tasks": {"total": 1, "running": 0}})
                 };
                 let jobs: Vec<Value> = look.1.iter().map(of).collect();
@@ -65,7 +65,7 @@ impl Transport for Session {
                         json!({"execution-config": {"user-config": {"kubectl-flink.submission": mark}}}),
                     )
                 };
-                match id {
+                match word(&JobId::of(id)) {
                     "first" | "second" => of("m1"),
                     "foreign" => of("m2"),
                     "unmarked" => answer(200, json!({"execution-config": {"user-config": {}}})),
@@ -74,8 +74,11 @@ impl Transport for Session {
             }
             path if path.starts_with("/jobs/") => not_found(),
             "/jars" => {
-                let files =
-                    if self.has_jar { json!([{"id": "u_app.jar", "name": "app.jar"}]) } else { json!([]) };
+                let files = if self.has_jar {
+                    json!([{"id": JarId::of("app.jar").as_str(), "name": "app.jar"}])
+                } else {
+                    json!([])
+                };
                 answer(200, json!({"address": "x", "files": files}))
             }
             path => panic!("{path}"),
@@ -97,7 +100,7 @@ async fn settled_with(
     marker: Option<&Marker>,
     fate: Fate,
 ) -> Settled {
-    let jar = JarId("u_app.jar".to_owned());
+    let jar = JarId::of("app.jar");
     let before = [job("old")];
     let asked = Asked { jar: &jar, job: None, marker, before: &before };
     settle(session, &asked, answer, &async || fate.clone()).await
@@ -105,7 +108,7 @@ async fn settled_with(
 
 fn job(id: &str) -> Job {
     Job {
-        id: id.to_owned(),
+        id: crate::model::JobId::of(id),
         name: "n".to_owned(),
         state: "RUNNING".to_owned(),
         tasks_running: 0,
@@ -115,10 +118,18 @@ fn job(id: &str) -> Job {
     }
 }
 
+/// The jobs of these tests.
+const WORDS: [&str; 7] = ["old", "first", "second", "foreign", "unmarked", "another", "ours"];
+
+/// The word that an id was made of.
+fn word(id: &JobId) -> &'static str {
+    WORDS.into_iter().find(|word| JobId::of(word) == *id).expect("a job of these tests")
+}
+
 /// Ids of the jobs that are proved to be the program's.
 fn ids(settled: &Settled) -> Vec<&str> {
     let Settled::Started(Appeared { proved, .. }) = settled else { panic!("{settled:?}") };
-    proved.iter().map(|job| job.id.as_str()).collect()
+    proved.iter().map(|job| word(&job.id)).collect()
 }
 
 /// Ids of the jobs that may be the program's.
@@ -126,7 +137,7 @@ fn possible(settled: &Settled) -> Vec<&str> {
     let (Settled::Started(Appeared { possible, .. }) | Settled::Unknown { possible, .. }) = settled else {
         panic!("{settled:?}")
     };
-    possible.iter().map(|job| job.id.as_str()).collect()
+    possible.iter().map(|job| word(&job.id)).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +183,11 @@ async fn an_error_of_the_way_is_not_one_of_the_program() {
     assert_eq!(failed, Settled::Failed("x\nCaused by: y".to_owned()));
     let another = settled(&session(), status(400, "x: Jar file /opt/udf.jar does not exist", true)).await;
     assert!(matches!(another, Settled::Failed(_)), "it is the program's own: {another:?}");
-    let restarted = settled(&session(), status(400, "Jar file /tmp/u_app.jar does not exist", true)).await;
+    let restarted = settled(
+        &session(),
+        status(400, &format!("Jar file /tmp/{} does not exist", JarId::of("app.jar").as_str()), true),
+    )
+    .await;
     assert!(matches!(restarted, Settled::NotStarted(_)), "{restarted:?}");
     let gateway = settled(&session(), status(504, "<html>", false)).await;
     assert!(matches!(gateway, Settled::NotStarted(_)), "asked, and nothing had started: {gateway:?}");
@@ -186,9 +201,9 @@ async fn an_error_of_the_way_is_not_one_of_the_program() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_program_that_is_one_job_its_id_decides() {
-    let jar = JarId("u_app.jar".to_owned());
+    let jar = JarId::of("app.jar");
     let session = Session::with(&[(None, &["old", "another", "ours"])]);
-    let asked = Asked { jar: &jar, job: Some("ours"), marker: None, before: &[] };
+    let asked = Asked { jar: &jar, job: Some(&JobId::of("ours")), marker: None, before: &[] };
     let same = async || Fate::Same;
     let duplicate = RestError::Status {
         status: 500,
@@ -196,7 +211,7 @@ async fn of_a_program_that_is_one_job_its_id_decides() {
         is_flinks: true,
     };
     assert_eq!(ids(&settle(&session, &asked, Err(duplicate), &same).await), ["ours"]);
-    let answered = settle(&session, &asked, Ok(Started { job: "ours".to_owned() }), &same).await;
+    let answered = settle(&session, &asked, Ok(Started { job: JobId::of("ours") }), &same).await;
     assert_eq!((ids(&answered), possible(&answered)), (vec!["ours"], vec![]));
     let not_there = settle(&session, &asked, lost(), &same).await;
     assert!(matches!(not_there, Settled::NotStarted(_)), "{not_there:?}");
@@ -207,7 +222,7 @@ async fn of_a_program_that_is_one_job_its_id_decides() {
 }
 
 fn answered() -> Result<Started, RestError> {
-    Ok(Started { job: "first".to_owned() })
+    Ok(Started { job: JobId::of("first") })
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +253,7 @@ async fn a_jobmanager_that_was_replaced_ends_the_search() {
     let replaced = || Fate::Replaced("exit code 3".to_owned());
     let of = |named: Option<&str>| Settled::Replaced {
         why: "exit code 3".to_owned(),
-        named: named.map(str::to_owned),
+        named: named.map(JobId::of),
     };
     let marker = Marker::of("m1");
     assert_eq!(settled_with(&session(), lost(), Some(&marker), replaced()).await, of(None));
@@ -253,7 +268,7 @@ async fn a_jobmanager_that_was_replaced_ends_the_search() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_of_a_job_is_not_made_up() {
     let session = Session::with(&[(Some(false), &["old"])]);
-    assert_eq!(settled(&session, answered()).await, Settled::Unread("first".to_owned()));
+    assert_eq!(settled(&session, answered()).await, Settled::Unread(JobId::of("first")));
 }
 
 #[tokio::test(start_paused = true)]
