@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::small::Metadata;
+use crate::session::cluster_grant;
 
-/// A namespaced kind.
+/// A kind; namespaced, unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Deployment,
@@ -13,6 +14,8 @@ pub enum Kind {
     Service,
     ConfigMap,
     Pod,
+    /// Of the whole cluster.
+    ClusterRoleBinding,
 }
 
 impl Kind {
@@ -25,6 +28,7 @@ impl Kind {
             Self::Service => "service",
             Self::ConfigMap => "configmap",
             Self::Pod => "pod",
+            Self::ClusterRoleBinding => cluster_grant::RESOURCE,
         }
     }
 
@@ -44,13 +48,14 @@ impl Kind {
             Self::Service => ("/api/v1", "services"),
             Self::ConfigMap => ("/api/v1", "configmaps"),
             Self::Pod => ("/api/v1", "pods"),
+            Self::ClusterRoleBinding => ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
         }
     }
 
     /// The path of the collection, in one namespace or in all.
     pub(super) fn collection(self, namespace: Option<&str>) -> String {
         let (group, plural) = self.group_and_plural();
-        match namespace {
+        match namespace.filter(|_| self != Self::ClusterRoleBinding) {
             Some(namespace) => format!("{group}/namespaces/{namespace}/{plural}"),
             None => format!("{group}/{plural}"),
         }
@@ -72,7 +77,11 @@ impl ObjectRef {
 
     /// What kubectl (1.34) says of an object that it has deleted.
     pub fn deleted_from(&self, namespace: &str) -> String {
-        format!("{} {:?} deleted from {namespace} namespace", self.kind.resource(), self.name)
+        let place = match self.kind {
+            Kind::ClusterRoleBinding => String::new(),
+            _ => format!(" from {namespace} namespace"),
+        };
+        format!("{} {:?} deleted{place}", self.kind.resource(), self.name)
     }
 }
 

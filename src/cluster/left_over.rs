@@ -35,6 +35,13 @@ impl Inventories {
     }
 }
 
+/// Whether ClusterRoleBindings are to be removed, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterGrants {
+    Removed,
+    Listed,
+}
+
 /// What tells that sessions live, and what this user may not read of it.
 #[derive(Clone, Debug, Default)]
 pub struct Signs {
@@ -43,15 +50,15 @@ pub struct Signs {
 }
 
 /// An object and the marks of when it was touched, which others do without.
-struct Marked<T> {
-    object: T,
-    marks: Marks,
+pub(super) struct Marked<T> {
+    pub object: T,
+    pub marks: Marks,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Marks {
-    resource_version: String,
+pub(super) struct Marks {
+    pub resource_version: String,
     managed_fields: Vec<ManagedField>,
 }
 
@@ -92,7 +99,7 @@ impl Marks {
         changes.chain(metadata.creation_timestamp).max()
     }
 
-    fn trace(&self, kind: left_over::Kind, metadata: &Metadata, what: What) -> Trace {
+    pub fn trace(&self, kind: left_over::Kind, metadata: &Metadata, what: What) -> Trace {
         let owners = metadata.owner_references.iter();
         Trace {
             object: Object {
@@ -119,6 +126,7 @@ impl From<&Object> for ObjectRef {
                 left_over::Kind::Service => Kind::Service,
                 left_over::Kind::ConfigMap => Kind::ConfigMap,
                 left_over::Kind::Pod => Kind::Pod,
+                left_over::Kind::ClusterRoleBinding => Kind::ClusterRoleBinding,
             },
             name: object.name.clone(),
             uid: object.uid.clone(),
@@ -131,7 +139,29 @@ impl Cluster {
     ///
     /// # Errors
     /// Forbidden when nothing at all may be seen, and whatever else goes wrong.
-    pub async fn inventories(&self, scope: &Scope) -> Result<Inventories> {
+    pub async fn inventories(&self, scope: &Scope, cluster_grants: ClusterGrants) -> Result<Inventories> {
+        let mut found = self.inventories_of_namespaces(scope).await?;
+        let namespace = match scope {
+            Scope::Namespace(namespace) => Some(namespace.as_str()),
+            Scope::AllNamespaces => None,
+        };
+        match self.unused_cluster_grants(namespace).await {
+            Ok(traces) if traces.is_empty() => {}
+            Ok(traces) => found.places.push(Inventory { traces, ..Inventory::default() }),
+            // Few users may read them, and only those who asked for their removal are to know.
+            Err(ClusterError::Api(status)) if status.is_forbidden() => {
+                if cluster_grants == ClusterGrants::Removed {
+                    let hidden = vec![Hidden { why: status.message, tells_life: false }];
+                    found.places.push(Inventory { hidden, ..Inventory::default() });
+                }
+            }
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(found)
+    }
+
+    async fn inventories_of_namespaces(&self, scope: &Scope) -> Result<Inventories> {
         let (all, seen) = match scope {
             Scope::Namespace(namespace) => self.inventory(Some(namespace)).await?,
             Scope::AllNamespaces => self.inventory(None).await?,

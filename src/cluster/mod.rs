@@ -17,6 +17,7 @@
 )]
 
 mod client;
+mod cluster_grants;
 pub mod connect;
 mod credentials;
 mod direct;
@@ -74,12 +75,13 @@ use retry::Again;
 use crate::model::surroundings::Node;
 use crate::session::shell::quoted;
 
+pub use cluster_grants::{OwnGrant, UserOfAccount};
 pub use connect::{Options, connect};
 pub use direct::Direct;
 pub use error::{ClusterError, Result};
 pub use forward::{Forwarded, PodPort};
 pub use kind::{Kind, ObjectRef};
-pub use left_over::{Inventories, Signs};
+pub use left_over::{ClusterGrants, Inventories, Signs};
 pub use look::{Look, SessionConfig};
 pub use mounts::PodMounts;
 pub use objects::{Deleted, Propagation};

@@ -1,6 +1,7 @@
 //! What the Flink operator keeps: its FlinkDeployments.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::list::JSON;
 use super::small::{Bare, METADATA};
@@ -26,6 +27,16 @@ impl Cluster {
     /// The FlinkDeployments; none where there is no such kind, which the API server tells everybody: who
     /// has no rights hears "forbidden" of each object, and not that there are none.
     pub(super) async fn flink_deployments(&self, namespace: Option<&str>, query: &str) -> Result<Vec<Bare>> {
+        self.flink_deployments_as(namespace, query, METADATA).await
+    }
+
+    /// The same with other parts of them than the metadata.
+    pub(super) async fn flink_deployments_as<T: DeserializeOwned + Send>(
+        &self,
+        namespace: Option<&str>,
+        query: &str,
+        media_type: &'static str,
+    ) -> Result<Vec<T>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Group {
@@ -42,7 +53,7 @@ impl Cluster {
             Err(error) => return Err(error),
         };
         let place = namespace.map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
-        match self.listed(&format!("{GROUP}/{version}{place}/flinkdeployments?{query}"), METADATA).await {
+        match self.listed(&format!("{GROUP}/{version}{place}/flinkdeployments?{query}"), media_type).await {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             answer => answer,
         }

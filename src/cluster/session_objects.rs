@@ -49,6 +49,8 @@ pub struct SessionObjects {
     pub is_application: bool,
     /// A Deployment of this name that is no Flink cluster.
     pub foreign: Option<ObjectRef>,
+    /// The ServiceAccount of its JobManager, or of the client that is to make it.
+    pub account: Option<String>,
     /// Objects that something holds back while they are being deleted, and what (their finalizers).
     pub held: Vec<(ObjectRef, String)>,
 }
@@ -137,6 +139,7 @@ impl Cluster {
                 && !objects.jobs.contains(&reference)
             {
                 objects.client_is_at_work |= job.ended().is_none();
+                objects.account = job.spec.template.spec.service_account_name.clone();
                 objects.jobs.push(reference);
             }
         }
@@ -272,6 +275,8 @@ impl SessionObjects {
         self.is_application = identity == Identity::Application;
         self.is_ending = metadata.deletion_timestamp.is_some() || deployment.spec.replicas == Some(0);
         self.is_paused = deployment.spec.paused;
+        let account = &deployment.spec.template.spec.service_account_name;
+        self.account = account.clone().or(self.account.take());
         self.deployment = self.sorted(Kind::Deployment, metadata, true);
     }
 }

@@ -41,6 +41,14 @@ pub fn left_over(inventory: &Inventory) -> Vec<LeftOver> {
                 is_independent: true,
                 ..of(trace, format!("SQL pod that has {}", if *has_failed { "failed" } else { "succeeded" }))
             }),
+            What::ClusterGrant { account } => Some(LeftOver {
+                grants_to: Some(account.clone()),
+                is_independent: true,
+                ..of(
+                    trace,
+                    format!("grants edit in every namespace to ServiceAccount {account}, which nothing uses"),
+                )
+            }),
             _ => judge(trace, &dead(trace)?, &states),
         })
         .collect();
@@ -90,7 +98,11 @@ fn judge(trace: &Trace, name: &SessionName, states: &BTreeMap<Key, State>) -> Op
         }
         What::Service if marks(trace).is_service(name) => left("Service of a session that is gone"),
         What::TaskManager if marks(trace).is_taskmanager(name) => left("TaskManager without a JobManager"),
-        What::ConfigMap { .. } | What::Service | What::TaskManager | What::Sql { .. } => None,
+        What::ConfigMap { .. }
+        | What::Service
+        | What::TaskManager
+        | What::ClusterGrant { .. }
+        | What::Sql { .. } => None,
     }
 }
 
@@ -102,6 +114,7 @@ fn of(trace: &Trace, reason: String) -> LeftOver {
         reason,
         holds_state: false,
         is_independent: false,
+        grants_to: None,
     }
 }
 

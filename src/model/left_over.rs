@@ -14,6 +14,7 @@ pub enum Kind {
     Service,
     ConfigMap,
     Pod,
+    ClusterRoleBinding,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
             Self::Service => "service",
             Self::ConfigMap => "configmap",
             Self::Pod => "pod",
+            Self::ClusterRoleBinding => "clusterrolebinding.rbac.authorization.k8s.io",
         }
     }
 }
@@ -32,6 +34,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     pub kind: Kind,
+    /// Of a ClusterRoleBinding, that of the account that it binds.
     pub namespace: String,
     pub name: String,
     pub uid: String,
@@ -78,6 +81,10 @@ pub enum What {
         is_labelled_state: bool,
     },
     TaskManager,
+    /// The plugin's own ClusterRoleBinding for an account that nothing uses.
+    ClusterGrant {
+        account: String,
+    },
     /// A pod of the plugin's SQL client that has ended.
     Sql {
         has_failed: bool,
@@ -148,6 +155,8 @@ pub struct LeftOver {
     pub holds_state: bool,
     /// It is left over whether or not its session lives.
     pub is_independent: bool,
+    /// The account that it grants rights to in every namespace.
+    pub grants_to: Option<String>,
 }
 
 pub const LEFT_OVER_KIND: &str = "FlinkLeftOver";

@@ -7,6 +7,7 @@ pub mod carrier;
 pub mod changed;
 mod checks;
 mod choices;
+pub mod cluster_grant;
 pub mod config_file;
 pub mod dialect;
 pub mod expansion;

@@ -310,7 +310,15 @@ impl SessionSpec {
         let of_one_node = of_one_node.and_then(|((setting, directory), verdict)| {
             Some(format!("{setting} {directory} {}", verdict.warning()?))
         });
-        of_templates.chain(of_secrets).chain(lost_options).chain(of_one_node).collect()
+        let of_grant = (self.grant == Grant::EditCluster).then(|| {
+            format!(
+                "{} grants ClusterRole edit in every namespace to serviceaccount/{account}, and to every later ServiceAccount \
+                 of that name; `delete` and `gc` remove the grant with --cluster-rbac",
+                self.origin("--rbac"),
+                account = self.service_account,
+            )
+        });
+        of_templates.chain(of_grant).chain(of_secrets).chain(lost_options).chain(of_one_node).collect()
     }
 
     /// The directory for the state of jobs, and where it was set.

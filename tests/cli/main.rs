@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod directories;
 mod gc;
+mod grants;
 mod help;
 mod identity;
 mod ids;

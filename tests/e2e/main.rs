@@ -14,6 +14,7 @@ mod directories;
 mod everyday;
 mod faults;
 mod gc;
+mod grants;
 mod in_cluster;
 mod jobmanagers;
 mod jobs;

@@ -1,6 +1,7 @@
 //! `kubectl flink create NAME`: makes a session and waits until its REST answers.
 
 mod args;
+mod cluster_grants;
 mod dry_run;
 mod groups;
 mod permissions;
@@ -62,6 +63,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
             let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
             preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
+            cluster_grants::warn(&cluster, spec, app).await?;
             for warning in &plan.warnings {
                 app.ui.warn(warning);
             }

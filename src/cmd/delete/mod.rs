@@ -1,5 +1,6 @@
 //! `kubectl flink delete NAME...`: ends sessions, so that nothing is lost and nothing left.
 
+mod cluster_rbac;
 mod deed;
 mod plan;
 mod targets;
@@ -65,6 +66,10 @@ pub struct Args {
     #[arg(long)]
     purge_ha: bool,
 
+    /// Remove the ClusterRoleBinding of --rbac=edit-cluster, too, unless something still uses its account
+    #[arg(long)]
+    cluster_rbac: bool,
+
     /// Wait until everything is gone
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
           default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
@@ -89,7 +94,9 @@ pub struct Args {
 impl Args {
     /// The flags that decide what goes, as they were typed: for the command that goes on.
     fn typed(&self) -> String {
-        format!("{}{}", if self.purge_ha { " --purge-ha" } else { "" }, self.ending.typed())
+        let purge = if self.purge_ha { " --purge-ha" } else { "" };
+        let rbac = if self.cluster_rbac { " --cluster-rbac" } else { "" };
+        format!("{purge}{rbac}{}", self.ending.typed())
     }
 }
 
@@ -208,7 +215,8 @@ async fn look(
 }
 
 fn guard<'a>(plan: &'a Plan, args: &'a Args, cluster: &'a Cluster, app: &'a App) -> Guard<'a> {
-    let flags = [(" --purge-ha", args.purge_ha), (" --yes", args.yes)];
+    let flags =
+        [(" --purge-ha", args.purge_ha), (" --cluster-rbac", args.cluster_rbac), (" --yes", args.yes)];
     let typed = flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect();
     Guard { deed: DELETE, session: &plan.session, cluster, args: &args.ending, typed, app }
 }
@@ -218,7 +226,8 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
     let name = plan.name().clone();
     let untouched = || format!("interrupted: nothing was done to session {name}");
     if args.removal.dry_run != DryRun::None {
-        return unless_interrupted(Deletion::new(&plan, run).rehearse(), untouched).await;
+        unless_interrupted(Deletion::new(&plan, run).rehearse(), untouched).await?;
+        return cluster_rbac::after(&plan, run).await;
     }
     if run.looks_again {
         let now = unless_interrupted(look(&name, args, cluster, app), untouched).await?;
@@ -235,7 +244,8 @@ async fn delete(mut plan: Plan, run: &Run<'_>) -> Result<(), CommandError> {
         let ended = guard.end_jobs(asked, run.told);
         unless_interrupted(ended, || format!("interrupted: session {name} is not deleted")).await?;
     }
-    Deletion::new(&plan, run).run().await
+    Deletion::new(&plan, run).run().await?;
+    cluster_rbac::after(&plan, run).await
 }
 
 /// Sessions that could not be deleted. Each is told as it comes, and all of them once more at the end.

@@ -11,7 +11,7 @@ use super::dry_run::DryRun;
 use super::listing;
 use super::word::Word;
 use crate::app::{App, CommandError, duration};
-use crate::cluster::{Inventories, Scope};
+use crate::cluster::{ClusterGrants, Inventories, Scope};
 use crate::diagnosis::left_over::{left_over, older_than};
 use crate::exit::Exit;
 use crate::model::LeftOver;
@@ -46,6 +46,10 @@ pub struct Args {
     /// Remove high-availability state that holds jobs, too: they cannot be recovered any more
     #[arg(long)]
     purge_ha: bool,
+
+    /// Remove ClusterRoleBindings of --rbac=edit-cluster, too, whose account nothing uses any more
+    #[arg(long)]
+    cluster_rbac: bool,
 
     /// Only what nobody has touched for so long, such as 0s, 12h or 7d
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = older)]
@@ -95,7 +99,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     };
     let namespace = (!args.all_namespaces).then(|| cluster.namespace().to_owned());
     let scope = namespace.clone().map_or(Scope::AllNamespaces, Scope::Namespace);
-    let inventories = cluster.inventories(&scope).await?;
+    let inventories = cluster.inventories(&scope, args.cluster_grants()).await?;
     let found = inventories.places.iter().flat_map(left_over).collect();
     let (found, young) = older_than(found, args.older_than.age, Timestamp::now());
     tell_hidden(&inventories, app);
@@ -119,6 +123,15 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
 impl Args {
     fn removes(&self) -> bool {
         self.yes || self.dry_run != DryRun::None
+    }
+
+    fn cluster_grants(&self) -> ClusterGrants {
+        if self.cluster_rbac { ClusterGrants::Removed } else { ClusterGrants::Listed }
+    }
+
+    /// True for what stays unless a flag of its own asks for its removal.
+    fn keeps(&self, left: &LeftOver) -> bool {
+        (left.holds_state && !self.purge_ha) || (left.grants_to.is_some() && !self.cluster_rbac)
     }
 
     /// Refuses flags that do not go together.
@@ -153,14 +166,20 @@ impl Args {
     /// Says how the rest of what was listed is removed.
     fn tell_next(&self, found: &[LeftOver], app: &App) {
         let purge = if self.purge_ha { " --purge-ha" } else { "" };
+        let purge = format!("{purge}{}", if self.cluster_rbac { " --cluster-rbac" } else { "" });
         let held = found.iter().filter(|left| left.holds_state && !self.purge_ha).count();
-        if found.len() > held {
+        let bound = found.iter().filter(|left| left.grants_to.is_some() && !self.cluster_rbac).count();
+        if found.len() > held + bound {
             let what = if held == 0 { "removes them" } else { "removes them, without the state of jobs" };
             app.ui.hint(&format!("{} {what}", self.again(None, &format!("{purge} --yes"), app)));
         }
         if held > 0 {
             let what = "removes the state, too: its jobs cannot be recovered any more";
             app.ui.hint(&format!("{} {what}", self.again(None, " --purge-ha --yes", app)));
+        }
+        if bound > 0 {
+            let what = "removes ClusterRoleBindings, too";
+            app.ui.hint(&format!("{} {what}", self.again(None, " --cluster-rbac --yes", app)));
         }
     }
 }

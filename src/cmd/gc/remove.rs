@@ -26,8 +26,7 @@ pub async fn run(
     cluster: &Cluster,
     app: &App,
 ) -> Result<Exit, CommandError> {
-    let (kept, mut going): (Vec<&LeftOver>, Vec<&LeftOver>) =
-        found.iter().partition(|left| left.holds_state && !args.purge_ha);
+    let (kept, mut going): (Vec<&LeftOver>, Vec<&LeftOver>) = found.iter().partition(|left| args.keeps(left));
     // In 1.10 the Service of the session's name owns the rest, which would go before it is looked at.
     going.sort_by_key(|left| left.session.as_ref() == Some(&left.object.name));
     let mut exit = Exit::Done;
@@ -39,7 +38,11 @@ pub async fn run(
         match removal {
             Ok(Removal::Done) => app.ui.data(&line(left, args.dry_run, format))?,
             Ok(Removal::None(why)) => {
-                app.ui.note(&format!("{} in namespace {} {why}", left.object, left.object.namespace));
+                let place = match left.grants_to {
+                    Some(_) => String::new(),
+                    None => format!(" in namespace {}", left.object.namespace),
+                };
+                app.ui.note(&format!("{}{place} {why}", left.object));
             }
             Err(error) => {
                 error.tell(&app.ui);
@@ -72,6 +75,10 @@ async fn remove(left: &LeftOver, cluster: &Cluster) -> Result<Removal, CommandEr
 
 /// Why the session of `left` is not dead any more.
 async fn lives(left: &LeftOver, cluster: &Cluster) -> Result<Option<String>, CommandError> {
+    if let Some(account) = &left.grants_to {
+        let users = cluster.users_of_account(&left.object.namespace, account).await?;
+        return Ok(users.first().map(|user| format!("{} uses ServiceAccount {account} now", user.object)));
+    }
     let Some(session) = left.session.as_ref().filter(|_| !left.is_independent) else { return Ok(None) };
     let now = cluster.signs_of_life(&left.object.namespace, session).await?;
     if let Some(hidden) = now.hidden.first() {
@@ -93,7 +100,14 @@ fn line(left: &LeftOver, dry_run: DryRun, format: &Format) -> String {
 /// Names the state that stays, session by session.
 fn tell_kept(kept: &[&LeftOver], args: &Args, app: &App) {
     let mut sessions: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for left in kept {
+    for left in kept.iter().filter(|left| left.grants_to.is_some()) {
+        app.ui.warn(&format!("kept, {}: it {}", left.object, left.reason));
+    }
+    if kept.iter().any(|left| left.grants_to.is_some()) {
+        let command = args.again(None, " --cluster-rbac --yes", app);
+        app.ui.hint(&format!("{command} removes ClusterRoleBindings, too"));
+    }
+    for left in kept.iter().filter(|left| left.holds_state) {
         let session = left.session.as_deref().unwrap_or_default();
         sessions.entry((&left.object.namespace, session)).or_default().push(left.object.to_string());
     }

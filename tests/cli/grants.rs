@@ -1,0 +1,214 @@
+//! Rights that outlive a session or go beyond its namespace, against a server that the test plays.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::create::willing;
+use crate::server::{Answer, Server, failure};
+
+const BINDINGS: &str = "GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+const OWN: &str =
+    "GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kubectl-flink:edit:team-a:flink";
+const REMOVAL: &str =
+    "DELETE /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kubectl-flink:edit:team-a:flink";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/team-a/deployments/roc";
+const DEPLOYMENTS: &str = "GET /apis/apps/v1/namespaces/team-a/deployments";
+const JOBS: &str = "GET /apis/batch/v1/namespaces/team-a/jobs";
+const PODS: &str = "GET /api/v1/namespaces/team-a/pods";
+
+fn list(items: &[Value]) -> Answer {
+    (200, json!({"metadata": {}, "items": items}))
+}
+
+fn account(name: &str, namespace: &str) -> Value {
+    json!({"kind": "ServiceAccount", "name": name, "namespace": namespace})
+}
+
+fn binding(name: &str, role: &str, subjects: &[Value]) -> Value {
+    json!({"metadata": {"name": name, "uid": "b1", "resourceVersion": "7", "creationTimestamp": "2020-01-01T00:00:00Z"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": subjects})
+}
+
+/// As `create --rbac=edit-cluster` makes it for the account of a namespace.
+fn own(namespace: &str, name: &str) -> Value {
+    let mut own =
+        binding(&format!("kubectl-flink:edit:{namespace}:{name}"), "edit", &[account(name, namespace)]);
+    own["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "kubectl-flink"});
+    own
+}
+
+fn forbidden(what: &str) -> Answer {
+    failure(403, "Forbidden", &format!("{what} is forbidden: User \"me\" cannot do it"))
+}
+
+fn deployment(name: &str, account: &str) -> Value {
+    json!({"metadata": {"name": name, "namespace": "team-a", "uid": format!("d-{name}"),
+            "labels": {"app": name, "type": "flink-native-kubernetes", "component": "jobmanager"}},
+        "spec": {"replicas": 1, "template": {"spec": {"serviceAccountName": account, "containers": [
+            {"name": "flink-main-container", "args": ["bash", "-c", "kubernetes-jobmanager.sh kubernetes-session"]}]}}}})
+}
+
+/// A session roc of the account flink, which goes when it is deleted.
+fn session(more: impl Fn(&str, &str) -> Option<Answer> + Send + Sync + 'static) -> Server {
+    let is_gone = Arc::new(AtomicBool::new(false));
+    Server::answering_queries(move |line, query| {
+        if line == format!("DELETE {DEPLOYMENT}") {
+            is_gone.store(!query.contains("dryRun"), Ordering::SeqCst);
+        }
+        more(line, query).or_else(|| match line {
+            line if line == format!("GET {DEPLOYMENT}") && !is_gone.load(Ordering::SeqCst) => {
+                Some((200, deployment("roc", "flink")))
+            }
+            line if line.starts_with("DELETE ") => Some((200, json!({}))),
+            _ => None,
+        })
+    })
+}
+
+fn removals(server: &Server) -> Vec<Value> {
+    server.writes().into_iter().filter(|write| write.line == REMOVAL).map(|write| write.body).collect()
+}
+
+#[test]
+fn create_names_what_the_account_may_do_in_every_namespace() {
+    let bindings = [
+        own("team-a", "flink"),
+        own("team-b", "flink"),
+        own("team-a", "other"),
+        binding("flink-role-binding", "admin", &[account("other", "x"), account("flink", "team-a")]),
+        binding("everybody", "view", &[json!({"kind": "Group", "name": "system:serviceaccounts:team-a"})]),
+        binding("one-more", "view", &[json!({"kind": "User", "name": "system:serviceaccount:team-a:flink"})]),
+    ];
+    let server = Server::answering(move |line| match line {
+        BINDINGS => Some(list(&bindings)),
+        "GET /api/v1/namespaces/team-a/serviceaccounts/flink" => {
+            Some((200, json!({"metadata": {"name": "flink"}})))
+        }
+        line => willing(line),
+    });
+    let ended = server.flink(&["create", "roc", "--rbac=none", "--dry-run=server", "-o", "name"]);
+    insta::assert_snapshot!(ended);
+}
+
+#[test]
+fn create_is_silent_of_bindings_that_it_cannot_read() {
+    let server = Server::answering(|line| match line {
+        BINDINGS => Some(forbidden("clusterrolebindings")),
+        "GET /api/v1/namespaces/team-a/serviceaccounts/flink" => {
+            Some((200, json!({"metadata": {"name": "flink"}})))
+        }
+        line => willing(line),
+    });
+    let ended = server.flink(&["create", "roc", "--rbac=none", "--dry-run=server", "-o", "name"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(!ended.stderr.contains("luster"), "{ended}");
+}
+
+#[test]
+fn delete_names_the_binding_that_nothing_needs_any_more() {
+    let server = session(|line, _| (line == OWN).then(|| (200, own("team-a", "flink"))));
+    insta::assert_snapshot!(server.flink(&["delete", "roc", "--yes", "--force"]));
+    assert_eq!(removals(&server), Vec::<Value>::new());
+}
+
+#[test]
+fn delete_removes_the_binding_as_it_was_looked_at() {
+    let server = session(|line, _| (line == OWN).then(|| (200, own("team-a", "flink"))));
+    let tried = server.flink(&["delete", "roc", "--yes", "--force", "--cluster-rbac", "--dry-run"]);
+    assert!(removals(&server).is_empty(), "{tried}");
+    let ended = server.flink(&["delete", "roc", "--yes", "--force", "--cluster-rbac"]);
+    insta::assert_snapshot!(format!("{tried}\n{ended}"));
+    let [removal] = &removals(&server)[..] else { panic!("{ended}") };
+    assert_eq!(removal["preconditions"], json!({"uid": "b1", "resourceVersion": "7"}));
+}
+
+#[test]
+fn delete_keeps_a_binding_that_is_used_or_is_not_as_create_makes_it() {
+    let delete = ["delete", "roc", "--yes", "--force", "--cluster-rbac"];
+    type User = (&'static str, fn() -> Value);
+    let users: [User; 3] = [
+        (DEPLOYMENTS, || deployment("raven", "flink")),
+        (PODS, || json!({"metadata": {"name": "p", "uid": "p"}, "spec": {"serviceAccountName": "flink"}})),
+        (JOBS, || {
+            json!({"metadata": {"name": "j", "uid": "j"},
+                "spec": {"template": {"spec": {"serviceAccountName": "flink", "containers": []}}}})
+        }),
+    ];
+    for (path, user) in users {
+        let server = session(move |line, query| match line {
+            OWN => Some((200, own("team-a", "flink"))),
+            line if line == path && (line != PODS || query.contains("serviceAccountName")) => {
+                Some(list(&[user()]))
+            }
+            _ => None,
+        });
+        let ended = server.flink(&delete);
+        assert!(ended.stderr.contains("uses serviceaccount/flink"), "{path}: {ended}");
+        assert_eq!((ended.code, removals(&server).len()), (0, 0), "{path}: {ended}");
+    }
+    let changes: [fn(&mut Value); 3] = [
+        |binding| binding["subjects"] = json!([account("flink", "team-a"), account("flink", "team-b")]),
+        |binding| binding["roleRef"]["name"] = "admin".into(),
+        |binding| binding["metadata"]["labels"] = json!({}),
+    ];
+    for change in changes {
+        let server = session(move |line, _| {
+            (line == OWN).then(|| {
+                let mut binding = own("team-a", "flink");
+                change(&mut binding);
+                (200, binding)
+            })
+        });
+        let ended = server.flink(&delete);
+        assert_eq!((ended.code, removals(&server).len()), (0, 0), "{ended}");
+    }
+}
+
+#[test]
+fn users_who_cannot_read_the_binding_hear_of_it_if_they_ask() {
+    let server = session(|line, _| (line == OWN).then(|| forbidden("clusterrolebindings")));
+    let silent = server.flink(&["delete", "roc", "--yes", "--force"]);
+    assert_eq!((silent.code, silent.stderr.contains("luster")), (0, false), "{silent}");
+    let server = session(|line, _| (line == OWN).then(|| forbidden("clusterrolebindings")));
+    insta::assert_snapshot!(server.flink(&["delete", "roc", "--yes", "--force", "--cluster-rbac"]));
+}
+
+fn left_over(line: &str, _: &str) -> Option<Answer> {
+    match line {
+        BINDINGS => Some(list(&[
+            own("team-a", "flink"),
+            own("team-a", "used"),
+            own("team-b", "flink"),
+            binding("kubectl-flink:edit:team-a:foreign", "edit", &[account("foreign", "team-a")]),
+        ])),
+        DEPLOYMENTS => Some(list(&[deployment("roc", "used")])),
+        line if line.starts_with("DELETE ") => Some((200, json!({}))),
+        _ => None,
+    }
+}
+
+#[test]
+fn gc_lists_the_bindings_of_accounts_that_nothing_uses() {
+    let server = Server::answering_queries(left_over);
+    let told = |words: &[&str]| server.flink(words).to_string();
+    let listed = told(&["gc", "--no-headers", "-o", "name"]);
+    let kept = told(&["gc", "--yes"]);
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    let removed = told(&["gc", "--yes", "--cluster-rbac"]);
+    insta::assert_snapshot!([listed, kept, removed].join("\n"));
+    let [removal] = &removals(&server)[..] else { panic!("{:?}", server.writes()) };
+    assert_eq!(removal["preconditions"], json!({"uid": "b1", "resourceVersion": "7"}));
+}
+
+#[test]
+fn gc_of_users_who_cannot_read_bindings_is_whole_unless_they_ask() {
+    let server =
+        Server::answering_queries(|line, _| (line == BINDINGS).then(|| forbidden("clusterrolebindings")));
+    let ended = server.flink(&["gc", "--yes"]);
+    assert_eq!((ended.code, ended.stderr.contains("forbidden")), (0, false), "{ended}");
+    let ended = server.flink(&["gc", "--yes", "--cluster-rbac"]);
+    assert_eq!((ended.code, ended.stderr.contains("clusterrolebindings is forbidden")), (1, true), "{ended}");
+}

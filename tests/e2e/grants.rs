@@ -1,0 +1,80 @@
+//! Rights that a session has, and what remains of them.
+
+use crate::lab::Lab;
+
+/// Whether what has been asked for is there.
+fn exists(lab: &Lab, object: &str) -> bool {
+    !lab.kubectl_ok(&["get", object, "--ignore-not-found", "-o", "name"]).is_empty()
+}
+
+#[test]
+fn a_grant_in_every_namespace_does_not_outlive_its_reason_unseen() {
+    let lab = Lab::new("outlive");
+    let binding = format!("clusterrolebinding/kubectl-flink:edit:{}:flink", lab.namespace);
+    let named =
+        format!("clusterrolebinding.rbac.authorization.k8s.io/kubectl-flink:edit:{}:flink", lab.namespace);
+    let create = |name: &str, more: &[&str]| {
+        let ended = lab.flink(&[&["create", name, "--wait=false"], more].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        ended
+    };
+    let made = create("one", &["--rbac=edit-cluster"]);
+    assert!(
+        made.stderr.contains("Warning: --rbac grants ClusterRole edit in every namespace"),
+        "{}",
+        made.stderr
+    );
+    // Another session of the account, which asks for less and gets as much.
+    let found = create("two", &[]);
+    let warning =
+        format!("Warning: {named} grants ClusterRole edit in every namespace to serviceaccount/flink\n");
+    assert!(found.stderr.contains(&warning), "{}", found.stderr);
+    let describe = lab.kubectl_as_printed(&format!("kubectl describe{}", found.hint("kubectl describe")));
+    assert!(describe.code == 0 && describe.stdout.contains("edit"), "{}{}", describe.stdout, describe.stderr);
+
+    // While the other session uses the account, nothing is said of the binding.
+    let first = lab.flink(&["delete", "one", "--yes", "--force"]);
+    assert!(first.code == 0 && !first.stderr.contains("clusterrolebinding"), "{}", first.stderr);
+    let still = lab.flink(&["gc", "--older-than=0s", "-o", "name"]);
+    assert!(!still.stdout.contains(&named), "{}", still.stdout);
+
+    let last = lab.flink(&["delete", "two", "--yes", "--force"]);
+    assert!(last.stderr.contains(&format!("kept, {named}: it grants ClusterRole edit")), "{}", last.stderr);
+    let listed = lab.flink_ok(&["gc", "--older-than=0s", "-o", "name"]);
+    assert!(listed.lines().any(|line| line == named), "{listed}");
+    let kept = lab.flink(&["gc", "--older-than=0s", "--yes"]);
+    assert!(kept.code == 0 && kept.stderr.contains(&format!("kept, {named}")), "{}", kept.stderr);
+    assert!(exists(&lab, &binding));
+    let removal = last.hint("to remove it: ");
+    assert_eq!(lab.kubectl_as_printed(removal).code, 0, "{removal}");
+    assert!(!exists(&lab, &binding));
+
+    // Both commands remove one, and no other.
+    create("three", &["--rbac=edit-cluster"]);
+    let gone = lab.flink_ok(&["delete", "three", "--yes", "--force", "--cluster-rbac"]);
+    assert!(gone.contains("clusterrolebinding.rbac.authorization.k8s.io \"kubectl-flink:edit:"), "{gone}");
+    assert!(!exists(&lab, &binding));
+    create("four", &["--rbac=edit-cluster"]);
+    lab.flink_ok(&["delete", "four", "--yes", "--force"]);
+    lab.flink_ok(&["gc", "--older-than=0s", "--yes", "--cluster-rbac"]);
+    assert!(!exists(&lab, &binding));
+}
+
+#[test]
+fn a_user_of_one_namespace_is_told_nothing_of_cluster_wide_grants() {
+    let lab = Lab::new("outlive-ns");
+    let user = lab.user("clerk", &[]);
+    let account = format!("--serviceaccount={}:clerk", lab.namespace);
+    lab.kubectl_ok(&["create", "rolebinding", "clerk", "--clusterrole=admin", &account]);
+    lab.flink_ok(&["create", "roc", "--wait=false", "--rbac=edit-cluster"]);
+    let created = lab.flink_as(&user, &["create", "shop", "--wait=false"]);
+    assert!(created.code == 0 && !created.stderr.contains("clusterrolebinding"), "{}", created.stderr);
+    lab.flink_ok(&["delete", "shop", "--yes", "--force"]);
+    let deleted = lab.flink_as(&user, &["delete", "roc", "--yes", "--force"]);
+    assert!(deleted.code == 0 && !deleted.stderr.contains("clusterrolebinding"), "{}", deleted.stderr);
+    let swept = lab.flink_as(&user, &["gc", "--older-than=0s", "--yes"]);
+    assert!(swept.code == 0 && !swept.stderr.contains("clusterrolebinding"), "{}", swept.stderr);
+    lab.flink_as(&user, &["gc", "--older-than=0s", "--yes", "--cluster-rbac"])
+        .failed(1, &["clusterrolebindings.rbac.authorization.k8s.io is forbidden"]);
+    lab.flink_ok(&["gc", "--older-than=0s", "--yes", "--cluster-rbac"]);
+}
