@@ -1,9 +1,10 @@
 //! Puts links and files of this program to places that are the user's: replaces its own, and nothing else.
 
-use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
 
 /// What there was to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +51,9 @@ pub fn link(at: &Path, to: &Path, dry: bool) -> Result<Placed, PlaceError> {
     if dry {
         return Ok(placed);
     }
-    let new = beside(at);
-    let _ = fs::remove_file(&new);
-    let linked = std::os::unix::fs::symlink(to, &new).and_then(|()| fs::rename(&new, at));
-    linked.map(|()| placed).map_err(|cause| PlaceError::Io { path: at.to_owned(), cause })
+    let failed = |cause| PlaceError::Io { path: at.to_owned(), cause };
+    let new = beside(at, |new| std::os::unix::fs::symlink(to, new)).map_err(failed)?;
+    new.persist(at).map(|()| placed).map_err(|error| failed(error.error))
 }
 
 /// Makes `at` the text `text`; a file with `mark` in it is ours. With `dry`, only looks.
@@ -71,17 +71,18 @@ pub fn write(at: &Path, text: &str, mark: &str, dry: bool) -> Result<Placed, Pla
     if let Some(directory) = at.parent() {
         fs::create_dir_all(directory).map_err(failed)?;
     }
-    let new = beside(at);
-    fs::write(&new, text).and_then(|()| fs::rename(&new, at)).map_err(failed)?;
+    let mut new =
+        beside(at, |new| fs::File::options().write(true).create_new(true).open(new)).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
+    new.persist(at).map_err(|error| failed(error.error))?;
     Ok(placed)
 }
 
-/// A name for what is not finished, so that nobody ever sees a half of it.
-fn beside(at: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(at.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    at.with_file_name(name)
+/// Makes what is not finished under another name in the same directory, so that `at` is never incomplete. The name is
+/// random, and `make` must fail if it exists: in a directory that others can write to, such as one of PATH, a link
+/// that was put there beforehand must not lead the text elsewhere.
+fn beside<F>(at: &Path, make: impl FnMut(&Path) -> io::Result<F>) -> io::Result<NamedTempFile<F>> {
+    Builder::new().prefix(".kubectl-flink-").make_in(at.parent().unwrap_or(Path::new(".")), make)
 }
 
 #[cfg(all(test, unix))]
@@ -127,5 +128,46 @@ mod tests {
         assert_eq!(fs::read_to_string(&at).expect("file"), "by us: 1");
         assert_eq!(write(&at, "by us: 2", "by us", false).expect("file"), Placed::Renewed);
         assert_eq!(write(&at, "by us: 2", "by us", false).expect("file"), Placed::Unchanged);
+        assert_eq!(fs::read_dir(at.parent().expect("directory")).expect("directory").count(), 1);
+    }
+
+    /// Another user who can write to the directory and guesses names must not choose where the text goes.
+    #[test]
+    fn no_link_is_followed_that_was_put_there_beforehand() {
+        let scratch = tempfile::tempdir().expect("scratch directory");
+        let (at, target) = (scratch.path().join("script"), scratch.path().join("target"));
+        fs::write(&target, "precious").expect("file");
+        // What could be guessed: the name of the file and the number of the process.
+        let guessed = scratch.path().join(format!(".script.{}", std::process::id()));
+        std::os::unix::fs::symlink(&target, &guessed).expect("link");
+        assert_eq!(write(&at, "by us: 1", "by us", false).expect("file"), Placed::New);
+        assert_eq!(fs::read_to_string(&target).expect("file"), "precious");
+        assert!(fs::symlink_metadata(&at).expect("file").is_file(), "the script is a file of its own");
+        assert_eq!(link(&scratch.path().join("kubectl-flink"), &target, false).expect("link"), Placed::New);
+        assert!(is_taken(&guessed), "a file that was not made here is not removed");
+        // A link in the place itself is replaced, and what it leads to stays.
+        let ours = scratch.path().join("ours");
+        fs::write(&ours, "by us: 0").expect("file");
+        fs::remove_file(&at).and_then(|()| std::os::unix::fs::symlink(&ours, &at)).expect("link");
+        assert_eq!(write(&at, "by us: 2", "by us", false).expect("file"), Placed::Renewed);
+        assert_eq!(fs::read_to_string(&ours).expect("file"), "by us: 0");
+        // The maker never opens what exists, whatever name is drawn.
+        let fixed = |new: &Path| {
+            std::os::unix::fs::symlink(&target, new)?;
+            fs::File::options().write(true).create_new(true).open(new)
+        };
+        assert!(beside(&at, fixed).is_err());
+        assert_eq!(fs::read_to_string(&target).expect("file"), "precious");
+    }
+
+    #[test]
+    fn a_file_is_as_readable_as_any_other_new_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = tempfile::tempdir().expect("scratch directory");
+        let (at, other) = (scratch.path().join("script"), scratch.path().join("other"));
+        write(&at, "by us", "by us", false).expect("file");
+        fs::write(&other, "").expect("file");
+        let mode = |path: &Path| fs::metadata(path).expect("file").permissions().mode();
+        assert_eq!(mode(&at), mode(&other));
     }
 }
