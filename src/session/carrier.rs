@@ -146,7 +146,10 @@ impl Lost {
         let template = (self.kind != Kind::Other && has((1, 13)))
             .then(|| "put it into a pod template (--pod-template)".to_owned());
         let ways: Vec<String> = [newer, secret, template].into_iter().flatten().collect();
-        if ways.is_empty() { "kubectl flink create --help".to_owned() } else { ways.join(", or ") }
+        match ways.is_empty() {
+            true => "use another name or value: Flink's configuration file cannot hold this one".to_owned(),
+            false => ways.join(", or "),
+        }
     }
 }
 

@@ -11,17 +11,17 @@ use crate::running::Running;
 use crate::server::{Answer, Server, failure};
 
 /// A session that runs, and its REST, both on one server.
-struct Session {
-    server: Server,
-    state: Arc<Mutex<State>>,
+pub struct Session {
+    pub server: Server,
+    pub state: Arc<Mutex<State>>,
 }
 
 /// What the session says and has.
 #[derive(Clone)]
-struct State {
-    jobs: Vec<Value>,
+pub struct State {
+    pub jobs: Vec<Value>,
     /// Names of JobManager threads that work.
-    busy: Vec<&'static str>,
+    pub busy: Vec<&'static str>,
     /// REST does not say whether a program runs.
     hides_threads: bool,
     cluster_id: &'static str,
@@ -39,10 +39,14 @@ struct State {
     /// How often its pods were listed, and how often before all is on its way out.
     lists: usize,
     ends_after: usize,
+    /// Its Deployment was deleted, and everything with it.
+    is_deleted: bool,
+    /// A job was stopped, with a savepoint.
+    is_saved: bool,
 }
 
 impl Session {
-    fn with(change: impl FnOnce(&mut State)) -> Self {
+    pub fn with(change: impl FnOnce(&mut State)) -> Self {
         let mut state = State {
             jobs: Vec::new(),
             busy: Vec::new(),
@@ -57,6 +61,8 @@ impl Session {
             services: Vec::new(),
             lists: 0,
             ends_after: usize::MAX,
+            is_deleted: false,
+            is_saved: false,
         };
         change(&mut state);
         let state = Arc::new(Mutex::new(state));
@@ -65,7 +71,7 @@ impl Session {
         Self { server, state }
     }
 
-    fn flink(&self, words: &[&str]) -> Ended {
+    pub fn flink(&self, words: &[&str]) -> Ended {
         self.server.flink(words)
     }
 
@@ -76,7 +82,7 @@ impl Session {
         Ended { stderr: ended.stderr.replace(&url, "http://REST"), ..ended }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         let kubeconfig =
             std::fs::read_to_string(self.server.home.path().join(".kube/config")).expect("kubeconfig");
         let kubeconfig: Value = serde_json::from_str(&kubeconfig).expect("JSON");
@@ -88,12 +94,12 @@ impl Session {
     }
 }
 
-fn job(id: &str, state: &str, running: u32) -> Value {
+pub fn job(id: &str, state: &str, running: u32) -> Value {
     json!({"jid": id, "name": "orders", "state": state, "start-time": 1_767_225_600_000_i64, "end-time": -1,
         "duration": 730_500, "tasks": {"total": 1, "running": running}})
 }
 
-const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
+pub const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
 
 fn native() -> Value {
     json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"})
@@ -102,6 +108,12 @@ fn native() -> Value {
 fn answer(line: &str, state: &mut State) -> Option<Answer> {
     let list = |items: Value| Some((200, json!({"metadata": {}, "items": items})));
     let ok = |body: Value| Some((200, body));
+    if let Some(done) = deed(line, state) {
+        return Some(done);
+    }
+    if state.is_deleted && line.starts_with("GET /api") {
+        return None;
+    }
     let ended = if state.lists >= state.ends_after { json!("2026-01-01T00:00:00Z") } else { Value::Null };
     match line {
         "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => ok(json!({
@@ -171,6 +183,42 @@ fn answer(line: &str, state: &mut State) -> Option<Answer> {
             .map(|name| json!({"threadName": name, "stringifiedThreadInfo": "at a.B"})).collect::<Vec<_>>()})),
         _ => None,
     }
+}
+
+/// What is done to the session, and to its jobs.
+fn deed(line: &str, state: &mut State) -> Option<Answer> {
+    let (method, path) = line.split_once(' ')?;
+    let id = path.strip_prefix("/jobs/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let of_id = state.jobs.iter_mut().find(|job| job["jid"] == id);
+    let end = |job: &mut Value, how: &str| {
+        (job["state"], job["end-time"]) = (how.into(), json!(1_767_225_600_001_i64));
+        job["tasks"]["running"] = 0.into();
+    };
+    Some(match (method, of_id) {
+        ("DELETE", _) => {
+            state.is_deleted |= path.ends_with("/deployments/roc");
+            (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+        }
+        ("PATCH", Some(job)) => {
+            end(job, "CANCELED");
+            (202, json!({}))
+        }
+        ("POST", Some(job)) if path.ends_with("/stop") => {
+            end(job, "FINISHED");
+            state.is_saved = true;
+            (202, json!({"request-id": "1f".repeat(16)}))
+        }
+        ("GET", Some(_)) if path.contains("/savepoints/") && state.is_saved => (
+            200,
+            json!({"status": {"id": "COMPLETED"}, "operation": {"location": "s3://BUCKET/DIR/savepoint-1"}}),
+        ),
+        ("GET", Some(_)) if path.ends_with("/checkpoints") => (
+            200,
+            json!({"counts": {"completed": 0, "in_progress": 0, "failed": 0}, "latest": {}, "history": []}),
+        ),
+        ("GET", Some(job)) if path.ends_with(id) => (200, job.clone()),
+        _ => return None,
+    })
 }
 
 #[test]

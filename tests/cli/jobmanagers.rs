@@ -13,7 +13,7 @@ const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
 
 /// A pod of the played cluster, and the REST API in it.
 #[derive(Clone)]
-struct Pod {
+pub struct Pod {
     name: &'static str,
     created: &'static str,
     labels: Value,
@@ -25,23 +25,25 @@ struct Pod {
 }
 
 #[derive(Clone)]
-struct Rest {
+pub struct Rest {
     port: u16,
     jobs: usize,
+    /// The state of each of them, and how many of its tasks run.
+    pub state: (&'static str, u32),
     /// Jobs that the JobManager counts, and does not list (FLINK-40602).
     hidden: usize,
     slots_in_use: usize,
 }
 
-const IDLE: Rest = Rest { port: 8081, jobs: 0, hidden: 0, slots_in_use: 0 };
-const BUSY: Rest = Rest { jobs: 1, slots_in_use: 1, ..IDLE };
+pub const IDLE: Rest = Rest { port: 8081, jobs: 0, state: ("RUNNING", 1), hidden: 0, slots_in_use: 0 };
+pub const BUSY: Rest = Rest { jobs: 1, slots_in_use: 1, ..IDLE };
 
 fn flinks() -> Value {
     json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"})
 }
 
 /// The JobManager pod that the session's Deployment made.
-fn own(rest: Rest) -> Pod {
+pub fn own(rest: Rest) -> Pod {
     Pod {
         name: "roc-5d4-own",
         created: "2026-01-01T00:00:00Z",
@@ -52,7 +54,7 @@ fn own(rest: Rest) -> Pod {
     }
 }
 
-struct Play {
+pub struct Play {
     pods: Vec<Pod>,
     /// `targetPort` of the session's Service.
     target: Value,
@@ -63,7 +65,7 @@ struct Play {
 }
 
 impl Play {
-    fn of(pods: &[Pod]) -> Self {
+    pub fn of(pods: &[Pod]) -> Self {
         Self {
             pods: pods.to_vec(),
             target: json!(8081),
@@ -73,7 +75,7 @@ impl Play {
         }
     }
 
-    fn flink(self, words: &[&str]) -> (Ended, Server) {
+    pub fn flink(self, words: &[&str]) -> (Ended, Server) {
         let play = Arc::new(self);
         let server = Server::answering(move |line| play.answer(line));
         let ended = server.flink(words);
@@ -175,12 +177,12 @@ impl Rest {
                     "flink-version": "2.3.0", "flink-commit": "x"})
                 }
                 "/jobs/overview" => {
-                    json!({"jobs": jobs.map(|_| json!({"jid": RUNS, "name": "orders", "state": "RUNNING",
+                    json!({"jobs": jobs.map(|_| json!({"jid": RUNS, "name": "orders", "state": self.state.0,
                     "start-time": 1_767_225_600_000_i64, "end-time": -1, "duration": 730_500,
-                    "tasks": {"total": 1, "running": 1}})).collect::<Vec<_>>()})
+                    "tasks": {"total": 1, "running": self.state.1}})).collect::<Vec<_>>()})
                 }
                 "/jobs" => {
-                    json!({"jobs": jobs.map(|_| json!({"id": RUNS, "status": "RUNNING"})).collect::<Vec<_>>()})
+                    json!({"jobs": jobs.map(|_| json!({"id": RUNS, "status": self.state.0})).collect::<Vec<_>>()})
                 }
                 "/jobmanager/thread-dump" => json!({"threadInfos": []}),
                 "/jobmanager/config" => json!([]),
@@ -252,7 +254,7 @@ fn without_its_own_jobmanager_a_session_is_not_asked_of_others() {
     }
 }
 
-fn second(rest: Option<Rest>) -> Pod {
+pub fn second(rest: Option<Rest>) -> Pod {
     Pod { name: "roc-5d4-second", created: "2026-01-02T00:00:00Z", rest, ..own(IDLE) }
 }
 

@@ -1,6 +1,8 @@
 //! The program as a process in a scrubbed environment: what it prints, where, and how it exits.
 //! No cluster is needed; where a server is asked, the test is the server.
 
+#[cfg(unix)]
+mod advice;
 mod collections;
 #[cfg(unix)]
 mod completion;

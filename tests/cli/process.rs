@@ -19,9 +19,43 @@ impl fmt::Display for Ended {
     }
 }
 
+impl Ended {
+    /// What was printed from `start` to the end of its line.
+    pub fn printed(&self, start: &str) -> &str {
+        let mut lines = self.stdout.lines().chain(self.stderr.lines());
+        let printed = lines.find_map(|line| Some(&line[line.find(start)?..]));
+        printed.unwrap_or_else(|| panic!("{start:?} is not in\n{self}"))
+    }
+}
+
 /// Runs `kubectl-flink WORDS` with `home` as the home directory and no other environment.
 pub fn flink_at(home: &Path, words: &[&str]) -> Ended {
-    let output = command(home, words).output().expect("program");
+    ended(command(home, words))
+}
+
+/// Runs what was printed as a person does who pastes it into a shell, in which `kubectl flink` is the program.
+#[cfg(unix)]
+pub fn flink_as_printed(home: &Path, printed: &str) -> Ended {
+    ended(pasted(home, printed))
+}
+
+/// The same, for what does not end by itself.
+#[cfg(unix)]
+pub fn start_flink_as_printed(home: &Path, printed: &str) -> crate::running::Running {
+    crate::running::Running::start(pasted(home, printed))
+}
+
+#[cfg(unix)]
+fn pasted(home: &Path, printed: &str) -> Command {
+    let script = format!("kubectl() {{ shift; exec \"$KUBECTL_FLINK\" \"$@\"; }}\n{printed}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(home).env_clear().env("HOME", home).env("COLUMNS", "100");
+    shell.env("KUBECTL_FLINK", env!("CARGO_BIN_EXE_kubectl-flink")).stdin(Stdio::null());
+    shell
+}
+
+fn ended(mut command: Command) -> Ended {
+    let output = command.output().expect("program");
     Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),

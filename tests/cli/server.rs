@@ -62,6 +62,12 @@ impl Server {
         flink_at(self.home.path(), words)
     }
 
+    /// Runs a command that was printed, in a shell.
+    #[cfg(unix)]
+    pub fn flink_as_printed(&self, printed: &str) -> Ended {
+        crate::process::flink_as_printed(self.home.path(), printed)
+    }
+
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("log").iter().map(|asked| asked.line.clone()).collect()
     }

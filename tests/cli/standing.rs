@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 use crate::process::Ended;
 use crate::server::{Answer, Server, failure};
 
-const NATIVE: &str = "flink-native-kubernetes";
+pub const NATIVE: &str = "flink-native-kubernetes";
 
 /// An object and the path of its collection.
-type Object = (&'static str, Value);
+pub type Object = (&'static str, Value);
 
-const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/team-a/deployments";
-const SETS: &str = "/apis/apps/v1/namespaces/team-a/replicasets";
-const JOBS: &str = "/apis/batch/v1/namespaces/team-a/jobs";
-const SERVICES: &str = "/api/v1/namespaces/team-a/services";
-const CONFIG_MAPS: &str = "/api/v1/namespaces/team-a/configmaps";
-const PODS: &str = "/api/v1/namespaces/team-a/pods";
+pub const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/team-a/deployments";
+pub const SETS: &str = "/apis/apps/v1/namespaces/team-a/replicasets";
+pub const JOBS: &str = "/apis/batch/v1/namespaces/team-a/jobs";
+pub const SERVICES: &str = "/api/v1/namespaces/team-a/services";
+pub const CONFIG_MAPS: &str = "/api/v1/namespaces/team-a/configmaps";
+pub const PODS: &str = "/api/v1/namespaces/team-a/pods";
 
 const CREATED: &str = "2026-01-01T00:00:00Z";
 
-fn jobmanagers() -> Value {
+pub fn jobmanagers() -> Value {
     json!({"app": "roc", "type": NATIVE, "component": "jobmanager"})
 }
 
@@ -33,11 +33,11 @@ fn parts() -> Value {
     json!({"app": "roc", "type": NATIVE})
 }
 
-fn owned_by(kind: &str, name: &str, uid: &str) -> Value {
+pub fn owned_by(kind: &str, name: &str, uid: &str) -> Value {
     json!([{"kind": kind, "name": name, "uid": uid}])
 }
 
-fn deployment(runs: &str) -> Value {
+pub fn deployment(runs: &str) -> Value {
     json!({
         "metadata": {"name": "roc", "namespace": "team-a", "uid": "d1", "labels": jobmanagers(), "creationTimestamp": CREATED},
         "spec": {"replicas": 1, "selector": {"matchLabels": jobmanagers()}, "template": {"spec": {"containers": [
@@ -46,7 +46,7 @@ fn deployment(runs: &str) -> Value {
     })
 }
 
-fn service(name: &str) -> Value {
+pub fn service(name: &str) -> Value {
     json!({
         "metadata": {"name": name, "namespace": "team-a", "uid": name, "labels": parts(),
             "creationTimestamp": CREATED, "ownerReferences": owned_by("Deployment", "roc", "d1")},
@@ -54,7 +54,7 @@ fn service(name: &str) -> Value {
     })
 }
 
-fn pod(name: &str, owner: Value) -> Value {
+pub fn pod(name: &str, owner: Value) -> Value {
     let mut labels = jobmanagers();
     labels["pod-template-hash"] = "5d4".into();
     json!({
@@ -66,7 +66,7 @@ fn pod(name: &str, owner: Value) -> Value {
     })
 }
 
-fn bootstrap(conditions: Value) -> Object {
+pub fn bootstrap(conditions: Value) -> Object {
     let labels = json!({"app": "roc", "app.kubernetes.io/managed-by": "kubectl-flink",
         "app.kubernetes.io/component": "bootstrap"});
     let job = json!({
@@ -78,7 +78,7 @@ fn bootstrap(conditions: Value) -> Object {
 }
 
 /// A session as Flink 2.3 makes it.
-fn session() -> Vec<Object> {
+pub fn session() -> Vec<Object> {
     let set = json!({"metadata": {"name": "roc-5d4", "uid": "r1", "creationTimestamp": CREATED,
         "labels": {"app": "roc", "type": NATIVE, "component": "jobmanager", "pod-template-hash": "5d4"},
         "ownerReferences": owned_by("Deployment", "roc", "d1")}});
@@ -111,7 +111,7 @@ fn session_of_1_10() -> Vec<Object> {
     all
 }
 
-fn change(all: &mut [Object], name: &str, of: &str, change: impl Fn(&mut Value)) {
+pub fn change(all: &mut [Object], name: &str, of: &str, change: impl Fn(&mut Value)) {
     let found = all.iter_mut().find(|(kind, object)| *kind == of && object["metadata"]["name"] == name);
     change(&mut found.expect("object").1);
 }
@@ -193,7 +193,7 @@ fn list(path: &str, objects: &[Value]) -> Value {
         "rows": objects.iter().map(row).collect::<Vec<_>>()})
 }
 
-fn answer(objects: &[Object], line: &str, query: &str) -> Option<Answer> {
+pub fn answer(objects: &[Object], line: &str, query: &str) -> Option<Answer> {
     let (method, path) = line.split_once(' ')?;
     if path.contains("accessreviews") {
         return Some((201, json!({"metadata": {}, "spec": {}, "status": {"allowed": true}})));

@@ -177,12 +177,13 @@ impl Other {
         let left_out = format!("line {line}: {kind} {name} is left out");
         let Context { file, scope, .. } = context;
         match &self.what {
-            What::Session => match file {
-                Some(file) => {
-                    format!("{left_out}: kubectl flink create {name}{scope} -f {} creates it", quoted(file))
+            What::Session => {
+                let command = format!("kubectl flink create {}{scope}", quoted(name));
+                match file {
+                    Some(file) => format!("{left_out}: {command} -f {} creates it", quoted(file)),
+                    None => format!("{left_out}: {command} -f - creates it, with the same input"),
                 }
-                None => format!("{left_out}: kubectl flink create {name}{scope} creates it"),
-            },
+            }
             What::Application => {
                 format!("{left_out}: it has a job of its own, so that only the Flink operator can create it")
             }
@@ -194,7 +195,10 @@ impl Other {
                 format!("{left_out}: {}", job.message(session, scope))
             }
             What::Operators if kind == "FlinkStateSnapshot" => {
-                format!("{left_out}: kubectl flink savepoint takes savepoints of a session's jobs")
+                format!(
+                    "{left_out}: kubectl flink savepoint {}{scope} --all takes a savepoint of each of the session's jobs",
+                    quoted(context.names.1)
+                )
             }
             What::Operators => format!("{left_out}: only the Flink operator creates it"),
             What::Object => match (file, self.lines.filter(|_| !cfg!(windows))) {
