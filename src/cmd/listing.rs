@@ -8,7 +8,7 @@ use crate::app::{App, CommandError};
 use crate::exit::Exit;
 use crate::output::format::{self, Asked, Format, ObjectFormat};
 use crate::output::sort::{self, SortKey};
-use crate::output::{json_safe, objects, table};
+use crate::output::{json_safe, masked, objects, table};
 
 /// What a watch says of a server that does not answer, with the reason behind it.
 pub const LOST: &str = "lost the connection to the API server; retrying";
@@ -127,6 +127,7 @@ pub fn print(
     headers: bool,
     app: &App,
 ) -> Result<(), CommandError> {
+    let items: Vec<Value> = items.into_iter().map(masked).collect();
     let whole = |mut items: Vec<Value>| match (single, items.len()) {
         (true, 1) => items.remove(0),
         _ => json!({"apiVersion": api_version, "kind": kind, "items": items}),

@@ -26,7 +26,7 @@ use indicatif::ProgressBar;
 pub use fit::{cut, width, wrapped};
 pub use progress::{Progress, Transfer};
 pub use screen::Screen;
-pub use text::{json_safe, printable};
+pub use text::{json_safe, masked, printable};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -148,6 +148,19 @@ impl Ui {
             return self.rendered(text);
         }
         let lines: Vec<_> = text.split('\n').map(printable).collect();
+        self.rendered(&lines.join("\n"))
+    }
+
+    /// Prints a manifest: what it holds is what Kubernetes gets, passwords included, which is warned of. Only control
+    /// characters are replaced, on a terminal.
+    pub fn manifest(&self, text: &str) -> io::Result<()> {
+        if text::holds_password(text) {
+            self.warn("the manifest contains a password in a URL, as it needs it");
+        }
+        if !io::stdout().is_terminal() {
+            return self.rendered(text);
+        }
+        let lines: Vec<_> = text.split('\n').map(text::controlled).collect();
         self.rendered(&lines.join("\n"))
     }
 

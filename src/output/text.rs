@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// Replaces control characters as kubectl does in its tables (ESC as `^[`, CR as `\r`), and marks that
 /// turn the direction of text: a name or a message in a cluster must not be able to move the cursor,
 /// to colour what follows or to make it read otherwise.
@@ -39,7 +41,25 @@ fn without_passwords(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn controlled(text: &str) -> Cow<'_, str> {
+/// True where `text` has a password in a URL.
+pub fn holds_password(text: &str) -> bool {
+    without_passwords(text) != text
+}
+
+/// Replaces the password in each URL of every string in `value`, as in text.
+pub fn masked(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_passwords(&text).into_owned()),
+        Value::Array(values) => values.into_iter().map(masked).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (key, masked(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// The part of [`printable`] that concerns control characters.
+pub fn controlled(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() || turns_text(c)) {
         return Cow::Borrowed(text);
     }

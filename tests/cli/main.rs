@@ -26,6 +26,7 @@ mod listing;
 mod manifests;
 mod numbers;
 mod outage;
+mod passwords;
 mod pod;
 mod process;
 mod raw;

@@ -57,9 +57,11 @@ fn print(args: &Args, manifests: &[Manifest], suffix: &str, app: &App) -> Result
         Some(ObjectFormat::Name) => lines(""),
         Some(format) => {
             let values: Vec<_> = manifests.iter().map(Manifest::to_json).collect();
-            objects::render(&values, format).map_err(|error| {
+            let text = objects::render(&values, format).map_err(|error| {
                 CommandError::new(Exit::Error, format!("cannot print the objects: {error}"))
-            })?
+            })?;
+            app.ui.manifest(&text)?;
+            return Ok(Exit::Done);
         }
     };
     app.ui.data(&text)?;

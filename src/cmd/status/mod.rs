@@ -294,6 +294,6 @@ async fn manifest(
     notes.iter().for_each(|note| app.ui.warn(note));
     let text = objects::render(&[manifest], ObjectFormat::Yaml)
         .map_err(|error| CommandError::new(Exit::Error, format!("cannot print session {name}: {error}")))?;
-    app.ui.data(&text)?;
+    app.ui.manifest(&text)?;
     Ok(Exit::Done)
 }
