@@ -22,6 +22,7 @@ use super::{Cluster, ClusterError, Kind, Result, found};
 use crate::model::surroundings::{Amounts, Limit, Node, Quota, Secret, Surroundings};
 use crate::session::SessionSpec;
 use crate::session::manifest::{Manifest, sample_objects, sample_pods};
+use crate::session::spec::PodSize;
 
 /// More nodes than this are not looked at one by one.
 const NODES: u32 = 500;
@@ -43,6 +44,10 @@ pub struct Question<'a> {
     pub has_account: bool,
     /// The namespace is there; nothing can be tried in one that is not.
     pub has_namespace: bool,
+    /// The LimitRanges of the namespace; none where they cannot be read.
+    pub limits: Option<&'a [Limit]>,
+    /// What the bootstrap pod asks for.
+    pub bootstrap: PodSize,
     /// What is to be written.
     pub manifests: &'a [Manifest],
 }
@@ -51,11 +56,13 @@ impl Cluster {
     /// Reads everything that a check before the first write looks at, in the namespace of the client.
     pub async fn surroundings(&self, question: &Question<'_>) -> Result<Surroundings> {
         let namespace = self.namespace();
-        let mut unreadable = Vec::new();
-        let (policy, quotas, limits, nodes, secrets, pods, manifests, samples, user_lacks, account_lacks) = tokio::join!(
+        let (limits, mut unreadable) = match question.limits {
+            Some(limits) => (limits.to_vec(), Vec::new()),
+            None => (Vec::new(), vec!["limit ranges".to_owned()]),
+        };
+        let (policy, quotas, nodes, secrets, pods, manifests, samples, user_lacks, account_lacks) = tokio::join!(
             self.namespace_policy(namespace),
             self.quotas(namespace),
-            self.limits(namespace),
             self.nodes(),
             self.secrets(namespace, question.spec),
             self.refused_pods(namespace, question),
@@ -68,7 +75,7 @@ impl Cluster {
             namespace: namespace.to_owned(),
             scope: self.full_scope(),
             quotas: readable(quotas, "resource quotas", &mut unreadable)?,
-            limits: readable(limits, "limit ranges", &mut unreadable)?,
+            limits,
             nodes: nodes_or_none(readable(nodes, "nodes", &mut unreadable)?, &mut unreadable),
             secrets: readable(secrets, "secrets", &mut unreadable)?,
             refused_pods: readable(pods, "pods", &mut unreadable)?,
@@ -109,9 +116,15 @@ impl Cluster {
         Ok(quotas.collect())
     }
 
-    async fn limits(&self, namespace: &str) -> Result<Vec<Limit>> {
+    /// The rules of the LimitRanges in the namespace of the client; none where this user cannot read them.
+    pub async fn limits(&self) -> Result<Option<Vec<Limit>>> {
+        let path = format!("/api/v1/namespaces/{}/limitranges", self.namespace());
+        let mut unreadable = Vec::new();
         let list: Vec<LimitRange> =
-            self.listed(&format!("/api/v1/namespaces/{namespace}/limitranges"), JSON).await?;
+            readable(self.listed(&path, JSON).await, "limit ranges", &mut unreadable)?;
+        if !unreadable.is_empty() {
+            return Ok(None);
+        }
         let rules = list.into_iter().flat_map(|range| {
             let name = range.metadata.name;
             range.spec.limits.unwrap_or_default().into_iter().map(move |rule| Limit {
@@ -119,9 +132,10 @@ impl Cluster {
                 kind: rule.type_,
                 most: amounts(rule.max),
                 least: amounts(rule.min),
+                ratio: amounts(rule.max_limit_request_ratio),
             })
         });
-        Ok(rules.collect())
+        Ok(Some(rules.collect()))
     }
 
     /// The nodes with what they have; with what is asked of them where they are few. None when there are
@@ -235,7 +249,7 @@ impl Cluster {
         let account = if question.has_account { question.spec.service_account.as_str() } else { "default" };
         let parameters = PostParams { dry_run: true, ..PostParams::default() };
         let mut refused = Vec::new();
-        for (role, pod) in sample_pods(question.spec, namespace, account) {
+        for (role, pod) in sample_pods(question.spec, namespace, account, question.bootstrap) {
             let Some(pod) = pod else { continue };
             let pod = serde_json::to_value(&pod).unwrap_or_default();
             let collection = Kind::Pod.collection(Some(namespace));

@@ -8,13 +8,13 @@ use amounts::{amount, asks, plain, pod};
 
 use super::refusal::{self, Refusal};
 use crate::model::Finding;
-use crate::model::surroundings::{Node, Surroundings};
+use crate::model::surroundings::{Limit, Node, Surroundings};
 use crate::session::SessionSpec;
-use crate::session::bootstrap;
+use crate::session::bootstrap::{self, size::Bounds};
 use crate::session::dialect::Dialect;
 use crate::session::rbac::{self, Grant};
 use crate::session::shell::quoted;
-use crate::session::spec::Demand;
+use crate::session::spec::{Demand, PodSize};
 
 type Rule = fn(&SessionSpec, &Surroundings) -> Vec<Finding>;
 
@@ -41,6 +41,13 @@ pub fn findings(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     });
     found.sort_by_key(|finding| !finding.cannot_heal);
     found
+}
+
+/// What the bootstrap pod asks for under the rules of LimitRanges; those for other kinds of objects do not concern it.
+pub fn bootstrap_size(limits: &[Limit]) -> PodSize {
+    let of_pods = limits.iter().filter(|limit| ["Container", "Pod"].contains(&limit.kind.as_str()));
+    let bounds = of_pods.map(|Limit { most, least, ratio, .. }| Bounds { most, least, ratio });
+    bootstrap::size::within(&bounds.collect::<Vec<_>>())
 }
 
 fn refusal(id: &'static str, summary: String, fix: String) -> Finding {
@@ -158,7 +165,7 @@ fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 
 /// What is asked for beyond what a quota leaves; for each resource, the first thing that does not fit.
 fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
-    let asks = asks(spec);
+    let asks = asks(spec, bootstrap_size(&around.limits));
     let mut found = Vec::new();
     for quota in &around.quotas {
         for (resource, hard) in &quota.hard {
@@ -206,7 +213,7 @@ fn quotas(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 fn limits(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let Demand { jobmanager, taskmanager, .. } = spec.demand();
     let roles = [
-        ("the bootstrap pod", bootstrap::demand(), ""),
+        ("the bootstrap pod", bootstrap_size(&around.limits), ""),
         ("the JobManager", jobmanager, "--jobmanager-cpu, --jobmanager-memory"),
         ("one TaskManager", taskmanager, "--taskmanager-cpu, --taskmanager-memory"),
     ];
@@ -229,7 +236,7 @@ fn limits(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
                 let describe = format!("kubectl describe limitrange{} {}", around.scope, quoted(&limit.name));
                 let fix = match flags {
                     "" => format!(
-                        "the bootstrap's size is fixed: an administrator changes the limit ({describe})"
+                        "the bootstrap pod cannot run with that: an administrator changes the limit ({describe})"
                     ),
                     flags => format!("ask for {other} ({flags}): {describe}"),
                 };

@@ -49,6 +49,8 @@ pub struct Limit {
     pub kind: String,
     pub most: Amounts,
     pub least: Amounts,
+    /// How many times its request a limit may be.
+    pub ratio: Amounts,
 }
 
 #[derive(Clone, Debug, Default)]

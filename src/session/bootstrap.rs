@@ -1,6 +1,7 @@
 //! The Kubernetes Job that runs Flink's own client in the cluster, once.
 
 pub(super) mod files;
+pub mod size;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::carrier::File;
 use super::dialect::{Dialect, Unsupported};
 use super::pod_template::FLINK_USER;
-use super::quantity::{Cpu, Memory};
 use super::spec::{FILES, PodSize, SessionSpec};
 use super::{expansion, flink_text, labels, locale};
 
@@ -28,17 +28,12 @@ pub const CONTAINER: &str = "bootstrap";
 
 const FILES_VOLUME: &str = "files";
 
-/// What the bootstrap pod asks for. The client ends within seconds; 300 MiB are enough for it.
-pub const CPU_REQUEST: &str = "100m";
-pub const CPU_LIMIT: &str = "1";
-pub const MEMORY: &str = "512Mi";
-
 /// A client that hangs must not make a session hours after its user has left. Generous enough for
 /// the slow first pull of a large image.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(600);
 
 /// The Job for `spec` in `namespace`. `wait` is how long the caller means to wait; the Job gives up no earlier.
-pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
+pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration, size: PodSize) -> Job {
     // The user's own come along, for policies that ask for them; the plugin's find the Job.
     let own = labels::bootstrap(&spec.name);
     let metadata = |name: Option<String>| ObjectMeta {
@@ -80,7 +75,7 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
                     ),
                     ..metadata(None)
                 }),
-                spec: Some(pod(spec, namespace)),
+                spec: Some(pod(spec, namespace, size)),
             },
             ..JobSpec::default()
         }),
@@ -88,7 +83,7 @@ pub fn job(spec: &SessionSpec, namespace: &str, wait: Duration) -> Job {
     }
 }
 
-fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
+fn pod(spec: &SessionSpec, namespace: &str, size: PodSize) -> PodSpec {
     let settings = spec.flink_settings(spec.expected_dialect(), namespace).unwrap_or_default();
     PodSpec {
         // Written to also where the image's own file system is read-only.
@@ -142,8 +137,8 @@ fn pod(spec: &SessionSpec, namespace: &str) -> PodSpec {
                 },
             ]),
             resources: Some(ResourceRequirements {
-                requests: Some(quantities([("cpu", CPU_REQUEST), ("memory", MEMORY)])),
-                limits: Some(quantities([("cpu", CPU_LIMIT), ("memory", MEMORY)])),
+                requests: Some(quantities(size.cpu_request, size.memory_request)),
+                limits: Some(quantities(size.cpu_limit, size.memory_limit)),
                 claims: None,
             }),
             security_context: Some(restricted()),
@@ -204,25 +199,13 @@ pub struct Runs {
 impl Runs {
     /// What the Job of `spec` runs.
     pub fn of(spec: &SessionSpec, namespace: &str) -> Self {
-        let PodSpec { containers, service_account_name, .. } = pod(spec, namespace);
+        let PodSpec { containers, service_account_name, .. } = pod(spec, namespace, size::usual());
         let Container { image, command, args, .. } = containers.into_iter().next().unwrap_or_default();
         Self {
             image: image.unwrap_or_default(),
             words: command.into_iter().chain(args).flatten().collect(),
             account: service_account_name.unwrap_or_default(),
         }
-    }
-}
-
-/// What the bootstrap pod asks for, as numbers.
-pub fn demand() -> PodSize {
-    let cpu = |text: &str| text.parse::<Cpu>().map_or(0, Cpu::millicores);
-    let memory = MEMORY.parse::<Memory>().ok().map(Memory::mebibytes);
-    PodSize {
-        cpu_request: cpu(CPU_REQUEST),
-        cpu_limit: cpu(CPU_LIMIT),
-        memory_request: memory,
-        memory_limit: memory,
     }
 }
 
@@ -285,8 +268,15 @@ fn restricted() -> SecurityContext {
     }
 }
 
-fn quantities<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, Quantity> {
-    pairs.into_iter().map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned()))).collect()
+/// As Kubernetes writes them itself: a whole number of cores has no unit.
+fn quantities(millicores: u64, mebibytes: Option<u64>) -> BTreeMap<String, Quantity> {
+    let cpu = match millicores % 1000 {
+        0 => (millicores / 1000).to_string(),
+        _ => format!("{millicores}m"),
+    };
+    let memory = mebibytes.map(|mebibytes| ("memory", format!("{mebibytes}Mi")));
+    let amounts = [("cpu", cpu)].into_iter().chain(memory);
+    amounts.map(|(name, amount)| (name.to_owned(), Quantity(amount))).collect()
 }
 
 /// True when `words`, the command and arguments of a Job's container, make session `name` the way

@@ -54,11 +54,16 @@ impl Manifest {
 
 /// A pod like those of each role of the session, and the bootstrap pod, to show to an API server that
 /// decides what it would admit. Flink itself makes the real ones.
-pub fn sample_pods(spec: &SessionSpec, namespace: &str, account: &str) -> Vec<(&'static str, Option<Pod>)> {
+pub fn sample_pods(
+    spec: &SessionSpec,
+    namespace: &str,
+    account: &str,
+    bootstrap: PodSize,
+) -> Vec<(&'static str, Option<Pod>)> {
     let [jobmanager, taskmanager] = spec.templates();
     let demand = spec.demand();
     vec![
-        ("bootstrap", bootstrap_pod(spec, namespace, account)),
+        ("bootstrap", bootstrap_pod(spec, namespace, account, bootstrap)),
         ("JobManager", sample(spec, namespace, account, jobmanager, demand.jobmanager)),
         ("TaskManager", sample(spec, namespace, account, taskmanager, demand.taskmanager)),
     ]
@@ -134,8 +139,8 @@ fn with(own: &Value, more: &std::collections::BTreeMap<String, String>) -> Value
     labels
 }
 
-fn bootstrap_pod(spec: &SessionSpec, namespace: &str, account: &str) -> Option<Pod> {
-    let template = bootstrap::job(spec, namespace, Duration::ZERO).spec?.template;
+fn bootstrap_pod(spec: &SessionSpec, namespace: &str, account: &str, size: PodSize) -> Option<Pod> {
+    let template = bootstrap::job(spec, namespace, Duration::ZERO, size).spec?.template;
     let mut pod = Pod { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };
     pod.metadata.generate_name = Some(format!("{}-", spec.name.bootstrap_job()));
     pod.metadata.namespace = Some(namespace.to_owned());
@@ -163,7 +168,9 @@ fn sample(
         metadata.remove("name");
     }
     let mut pod: Pod = serde_json::from_value(whole).ok()?;
-    let placed = bootstrap::job(spec, namespace, Duration::ZERO).spec.and_then(|job| job.template.spec);
+    let placed = bootstrap::job(spec, namespace, Duration::ZERO, bootstrap::size::usual())
+        .spec
+        .and_then(|job| job.template.spec);
     let (of_pod, placed) = (pod.spec.get_or_insert_default(), placed.unwrap_or_default());
     of_pod.tolerations = placed.tolerations;
     of_pod.image_pull_secrets = placed.image_pull_secrets;

@@ -46,6 +46,68 @@ pub fn willing(line: &str) -> Option<Answer> {
     })
 }
 
+/// What the bootstrap container asks for, and the pods that the server was shown, in a namespace with these limits.
+fn sizes_under(limits: Value) -> (Value, String) {
+    let server = Server::answering(move |line| match line {
+        "GET /api/v1/namespaces/team-a/limitranges" => {
+            let range = json!({"metadata": {"name": "sizes"}, "spec": {"limits": [limits]}});
+            Some((200, json!({"metadata": {}, "items": [range]})))
+        }
+        line => willing(line),
+    });
+    let words = [
+        "create",
+        "roc",
+        "--dry-run=server",
+        "-o",
+        "json",
+        "--jobmanager-cpu",
+        "0.5",
+        "--taskmanager-cpu",
+        "0.5",
+    ];
+    let ended = server.flink(&words);
+    let printed: Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    let items = printed["items"].as_array().cloned().unwrap_or_default();
+    let job = items.into_iter().find(|item| item["kind"] == "Job").unwrap_or_default();
+    let tried = server.trials().into_iter().find(|trial| trial.line == "POST /api/v1/namespaces/team-a/pods");
+    let tried = tried.map(|trial| trial.body["spec"]["containers"][0]["resources"].clone());
+    let resources = job["spec"]["template"]["spec"]["containers"][0]["resources"].clone();
+    if !resources.is_null() {
+        assert_eq!(tried, Some(resources.clone()), "the pod that is tried is the one that comes");
+    }
+    (resources, ended.stderr)
+}
+
+#[test]
+fn the_bootstrap_pod_follows_the_limit_ranges_of_the_namespace() {
+    let of = |request: [&str; 2], limit: [&str; 2]| {
+        let amounts = |[cpu, memory]: [&str; 2]| json!({"cpu": cpu, "memory": memory});
+        json!({"requests": amounts(request), "limits": amounts(limit)})
+    };
+    for (limits, resources) in [
+        (
+            json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}),
+            of(["100m", "512Mi"], ["1", "512Mi"]),
+        ),
+        (
+            json!({"type": "Container", "maxLimitRequestRatio": {"cpu": "4"}}),
+            of(["250m", "512Mi"], ["1", "512Mi"]),
+        ),
+        (
+            json!({"type": "Container", "min": {"cpu": "250m", "memory": "1Gi"}}),
+            of(["250m", "1024Mi"], ["1", "1024Mi"]),
+        ),
+        (json!({"type": "Pod", "max": {"cpu": "500m"}}), of(["100m", "512Mi"], ["500m", "512Mi"])),
+    ] {
+        let (found, told) = sizes_under(limits.clone());
+        assert_eq!(found, resources, "{limits}: {told}");
+    }
+    let (found, told) = sizes_under(json!({"type": "Container", "max": {"memory": "128Mi"}}));
+    assert!(found.is_null(), "{found}");
+    assert!(told.contains("the bootstrap pod asks for 300"), "{told}");
+}
+
 #[test]
 fn a_dry_run_by_the_client_asks_nothing() {
     let server = Server::answering(willing);

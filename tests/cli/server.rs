@@ -83,6 +83,11 @@ impl Server {
         asked.iter().filter(|asked| asked.line == line).map(|asked| asked.query.clone()).collect()
     }
 
+    /// What was only tried.
+    pub fn trials(&self) -> Vec<Asked> {
+        self.asked.lock().expect("log").iter().filter(|asked| asked.dry).cloned().collect()
+    }
+
     pub fn writes(&self) -> Vec<Asked> {
         let is_write = |asked: &&Asked| {
             !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews") && !asked.dry

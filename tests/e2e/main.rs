@@ -23,6 +23,7 @@ mod killed_delete;
 mod lab;
 mod labels;
 mod lifecycle;
+mod limit_ranges;
 mod manifests;
 mod manual_way;
 mod proxy;

@@ -89,12 +89,13 @@ pub struct LimitSpec {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct LimitRule {
     #[serde(rename = "type")]
     pub type_: String,
     pub max: Quantities,
     pub min: Quantities,
+    pub max_limit_request_ratio: Quantities,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::args::{Args, Request};
 use super::permissions::{self, Plan};
+use super::preflight::Asked;
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
 use crate::cmd::dry_run::DryRun;
@@ -9,13 +10,15 @@ use crate::exit::Exit;
 use crate::output::format::ObjectFormat;
 use crate::output::objects;
 use crate::session::manifest::Manifest;
+use crate::session::spec::PodSize;
 use crate::session::{bootstrap, rbac};
 
 /// Prints all that a session may need in a namespace that has nothing. No cluster is asked.
 pub fn client(args: &Args, request: &Request, app: &App) -> Result<Exit, CommandError> {
     let namespace = app.namespace()?;
     let plan = permissions::whole(&request.spec, &namespace);
-    let manifests = manifests(args, request, &plan, &namespace, args.create_namespace);
+    let size = bootstrap::size::usual();
+    let manifests = manifests(args, request, &plan, &namespace, args.create_namespace, size);
     print(args, &manifests, " (dry run)", app)
 }
 
@@ -23,27 +26,35 @@ pub fn client(args: &Args, request: &Request, app: &App) -> Result<Exit, Command
 pub fn server(
     args: &Args,
     request: &Request,
-    plan: &Plan,
-    has_namespace: bool,
+    asked: &Asked<'_>,
+    size: PodSize,
     cluster: &Cluster,
     app: &App,
 ) -> Result<Exit, CommandError> {
     let namespace = cluster.namespace();
+    let Asked { plan, has_namespace, .. } = *asked;
     if !has_namespace {
         app.ui
             .warn(&format!("namespace {namespace} does not exist yet: what goes into it could not be tried"));
     }
-    print(args, &manifests(args, request, plan, namespace, !has_namespace), " (server dry run)", app)
+    print(args, &manifests(args, request, plan, namespace, !has_namespace, size), " (server dry run)", app)
 }
 
 /// Everything that this `create` would write, in that order.
-fn manifests(args: &Args, request: &Request, plan: &Plan, namespace: &str, makes_it: bool) -> Vec<Manifest> {
+fn manifests(
+    args: &Args,
+    request: &Request,
+    plan: &Plan,
+    namespace: &str,
+    makes_it: bool,
+    size: PodSize,
+) -> Vec<Manifest> {
     let mut manifests = Vec::new();
     if makes_it {
         manifests.push(Manifest::Namespace(rbac::namespace(namespace)));
     }
     manifests.extend(plan.manifests());
-    manifests.push(Manifest::Job(Box::new(bootstrap::job(&request.spec, namespace, args.timeout))));
+    manifests.push(Manifest::Job(Box::new(bootstrap::job(&request.spec, namespace, args.timeout, size))));
     manifests
 }
 

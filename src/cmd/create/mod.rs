@@ -24,6 +24,7 @@ use crate::model::evidence::Rest;
 use crate::session::manifest::Manifest;
 use crate::session::preflight::Clear;
 use crate::session::settings::Expose;
+use crate::session::spec::PodSize;
 use crate::session::{FlinkVersion, SessionSpec, bootstrap, labels, rbac, version};
 use args::Request;
 
@@ -62,13 +63,13 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             let plan = permissions::plan(&cluster, spec, has_namespace).await?;
             let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
             let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
-            preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
+            let size = preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
             cluster_grants::warn(&cluster, spec, app).await?;
             for warning in &plan.warnings {
                 app.ui.warn(warning);
             }
             if args.dry_run == DryRun::Server {
-                return dry_run::server(&args, &request, &plan, has_namespace, &cluster, app);
+                return dry_run::server(&args, &request, &asked, size, &cluster, app);
             }
             awaits = Some(app.await_interrupt());
             if !has_namespace {
@@ -78,7 +79,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             for manifest in plan.manifests() {
                 make(&cluster, &manifest, spec, app).await?;
             }
-            match start_bootstrap(&cluster, spec, clear, args.timeout, app).await? {
+            match start_bootstrap(&cluster, spec, clear, (args.timeout, size), app).await? {
                 Some(started) => started,
                 // Of several that are run at once, all but one wait for it where it makes the same session.
                 None => match preflight::look_at_name(&cluster, &request, app).await?.verdict {
@@ -179,7 +180,7 @@ async fn start_bootstrap(
     cluster: &Cluster,
     spec: &SessionSpec,
     clear: Clear,
-    timeout: Duration,
+    (timeout, size): (Duration, PodSize),
     app: &App,
 ) -> Result<Option<Started>, CommandError> {
     let namespace = cluster.namespace();
@@ -198,7 +199,7 @@ async fn start_bootstrap(
     if interrupt::first().is_some() {
         return Err(wait::not_begun(spec));
     }
-    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, timeout)));
+    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, timeout, size)));
     let made = interrupt::complete(cluster.make(namespace, &job)).await;
     let made = match made.ok_or_else(|| wait::cut_short(spec, &job.object(), app))? {
         Ok(made) => made,

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::session::manifest::Manifest;
 use crate::session::preflight::{self, Clear, Refusal};
 use crate::session::settings::Expose;
+use crate::session::spec::PodSize;
 use crate::session::{bootstrap, labels};
 
 const ASK_FOR_NAMESPACE: &str = "ask an administrator for the namespace and for rights in it (docs/permissions.md), then leave --create-namespace out";
@@ -107,22 +108,25 @@ pub struct Asked<'a> {
     pub timeout: Duration,
 }
 
-/// Refuses a place where the session would not start, with every reason at once.
+/// Refuses a place where the session would not start, with every reason at once. Returns what the bootstrap pod asks for
+/// there.
 pub async fn check_place(
     cluster: &Cluster,
     request: &Request,
     asked: &Asked<'_>,
     ignores: bool,
     app: &App,
-) -> Result<(), CommandError> {
+) -> Result<PodSize, CommandError> {
     let (spec, namespace) = (&request.spec, cluster.namespace());
+    let limits = cluster.limits().await?;
+    let size = before::bootstrap_size(limits.as_deref().unwrap_or_default());
     let needed = [
         (true, ("create", "batch", "jobs", "")),
         (asked.replaces, ("delete", "batch", "jobs", "")),
         (spec.expose != Expose::ClusterIp, ("patch", "", "services", "")),
         (!asked.has_namespace, ("create", "", "namespaces", "")),
     ];
-    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, asked.timeout)));
+    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, asked.timeout, size)));
     let question = Question {
         spec,
         of_user: &needed
@@ -133,6 +137,8 @@ pub async fn check_place(
         of_account: &asked.plan.rights_to_check(spec),
         has_account: asked.plan.has_account,
         has_namespace: asked.has_namespace,
+        limits: limits.as_deref(),
+        bootstrap: size,
         manifests: &asked.plan.manifests().into_iter().chain([job]).collect::<Vec<_>>(),
     };
     let around = cluster.surroundings(&question).await?;
@@ -148,7 +154,7 @@ pub async fn check_place(
         for finding in rest {
             app.ui.warn(&finding.summary);
         }
-        return Ok(());
+        return Ok(size);
     }
     let error = CommandError::new(
         Exit::Error,

@@ -3,7 +3,7 @@
 use crate::model::surroundings::Amounts;
 use crate::session::settings::Expose;
 use crate::session::spec::{Demand, PodSize};
-use crate::session::{SessionSpec, bootstrap, quantity};
+use crate::session::{SessionSpec, quantity};
 
 /// One thing that is asked for, and what decides how much.
 pub struct Ask {
@@ -15,7 +15,7 @@ pub struct Ask {
 
 /// What has to fit, in the order in which it comes: the bootstrap pod has ended when the first
 /// TaskManager comes.
-pub fn asks(spec: &SessionSpec) -> Vec<Ask> {
+pub fn asks(spec: &SessionSpec, bootstrap: PodSize) -> Vec<Ask> {
     let Demand { jobmanager, jobmanagers, taskmanager } = spec.demand();
     let jobmanager = times(pod(jobmanager), jobmanagers.into());
     let both = sum(jobmanager.clone(), &pod(taskmanager));
@@ -24,7 +24,7 @@ pub fn asks(spec: &SessionSpec) -> Vec<Ask> {
         _ => ("the JobManagers ask for", "JobManagers and one TaskManager ask for"),
     };
     vec![
-        Ask { what: "the bootstrap pod asks for", flags: "", amounts: pod(bootstrap::demand()) },
+        Ask { what: "the bootstrap pod asks for", flags: "", amounts: pod(bootstrap) },
         Ask { what, flags: "--jobmanager-cpu, --jobmanager-memory", amounts: jobmanager },
         Ask {
             what: "one TaskManager asks for",

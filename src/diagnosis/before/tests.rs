@@ -95,6 +95,7 @@ fn a_limit_range_is_told_with_numbers() {
             kind: kind.to_owned(),
             most: amounts(most),
             least: amounts(least),
+            ..Limit::default()
         }],
         ..around()
     };

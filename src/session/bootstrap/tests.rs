@@ -9,7 +9,7 @@ use crate::session::spec::tests::{spec, with};
 
 #[test]
 fn the_job_tries_once_and_is_restricted() {
-    let job = job(&spec(), "team-a", Duration::from_secs(300));
+    let job = job(&spec(), "team-a", Duration::from_secs(300), size::usual());
     // The script and the settings have tests of their own.
     let mut value = serde_json::to_value(&job).expect("serializable");
     let container = &mut value["spec"]["template"]["spec"]["containers"][0];
@@ -20,8 +20,11 @@ fn the_job_tries_once_and_is_restricted() {
 
 #[test]
 fn the_job_lives_at_least_as_long_as_the_wait() {
-    let deadline =
-        |secs| job(&spec(), "team-a", Duration::from_secs(secs)).spec.and_then(|s| s.active_deadline_seconds);
+    let deadline = |secs| {
+        job(&spec(), "team-a", Duration::from_secs(secs), size::usual())
+            .spec
+            .and_then(|s| s.active_deadline_seconds)
+    };
     assert_eq!(deadline(1), Some(600));
     assert_eq!(deadline(3600), Some(3600));
 }
@@ -157,7 +160,7 @@ fn kubernetes_changes_nothing_on_the_way() {
         pod_template: PodTemplate::parse("metadata: {annotations: {a: '$$ $(JVM_ARGS)'}}").ok(),
         ..Settings::default()
     });
-    let job = job(&spec, "team-a", Duration::from_secs(1));
+    let job = job(&spec, "team-a", Duration::from_secs(1), size::usual());
     let template = job.spec.expect("spec").template;
     let pod = template.spec.expect("pod");
     let container = &pod.containers[0];
