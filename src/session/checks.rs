@@ -242,14 +242,7 @@ fn of_setting(spec: &SessionSpec, dialect: Dialect, key: &str, value: &str) -> R
     let hint = spec.version_hint();
     let reading = keys::reading(key, dialect.minor);
     if let (Reading::Unread { since, until }, Some(version)) = (&reading, hint) {
-        let of = |minor: &Option<dialect::Minor>| minor.map(|(major, minor)| format!("{major}.{minor}"));
-        let read_by = match (of(since), of(until)) {
-            (Some(since), Some(until)) if since == until => format!("only {since} reads it"),
-            (Some(since), Some(until)) => format!("{since} to {until} read it"),
-            (Some(since), None) => format!("it came with {since}"),
-            (None, Some(until)) => format!("{until} was the last to read it"),
-            (None, None) => "no version does".to_owned(),
-        };
+        let read_by = keys::read_by(*since, *until);
         return Err(InvalidSpec::Unread { key: spec.origin(key), version: version.to_string(), read_by });
     }
     if reading == Reading::Unknown {

@@ -101,7 +101,7 @@ fn check(key: &str, value: &str, version: FlinkVersion) -> Result<(), InvalidJob
     let key = key.to_owned();
     match keys::reading(&key, minor) {
         Reading::Unread { since, until } => {
-            Err(InvalidJobSetting::Unread { key, version, read_by: read_by(since, until) })
+            Err(InvalidJobSetting::Unread { key, version, read_by: keys::read_by(since, until) })
         }
         // A newer Flink may know keys that are unknown here.
         Reading::Unknown if version::NEWEST.is_before(version) => Ok(()),
@@ -113,17 +113,6 @@ fn check(key: &str, value: &str, version: FlinkVersion) -> Result<(), InvalidJob
             Some(problem) => Err(InvalidJobSetting::Value { key, problem }),
             None => Ok(()),
         },
-    }
-}
-
-fn read_by(since: Option<(u16, u16)>, until: Option<(u16, u16)>) -> String {
-    let text = |(major, minor): (u16, u16)| format!("{major}.{minor}");
-    match (since.map(text), until.map(text)) {
-        (Some(since), Some(until)) if since == until => format!("only {since} reads it"),
-        (Some(since), Some(until)) => format!("{since} to {until} read it"),
-        (Some(since), None) => format!("it came with {since}"),
-        (None, Some(until)) => format!("{until} was the last to read it"),
-        (None, None) => "no version does".to_owned(),
     }
 }
 

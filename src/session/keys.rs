@@ -59,6 +59,18 @@ enum Change {
     Gone { after: Version },
 }
 
+/// Which versions read a setting, for an error in another version.
+pub fn read_by(since: Option<Version>, until: Option<Version>) -> String {
+    let text = |(major, minor): Version| format!("{major}.{minor}");
+    match (since.map(text), until.map(text)) {
+        (Some(since), Some(until)) if since == until => format!("only {since} reads it"),
+        (Some(since), Some(until)) => format!("{since} to {until} read it"),
+        (Some(since), None) => format!("it came with {since}"),
+        (None, Some(until)) => format!("{until} was the last to read it"),
+        (None, None) => "no version does".to_owned(),
+    }
+}
+
 /// What a version of Flink does with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
