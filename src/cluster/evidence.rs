@@ -215,6 +215,7 @@ fn deployment_evidence(deployment: &Deployment) -> evidence::Deployment {
         uid: deployment.metadata.uid.clone(),
         created: deployment.metadata.creation_timestamp,
         deleting: deployment.metadata.deletion_timestamp.is_some(),
+        is_paused: deployment.spec.paused,
         replicas: deployment.spec.replicas.unwrap_or(1),
         ready: deployment.status.ready_replicas,
         updated: deployment.status.updated_replicas,

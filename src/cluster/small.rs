@@ -380,6 +380,11 @@ mod tests {
             ("roc", Some("{}"))
         );
         assert_eq!(read(r#"{"metadata":{"name":"roc"}}"#).settings, None);
+        let files = read(
+            r#"{"metadata":{"name":"roc"},"spec":{"template":{"metadata":{"annotations":{"a":"b","kubectl-flink/file-0":"x"}}}}}"#,
+        )
+        .files;
+        assert_eq!(files, BTreeMap::from([("kubectl-flink/file-0".to_owned(), "x".to_owned())]));
     }
 
     #[test]

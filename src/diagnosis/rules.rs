@@ -11,7 +11,7 @@ use crate::session::shell::quoted;
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
-pub const RULES: [Rule; 21] = [
+pub const RULES: [Rule; 22] = [
     name_taken,
     bootstrap_pod_refused,
     bootstrap_pod_stuck,
@@ -27,6 +27,7 @@ pub const RULES: [Rule; 21] = [
     rest_is_down,
     half_made,
     stopped,
+    paused,
     being_deleted,
     taskmanagers::pod_stuck,
     taskmanagers::pod_refused,
@@ -413,6 +414,20 @@ fn stopped(evidence: &Evidence) -> Option<Finding> {
         evidence: None,
         fix: format!("kubectl scale{} deployment/{} --replicas=1", evidence.scope, quoted(&evidence.name)),
         cannot_heal: true,
+    })
+}
+
+/// `kubectl rollout pause`: the JobManager that is there still runs.
+fn paused(evidence: &Evidence) -> Option<Finding> {
+    evidence.deployment.as_ref().filter(|deployment| deployment.is_paused && !deployment.deleting)?;
+    let Evidence { name, scope, .. } = evidence;
+    let name = quoted(name);
+    Some(Finding {
+        id: "paused",
+        summary: format!("deployment.apps/{name} is paused: changes to it start no new JobManager"),
+        evidence: None,
+        fix: format!("kubectl rollout resume{scope} deployment/{name}"),
+        cannot_heal: false,
     })
 }
 

@@ -75,6 +75,8 @@ pub struct Deployment {
     pub uid: String,
     pub created: Option<Timestamp>,
     pub deleting: bool,
+    /// A change of its template starts no pod until it is resumed.
+    pub is_paused: bool,
     /// JobManagers that should run, and that are ready.
     pub replicas: i32,
     pub ready: i32,

@@ -222,6 +222,12 @@ fn what_restart_proposes_for_a_paused_deployment() {
     let status = again.hint("");
     assert_eq!(lab.flink_as_printed(status).code, 0, "{status}");
     lab.kubectl_ok(&["rollout", "pause", "deployment/roc"]);
+    let shown = lab.flink_ok(&["status", "roc"]);
+    assert!(shown.contains("deployment.apps/roc is paused"), "{shown}");
+    let fix = lab.flink_ok(&["status", "roc", "-o", "jsonpath={.findings[0].fix}"]);
+    assert_eq!(lab.kubectl_as_printed(&fix).code, 0, "{fix}");
+    assert!(!lab.flink_ok(&["status", "roc"]).contains("is paused"));
+    lab.kubectl_ok(&["rollout", "pause", "deployment/roc"]);
     let refused = lab.flink(&["restart", "roc"]);
     refused.failed(1, &["deployment.apps/roc is paused"]);
     let resume = refused.hint("");

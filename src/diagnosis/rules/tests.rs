@@ -380,6 +380,17 @@ fn a_refusal_in_the_first_seconds_may_heal() {
 }
 
 #[test]
+fn a_paused_deployment_is_a_problem_that_ends_no_wait() {
+    let mut evidence = created(jobmanager());
+    let ids = |evidence: &Evidence| -> Vec<&str> {
+        RULES.iter().filter_map(|rule| rule(evidence)).map(|finding| finding.id).collect()
+    };
+    assert!(!ids(&evidence).contains(&"paused"));
+    evidence.deployment.as_mut().expect("deployment").is_paused = true;
+    assert!(ids(&evidence).contains(&"paused") && hopeless(&evidence).is_none());
+}
+
+#[test]
 fn what_nobody_will_start_is_told() {
     let with_deployment = |deleting: bool, replicas: i32| {
         let mut evidence = created(jobmanager());
