@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::left_over::{Inventory, LeftOver, Trace, What};
+use crate::model::left_over::{Inventory, LeftOver, Life, Trace, What};
 use crate::session::SessionName;
 use crate::session::ownership::{Holding, Marks, holding, job_of};
 
@@ -59,6 +59,16 @@ pub fn left_over(inventory: &Inventory) -> Vec<LeftOver> {
         key(a).cmp(&key(b))
     });
     found
+}
+
+/// How many objects cannot be judged yet: nothing but a JobManager pod or a leader still speaks for their session. Both
+/// disappear by themselves: a pod within its grace period, a leader once nobody renews its lease, after 15 s. A cluster that
+/// is not native has a leader and no Deployment, so that the lease is waited for.
+pub fn undecided(inventory: &Inventory) -> usize {
+    let lasts = |life: Life| !matches!(life, Life::JobManager | Life::Leader);
+    let signs = inventory.signs.iter().filter(|sign| lasts(sign.what)).cloned().collect();
+    let later = Inventory { signs, ..inventory.clone() };
+    left_over(&later).len().saturating_sub(left_over(inventory).len())
 }
 
 /// The left-overs that are at least as old as `limit`, and how many are younger. One whose age is not

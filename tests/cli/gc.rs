@@ -229,6 +229,32 @@ fn of_a_session_that_lives_nothing_is_left_over() {
 }
 
 #[test]
+fn what_only_a_pod_or_a_lease_keeps_from_being_judged_is_counted() {
+    let jobmanager = || list(&[flinks("roc-1-a")]);
+    let server =
+        with(move |line, query| (line == PODS && query.contains("component%3Djobmanager")).then(jobmanager));
+    let told = server.flink(&["gc"]).stderr;
+    let why = "cannot be judged yet: a JobManager pod or a leader of a session without a Deployment is still there.";
+    assert!(told.contains(why), "{told}");
+    assert!(
+        told.contains("hint: in 15 s, when a lease of a leader has expired: kubectl flink gc\n"),
+        "{told}"
+    );
+    // What has a Deployment is alive, and nothing is waited for.
+    let named = || list(&[json!({"metadata": {"name": "roc", "namespace": "team-a"}})]);
+    let told = with(move |line, _| (line == DEPLOYMENTS).then(named)).flink(&["gc"]).stderr;
+    assert!(!told.contains("judged"), "{told}");
+    // create refuses the name for the same objects: nothing is left over is not what gc says then.
+    let server = Server::answering_queries(move |line, query| match line {
+        SERVICES => Some(list(&[owned(flinks("roc-rest"))])),
+        PODS if query.contains("component%3Djobmanager") => Some(jobmanager()),
+        _ => None,
+    });
+    let told = server.flink(&["gc"]).stderr;
+    assert!(told.contains("1 object cannot be judged yet") && !told.contains("Nothing left over"), "{told}");
+}
+
+#[test]
 fn a_session_that_is_born_before_a_removal_keeps_what_it_uses() {
     let looks = AtomicUsize::new(0);
     let server = with(move |line, _| {

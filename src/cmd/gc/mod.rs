@@ -12,7 +12,7 @@ use super::listing;
 use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{ClusterGrants, Inventories, Scope};
-use crate::diagnosis::left_over::{left_over, older_than};
+use crate::diagnosis::left_over::{left_over, older_than, undecided};
 use crate::exit::Exit;
 use crate::model::LeftOver;
 use crate::model::left_over::LEFT_OVER_LIST_KIND;
@@ -102,6 +102,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let inventories = cluster.inventories(&scope, args.cluster_grants()).await?;
     let found = inventories.places.iter().flat_map(left_over).collect();
     let (found, young) = older_than(found, args.older_than.age, Timestamp::now());
+    let undecided = inventories.places.iter().map(undecided).sum();
     tell_hidden(&inventories, app);
     let exit = if args.removes() {
         let exit = remove::run(&args, &format, &found, &cluster, app).await?;
@@ -110,10 +111,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         print(&found, &args, &format, app)?;
         Exit::Done
     };
-    if found.is_empty() && format.is_table() && young == 0 {
+    if found.is_empty() && format.is_table() && young == 0 && undecided == 0 {
         app.ui.note(&nothing(namespace.as_deref(), inventories.is_whole()));
     }
     args.tell_young(young, app);
+    args.tell_undecided(undecided, app);
     if !args.removes() && format.is_table() {
         args.tell_next(&found, app);
     }
@@ -161,6 +163,16 @@ impl Args {
             many => format!("{many} objects that were {since} are left out."),
         });
         app.ui.hint(&format!("{} lists them, too", self.again(Some("0s"), "", app)));
+    }
+
+    fn tell_undecided(&self, undecided: usize, app: &App) {
+        let why = "a JobManager pod or a leader of a session without a Deployment is still there";
+        app.ui.note(&match undecided {
+            0 => return,
+            1 => format!("1 object cannot be judged yet: {why}."),
+            many => format!("{many} objects cannot be judged yet: {why}."),
+        });
+        app.ui.hint(&format!("in 15 s, when a lease of a leader has expired: {}", self.again(None, "", app)));
     }
 
     /// Says how the rest of what was listed is removed.
