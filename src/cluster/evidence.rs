@@ -66,6 +66,7 @@ impl Cluster {
         let sets = replica_sets.clone().unwrap_or_default();
         let ancestry =
             Ancestry::new(deployment.as_ref().map(|deployment| &deployment.metadata), replica_sets);
+        evidence.deployment_uid = ancestry.deployment_uid(name, service.as_ref(), &pods);
         let (jobmanagers, others): (Vec<&Pod>, Vec<&Pod>) =
             pods.iter().partition(|pod| ancestry.includes(name, &pod.metadata));
         let is_foreign = |pod: &&&Pod| is_labelled_jobmanager(&pod.metadata);
@@ -236,15 +237,12 @@ fn pod(pod: &Pod) -> evidence::Pod {
     let unschedulable = pod.status.conditions.iter().find(|c| {
         c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
     });
+    let set = pod.metadata.owner_references.iter().find(|owner| owner.kind == "ReplicaSet");
     evidence::Pod {
         name: pod.metadata.name.clone(),
         uid: pod.metadata.uid.clone(),
-        replica_set: pod
-            .metadata
-            .owner_references
-            .iter()
-            .find(|owner| owner.kind == "ReplicaSet")
-            .map(|owner| owner.name.clone()),
+        replica_set: set.map(|owner| owner.name.clone()),
+        replica_set_uid: set.map(|owner| owner.uid.clone()),
         container_id: container.container_id.filter(|id| !id.is_empty()),
         created: pod.metadata.creation_timestamp,
         deleting: pod.metadata.deletion_timestamp.is_some(),

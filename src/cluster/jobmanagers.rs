@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::sessions::Service;
-use super::small::{Bare, ConfigMap, Metadata, TemplateSpec};
+use super::small::{Bare, ConfigMap, Metadata, OwnerReference, Pod, TemplateSpec};
 use super::{Cluster, Kind, Result};
 use crate::session::{SessionName, flinkdeployment, labels};
 
@@ -28,6 +28,29 @@ impl Ancestry {
             deployment_uid: deployment.map(|metadata| metadata.uid.clone()),
             replica_sets: replica_sets.map(|sets| by_uid(sets).collect()),
         }
+    }
+
+    /// The uid of the Deployment of session `name`. Where that cannot be read, what it owns names it: the ReplicaSets of
+    /// `pods`, and from Flink 1.11 on the REST Service, which may outlive an earlier session for a moment.
+    pub fn deployment_uid(
+        &self,
+        name: &SessionName,
+        service: Option<&Service>,
+        pods: &[Pod],
+    ) -> Option<String> {
+        let owner = |metadata: &Metadata| {
+            let mut owners = metadata.owner_references.iter();
+            let is_session = |owner: &&OwnerReference| {
+                owner.kind.eq_ignore_ascii_case("Deployment") && owner.name == name.as_str()
+            };
+            owners.find(is_session).map(|owner| owner.uid.clone())
+        };
+        let of_pod = |pod: &Pod| {
+            let mut owners = pod.metadata.owner_references.iter();
+            owners.find_map(|set| owner(self.replica_sets.as_ref()?.get(&set.uid)?))
+        };
+        let of_service = || service.and_then(|service| owner(&service.metadata));
+        self.deployment_uid.clone().or_else(|| pods.iter().find_map(of_pod)).or_else(of_service)
     }
 
     /// True for a JobManager pod of session `name`.

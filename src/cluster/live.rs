@@ -24,7 +24,7 @@ impl Cluster {
         let is_session = |Recorded { object, .. }: &Recorded<Deployment>| {
             relabelled::identity(name.as_str(), object) == Identity::Session
         };
-        let Some(Recorded { object, settings: record }) = deployment.filter(is_session) else {
+        let Some(Recorded { object, settings: record, .. }) = deployment.filter(is_session) else {
             return Ok(None);
         };
         let (metadata, pod) = (object.metadata, object.spec.template);

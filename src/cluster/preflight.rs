@@ -1,5 +1,7 @@
 //! Reads what a `create` must know before it writes.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::{Role, RoleRef, Subject};
 use kube::api::PostParams;
@@ -92,7 +94,7 @@ impl Cluster {
         )?;
         let mut objects = Vec::new();
         let (deployment, record) = match deployment {
-            Some(Recorded { object, settings }) => (Some(object), settings),
+            Some(Recorded { object, settings, .. }) => (Some(object), settings),
             None => (None, None),
         };
         let is_unfinished = deployment.as_ref().zip(job.as_ref()).is_some_and(|(deployment, job)| {
@@ -293,18 +295,19 @@ fn made_by(job: &Job, deployment: &Deployment) -> bool {
 }
 
 /// What the container of the plugin's own Job runs.
-fn runs(job: &Job) -> bootstrap::Runs {
+fn runs(job: &Job, files: BTreeMap<String, String>) -> bootstrap::Runs {
     let spec = &job.spec.template.spec;
     let container = spec.containers.iter().find(|container| container.name == bootstrap::CONTAINER);
     bootstrap::Runs {
         image: container.and_then(|container| container.image.clone()).unwrap_or_default(),
         words: container.map(|container| container.words().cloned().collect()).unwrap_or_default(),
         account: spec.service_account_name.clone().unwrap_or_default(),
+        files,
     }
 }
 
 fn earlier_bootstrap(name: &SessionName, recorded: Recorded<Job>) -> EarlierBootstrap {
-    let Recorded { object: job, settings: record } = recorded;
+    let Recorded { object: job, settings: record, files } = recorded;
     let uid = job.metadata.uid.clone();
     let is =
         |condition: &str| job.status.conditions.iter().any(|c| c.type_ == condition && c.status == "True");
@@ -324,7 +327,7 @@ fn earlier_bootstrap(name: &SessionName, recorded: Recorded<Job>) -> EarlierBoot
                 () => BootstrapState::Running,
             },
             record,
-            runs: runs(&job),
+            runs: runs(&job, files),
         });
     }
     match makes_session(&job, name) {

@@ -100,6 +100,8 @@ pub(super) struct Recorded<T> {
     pub object: T,
     /// The annotation [`labels::SETTINGS`].
     pub settings: Option<String>,
+    /// The annotations of its pods that are files of a bootstrap Job.
+    pub files: BTreeMap<String, String>,
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Recorded<T> {
@@ -107,6 +109,15 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Recorded<T> {
         #[derive(Deserialize)]
         struct Annotated {
             metadata: Annotations,
+            spec: Option<Spec>,
+        }
+        #[derive(Deserialize)]
+        struct Spec {
+            template: Option<PodTemplate>,
+        }
+        #[derive(Deserialize)]
+        struct PodTemplate {
+            metadata: Option<Annotations>,
         }
         #[derive(Deserialize)]
         struct Annotations {
@@ -117,7 +128,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Recorded<T> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
         let object = serde_json::from_str(text).map_err(D::Error::custom)?;
         let mut annotated: Annotated = serde_json::from_str(text).map_err(D::Error::custom)?;
-        Ok(Self { object, settings: annotated.metadata.annotations.remove(labels::SETTINGS) })
+        let template = annotated.spec.and_then(|spec| spec.template?.metadata);
+        let mut files = template.map(|metadata| metadata.annotations).unwrap_or_default();
+        files.retain(|key, _| key.starts_with(labels::FILE));
+        Ok(Self { object, settings: annotated.metadata.annotations.remove(labels::SETTINGS), files })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod delete;
 mod dry_run;
 mod ending;
 pub mod gc;
+mod identity;
 mod job_names;
 pub mod jobs;
 mod last_contact;

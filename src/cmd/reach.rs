@@ -1,7 +1,9 @@
 //! How a command reaches the REST of a session, and what it says when it cannot.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::identity::{self, Here, Proof};
 use super::{rights, standing};
 use crate::app::rest::{self, Choice, Fate, Found, Process, SessionRest};
 use crate::app::{App, CommandError};
@@ -15,7 +17,10 @@ use crate::flink::{self, RestError};
 use crate::model::status::Job;
 use crate::model::{Evidence, JobView};
 use crate::session::shell::quoted;
-use crate::session::{FlinkVersion, SessionName};
+use crate::session::{FlinkVersion, SessionName, labels};
+
+/// How long the cluster may take to show the session of an address: the address is used without it, too.
+const COMPARING: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "REST")]
@@ -100,11 +105,38 @@ impl Reached {
     /// Why Flink at the address that was given is another session, by its own settings. One that was not started on
     /// Kubernetes says nothing of that.
     async fn why_another(&self) -> Option<String> {
-        const ID: &str = "kubernetes.cluster-id";
         self.address.as_ref()?;
         let settings = flink::configuration(&self.rest).await.ok()?;
-        let there = settings.get(ID).filter(|there| *there != self.name.as_str())?;
-        Some(format!("{ID} is {there} there"))
+        identity::another_name(&settings, &self.name)
+    }
+
+    /// Whether the address that was given is that of the session of this name in the cluster. An address is used without a
+    /// cluster, too: what cannot be read there, or is not there, proves nothing.
+    async fn proof(&self, args: &RestArgs, app: &App) -> Proof {
+        let settings = match flink::configuration(&self.rest).await {
+            Ok(settings) => settings,
+            Err(error) => return Proof::Unknown(error.to_string()),
+        };
+        if let Some(why) = identity::another_name(&settings, &self.name) {
+            return Proof::Another(why);
+        }
+        let compared = async {
+            let cluster = app.cluster().await?;
+            let found = rest::find(&cluster, &self.name).await?;
+            if found.evidence.deployment.is_none() && found.evidence.jobmanagers.is_empty() {
+                return Ok(Proof::Unknown("no session of this name can be found in the cluster".to_owned()));
+            }
+            let config = cluster.config_of(cluster.namespace(), &self.name).await?;
+            let id = config.settings.as_ref().and_then(|settings| settings.get(labels::SESSION_ID));
+            let pem = args.pem(app)?;
+            let id = id.map(String::as_str);
+            Here { name: &self.name, cluster: &cluster, id, pem }.compared(&settings).await
+        };
+        match tokio::time::timeout(COMPARING, compared).await {
+            Ok(Ok(proof)) => proof,
+            Ok(Err::<_, CommandError>(error)) => Proof::Unknown(error.to_string()),
+            Err(_) => Proof::Unknown("the cluster does not respond".to_owned()),
+        }
     }
 
     /// What REST said instead of doing what was asked.
@@ -185,12 +217,19 @@ pub async fn session_to_read(args: &RestArgs, name: &str, app: &App) -> Result<R
 /// As [`session`], for a command that changes something.
 ///
 /// # Errors
-/// `Refused` where the Flink at the address says that it is another session.
+/// `Refused` where the Flink at the address is known to be another session than the one of this name in the cluster.
 pub async fn session_to_change(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
     let reached = session(args, name, app).await?;
-    match reached.why_another().await {
-        None => Ok(reached),
-        Some(why) => {
+    if reached.address.is_none() {
+        return Ok(reached);
+    }
+    match reached.proof(args, app).await {
+        Proof::Same => Ok(reached),
+        Proof::Unknown(why) => {
+            tracing::info!(why, "the address is not compared with the session in the cluster");
+            Ok(reached)
+        }
+        Proof::Another(why) => {
             let what = format!("the address is not that of session {name}");
             Err(CommandError::new(Exit::Refused, what).because(why))
         }

@@ -19,6 +19,9 @@ pub struct Evidence {
     pub at: Timestamp,
     pub bootstrap: Option<Bootstrap>,
     pub deployment: Option<Deployment>,
+    /// The uid of the session's Deployment: its own, or what its ReplicaSets or its Service name as their owner where the
+    /// Deployment cannot be read.
+    pub deployment_uid: Option<String>,
     /// The Deployment of that name is not a session.
     pub has_foreign_deployment: bool,
     /// Objects of the session whose labels were changed.
@@ -94,6 +97,7 @@ pub struct Pod {
     pub uid: String,
     /// The ReplicaSet that it belongs to.
     pub replica_set: Option<String>,
+    pub replica_set_uid: Option<String>,
     /// The id of Flink's container. Another one means another process.
     pub container_id: Option<String>,
     pub created: Option<Timestamp>,
@@ -216,6 +220,7 @@ impl Evidence {
             at,
             bootstrap: None,
             deployment: None,
+            deployment_uid: None,
             has_foreign_deployment: false,
             relabelled: Vec::new(),
             jobmanagers: Vec::new(),

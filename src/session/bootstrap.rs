@@ -194,6 +194,8 @@ pub struct Runs {
     /// The command and its arguments.
     pub words: Vec<String>,
     pub account: String,
+    /// Pod templates and log configuration, by the annotation that holds each.
+    pub files: BTreeMap<String, String>,
 }
 
 impl Runs {
@@ -205,6 +207,7 @@ impl Runs {
             image: image.unwrap_or_default(),
             words: command.into_iter().chain(args).flatten().collect(),
             account: service_account_name.unwrap_or_default(),
+            files: files::annotations(spec).collect(),
         }
     }
 }

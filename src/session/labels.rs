@@ -30,6 +30,9 @@ pub const VERSION: &str = "app.kubernetes.io/version";
 /// session was made from, as a FlinkDeployment in JSON.
 pub const SETTINGS: &str = "kubectl-flink/settings";
 
+/// How the annotations begin that are files of the bootstrap Job; a number follows.
+pub const FILE: &str = "kubectl-flink/file-";
+
 /// A setting of Flink's that the bootstrap script adds: the uid of the bootstrap pod, so that no two sessions have
 /// the same. REST shows it (`GET /jobmanager/config`), and so does the session's ConfigMap.
 pub const SESSION_ID: &str = "kubectl-flink.session-id";

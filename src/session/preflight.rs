@@ -333,7 +333,8 @@ mod tests {
         for other in [
             Runs { image: "evil".to_owned(), ..asked.clone() },
             Runs { words: vec!["sleep".to_owned()], ..asked.clone() },
-            Runs { account: "admin".to_owned(), ..asked },
+            Runs { account: "admin".to_owned(), ..asked.clone() },
+            Runs { files: [("kubectl-flink/file-0".to_owned(), "other".to_owned())].into(), ..asked },
         ] {
             assert!(matches!(verdict(&other), Err(Refusal::BeingCreated { .. })), "{other:?}");
         }

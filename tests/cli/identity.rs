@@ -42,13 +42,34 @@ fn rest(line: &str, id: &str) -> Option<Answer> {
     }
 }
 
+/// What the user is allowed to read of a session.
+#[derive(Clone, Copy, PartialEq)]
+enum Sees {
+    All,
+    PodsAlone,
+}
+
 /// A session that somebody deletes and creates anew once its job is cancelled. REST is reached by the API server's
 /// proxy.
-fn made_anew() -> Server {
+fn made_anew(sees: Sees) -> Server {
+    Server::answering(cluster(sees))
+}
+
+/// What the API server of [`made_anew`] answers.
+fn cluster(sees: Sees) -> impl Fn(&str) -> Option<Answer> + Send + Sync + 'static {
     let is_new = Mutex::new(false);
-    Server::answering(move |line| {
+    move |line| {
         let mut is_new = is_new.lock().expect("state");
-        let (uid, pod, set) = if *is_new { ("d2", "roc-6e5-b", "r2") } else { ("d1", "roc-5d4-a", "r1") };
+        let (uid, pod, set) = match (*is_new, sees) {
+            (false, _) => ("d1", "roc-5d4-a", "r1"),
+            (true, Sees::All) => ("d2", "roc-6e5-b", "r2"),
+            // Of the same settings: the name of a ReplicaSet follows from its template.
+            (true, Sees::PodsAlone) => ("d2", "roc-5d4-b", "r2"),
+        };
+        let is_seen = ["/pods", "/proxy"].iter().any(|part| line.contains(part));
+        if sees == Sees::PodsAlone && !is_seen {
+            return Some(failure(403, "Forbidden", "x is forbidden: User \"me\" cannot get resource \"x\""));
+        }
         let list = |items: Value| Some((200, json!({"metadata": {}, "items": items})));
         match line {
             "GET /apis/apps/v1/namespaces/team-a/deployments/roc" => Some((
@@ -80,12 +101,12 @@ fn made_anew() -> Server {
                 answer
             }
         }
-    })
+    }
 }
 
 #[test]
 fn the_jobs_of_a_session_that_was_created_anew_are_not_ended_for_the_old_one() {
-    let server = made_anew();
+    let server = made_anew(Sees::All);
     let ended = server.flink(&["delete", "roc", "--yes", "--cancel-jobs"]);
     assert_eq!(ended.code, 1, "{ended}");
     assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
@@ -99,10 +120,72 @@ fn the_jobs_of_a_session_that_was_created_anew_are_not_ended_for_the_old_one() {
 
 #[test]
 fn a_command_that_waits_for_a_job_does_not_take_the_new_session_for_the_old_one() {
-    let server = made_anew();
+    let server = made_anew(Sees::All);
     let ended = server.flink(&["cancel", "roc", OLD]);
     assert_eq!(ended.code, 1, "{ended}");
     assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
+}
+
+#[test]
+fn a_user_who_sees_pods_alone_is_protected_too() {
+    let server = made_anew(Sees::PodsAlone);
+    let ended = server.flink(&["cancel", "roc", OLD]);
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
+}
+
+/// A session in team-a whose process is `own`, and at the root of the same server REST of a session with the same name
+/// whose process is `there`. `seen` is false for a user who can read nothing of the cluster.
+fn here_and_there(own: &'static str, there: &'static str, seen: bool) -> Server {
+    let settings = |process: &str| {
+        let of = [
+            ("kubernetes.cluster-id", "roc"),
+            ("kubernetes.namespace", "team-a"),
+            ("web.tmpdir", process),
+            ("execution.checkpointing.savepoint-dir", "s3://b/sp"),
+        ];
+        json!(of.map(|(key, value)| json!({"key": key, "value": value})))
+    };
+    let kubernetes = cluster(Sees::All);
+    Server::answering(move |line| match line {
+        "GET /jobmanager/config" => Some((200, settings(there))),
+        line if line.ends_with("/proxy/jobmanager/config") && seen => Some((200, settings(own))),
+        line if line.contains(" /api/") || line.contains(" /apis/") => match seen {
+            true => kubernetes(line),
+            false => Some(failure(403, "Forbidden", "x is forbidden: User \"me\" cannot get resource \"x\"")),
+        },
+        line => rest(line, OLD),
+    })
+}
+
+#[test]
+fn what_changes_something_at_an_address_compares_the_session_first() {
+    let jar = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
+    let changes = [
+        &["cancel", "roc", OLD, "--wait=false"][..],
+        &["stop", "roc", OLD],
+        &["savepoint", "roc", OLD],
+        &["submit", "roc", jar],
+    ];
+    let server = here_and_there("/tmp/flink-web-1", "/tmp/flink-web-2", true);
+    let at = |server: &Server| format!("http://{}", server.address);
+    for words in changes {
+        let ended = server.flink(&[words, &["--address", &at(&server)]].concat());
+        assert_eq!(ended.code, 4, "{words:?}: {ended}");
+        let told = [
+            "error: the address is not that of session roc",
+            "another process answers there than in pod roc-5d4-a",
+        ];
+        assert!(told.iter().all(|told| ended.stderr.contains(told)), "{words:?}: {ended}");
+    }
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    // The session's own address, and an address without a cluster, are used.
+    for server in
+        [here_and_there("/tmp/flink-web-1", "/tmp/flink-web-1", true), here_and_there("/a", "/b", false)]
+    {
+        let ended = server.flink(&[changes[0], &["--address", &at(&server)]].concat());
+        assert_eq!(ended.code, 0, "{ended}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod everyday;
 mod faults;
 mod gc;
 mod grants;
+mod identity;
 mod in_cluster;
 mod jobmanagers;
 mod jobs;

@@ -1,5 +1,7 @@
 //! Which JobManager of a session answers for it.
 
+use std::collections::BTreeMap;
+
 use super::{DEFAULT_PORT, Process};
 use crate::cluster::{Cluster, ClusterError, PodPort};
 use crate::model::evidence::{Evidence, Pod};
@@ -29,14 +31,46 @@ pub enum Choice {
 pub(super) struct Finder {
     cluster: Cluster,
     name: SessionName,
-    /// The uid of the session's Deployment, as it was found first. None where it cannot be read.
+    /// What proves that a session is the one that was found first.
+    first: Identity,
+}
+
+/// What of a session stays the same while it lives.
+#[derive(Clone, Default)]
+struct Identity {
+    /// The uid of its Deployment; none where nothing that can be read names it.
     deployment: Option<String>,
+    /// The ReplicaSets of its JobManagers, by name, with their uids.
+    replica_sets: BTreeMap<String, String>,
+}
+
+impl Identity {
+    fn of(evidence: &Evidence) -> Self {
+        let set = |pod: &Pod| Some((pod.replica_set.clone()?, pod.replica_set_uid.clone()?));
+        Self {
+            deployment: evidence.deployment_uid.clone(),
+            replica_sets: evidence.jobmanagers.iter().filter_map(set).collect(),
+        }
+    }
+
+    /// True when `now` is known to be another one. The name of a ReplicaSet follows from its pods' template, so that one
+    /// of the same name is recreated only with its Deployment; another name may be a rollout.
+    fn differs(&self, now: &Self) -> bool {
+        match (&self.deployment, &now.deployment) {
+            (Some(before), Some(now)) => before != now,
+            _ => self
+                .replica_sets
+                .iter()
+                .any(|(name, uid)| now.replica_sets.get(name).is_some_and(|now| now != uid)),
+        }
+    }
 }
 
 /// Finds the JobManager of session `name` in the namespace of `cluster`.
 pub async fn find(cluster: &Cluster, name: &SessionName) -> Result<Found, ClusterError> {
-    let mut found = Finder { cluster: cluster.clone(), name: name.clone(), deployment: None }.find().await?;
-    found.finder.deployment = found.evidence.deployment.as_ref().map(|deployment| deployment.uid.clone());
+    let finder = Finder { cluster: cluster.clone(), name: name.clone(), first: Identity::default() };
+    let mut found = finder.find().await?;
+    found.finder.first = Identity::of(&found.evidence);
     Ok(found)
 }
 
@@ -51,9 +85,9 @@ impl Finder {
     /// Why `found` is not what was found first: a session that was deleted and created anew has the same name, and
     /// other jobs.
     pub fn why_another(&self, found: &Found) -> Option<String> {
-        let before = self.deployment.as_ref()?;
-        let now = &found.evidence.deployment.as_ref()?.uid;
-        (now != before).then(|| format!("session {} was deleted and created anew meanwhile", self.name))
+        self.first
+            .differs(&Identity::of(&found.evidence))
+            .then(|| format!("session {} was deleted and created anew meanwhile", self.name))
     }
 }
 
@@ -158,4 +192,26 @@ fn running(evidence: &Evidence) -> impl Iterator<Item = &Pod> {
 
 fn port(cluster: &Cluster, evidence: &Evidence, pod: &Pod) -> PodPort {
     cluster.pod_port(&evidence.namespace, &pod.name, pod.rest_port.unwrap_or(DEFAULT_PORT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(deployment: Option<&str>, sets: &[(&str, &str)]) -> Identity {
+        let sets = sets.iter().map(|(name, uid)| ((*name).to_owned(), (*uid).to_owned()));
+        Identity { deployment: deployment.map(str::to_owned), replica_sets: sets.collect() }
+    }
+
+    #[test]
+    fn a_recreated_session_is_known_by_its_deployment_or_by_its_replica_sets() {
+        let first = identity(Some("d1"), &[("roc-5d4", "r1")]);
+        assert!(!first.differs(&identity(Some("d1"), &[("roc-6e5", "r2")])), "a rollout");
+        assert!(first.differs(&identity(Some("d2"), &[("roc-6e5", "r2")])));
+        // The Deployment cannot be read any more, or never could.
+        assert!(first.differs(&identity(None, &[("roc-5d4", "r2")])), "the same template, made again");
+        assert!(!first.differs(&identity(None, &[("roc-5d4", "r1")])));
+        assert!(!first.differs(&identity(None, &[("roc-6e5", "r2")])), "may be a rollout");
+        assert!(!first.differs(&identity(None, &[])));
+    }
 }

@@ -1,34 +1,14 @@
-//! Whether REST at an address is that of the session in the cluster.
-//!
-//! Name and namespace prove nothing: another cluster may have a session of the same name.
+//! Refuses an address that is not known to be that of the session in the cluster.
 
 use super::Guard;
 use crate::app::CommandError;
-use crate::app::rest::{self, SessionRest};
-use crate::cluster::PodPort;
+use crate::cmd::identity::{Here, Proof};
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
-use crate::flink::{self, RestError};
-use crate::session::labels;
-
-/// Each JobManager process makes a directory of its own, as `/tmp/flink-web-UUID`, and shows it
-/// (`ClusterEntrypoint.generateClusterConfiguration`; seen with 1.10.3, 1.20.5 and 2.3.0).
-const PROCESS: &str = "web.tmpdir";
-
-/// What one way to tell two sessions apart has shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Proof {
-    Same,
-    /// Why it is another one.
-    Another(String),
-    /// Why nothing is known.
-    Unknown(String),
-}
+use crate::flink;
 
 impl Guard<'_> {
-    /// Refuses an address that is not known to lead to the session: what is said there of jobs may be true of another
-    /// one. The process that answers is compared with the session's own; where that cannot be asked, the identity that
-    /// `create` has given the session.
+    /// What is said of jobs at an address may be true of another session than the one whose objects are deleted or changed.
     ///
     /// # Errors
     /// `Refused` for the address of another session, and where nothing proves that it is this one.
@@ -36,26 +16,11 @@ impl Guard<'_> {
         let settings = flink::configuration(&reached.rest).await.map_err(|error| {
             self.unknown(reached.error(&error, "cannot read the settings of the session there".to_owned()))
         })?;
-        let (name, namespace) = (self.session.name.as_str(), self.cluster.namespace());
-        // A session of a cluster always has the first one.
-        let (id, of) = ("kubernetes.cluster-id", "kubernetes.namespace");
-        let named = match (settings.get(id), settings.get(of)) {
-            (None, _) => Some(format!("no {id} is set there")),
-            (Some(there), _) if there != name => Some(format!("{id} is {there} there")),
-            (_, Some(there)) if there != namespace => Some(format!("{of} is {there} there")),
-            _ => None,
-        };
-        let proof = match named {
-            Some(why) => Proof::Another(why),
-            None => match self.compared_by_process(settings.get(PROCESS)).await? {
-                Proof::Unknown(why) => {
-                    by_id(self.session.id.as_deref(), settings.get(labels::SESSION_ID), why)
-                }
-                proof => proof,
-            },
-        };
-        let session = format!("that of session {name} in namespace {namespace}");
-        match proof {
+        let (name, cluster) = (&self.session.name, self.cluster);
+        let pem = self.args.rest.pem(self.app)?;
+        let here = Here { name, cluster, id: self.session.id.as_deref(), pem };
+        let session = format!("that of session {name} in namespace {}", cluster.namespace());
+        match here.compared(&settings).await? {
             Proof::Same => Ok(()),
             Proof::Another(why) => {
                 Err(CommandError::new(Exit::Refused, format!("the address is not {session}")).because(why))
@@ -65,85 +30,5 @@ impl Guard<'_> {
                 Err(self.unknown(CommandError::new(Exit::Refused, what).because(why)))
             }
         }
-    }
-
-    /// Compares the process that answers at the address with those in the session's pods.
-    async fn compared_by_process(&self, there: Option<&String>) -> Result<Proof, CommandError> {
-        let Some(there) = there else { return Ok(Proof::Unknown(format!("no {PROCESS} is set there"))) };
-        let found = rest::find(self.cluster, &self.session.name).await?;
-        let mut own = Vec::new();
-        for port in found.all() {
-            let pod = port.pod().to_owned();
-            own.push((pod, self.process_in(port).await?));
-        }
-        Ok(by_process(there, &own))
-    }
-
-    /// What the JobManager in a pod calls its directory.
-    async fn process_in(&self, port: PodPort) -> Result<Result<Option<String>, RestError>, CommandError> {
-        let rest = SessionRest::of_pod(port, self.args.rest.pem(self.app)?);
-        let settings = flink::configuration(&rest).await;
-        Ok(settings.map(|mut settings| settings.remove(PROCESS)))
-    }
-}
-
-/// Looks for the process that has the directory `there` among those of the session, by pod.
-fn by_process(there: &str, own: &[(String, Result<Option<String>, RestError>)]) -> Proof {
-    let is_same = |(_, process): &(String, Result<Option<String>, RestError>)| matches!(process, Ok(Some(own)) if own == there);
-    if own.iter().any(is_same) {
-        return Proof::Same;
-    }
-    let unknown = own.iter().find_map(|(pod, process)| match process {
-        Ok(Some(_)) => None,
-        Ok(None) => Some(format!("the JobManager in pod {pod} shows no {PROCESS}")),
-        Err(error) => Some(format!("the JobManager in pod {pod} cannot be asked: {error}")),
-    });
-    let pods: Vec<&str> = own.iter().map(|(pod, _)| pod.as_str()).collect();
-    match unknown {
-        Some(why) => Proof::Unknown(why),
-        None if pods.is_empty() => Proof::Unknown("no JobManager pod of the session runs".to_owned()),
-        None => Proof::Another(format!("another process answers there than in pod {}", pods.join(", "))),
-    }
-}
-
-/// Compares identities; `otherwise` says why nothing else could be compared.
-fn by_id(own: Option<&str>, there: Option<&String>, otherwise: String) -> Proof {
-    match (own, there) {
-        (Some(own), Some(there)) if own == there => Proof::Same,
-        (Some(own), there) => {
-            let there = there.map_or("not set", String::as_str);
-            Proof::Another(format!("{} is {there} there, and {own} here", labels::SESSION_ID))
-        }
-        (None, _) => Proof::Unknown(otherwise),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn own(process: Option<&str>) -> (String, Result<Option<String>, RestError>) {
-        let silent = || RestError::Forbidden("no".to_owned());
-        ("roc-1".to_owned(), process.map(|process| Some(process.to_owned())).ok_or_else(silent))
-    }
-
-    #[test]
-    fn the_process_that_answers_is_one_of_the_sessions_own() {
-        assert_eq!(by_process("a", &[own(Some("b")), own(Some("a"))]), Proof::Same);
-        assert_eq!(by_process("a", &[own(None), own(Some("a"))]), Proof::Same);
-        assert!(matches!(by_process("a", &[own(Some("b"))]), Proof::Another(_)));
-        // One that is silent may be the one.
-        assert!(matches!(by_process("a", &[own(Some("b")), own(None)]), Proof::Unknown(_)));
-        assert!(matches!(by_process("a", &[]), Proof::Unknown(_)));
-    }
-
-    #[test]
-    fn a_session_that_has_no_identity_is_not_proved_by_it() {
-        let of = |own, there: Option<&str>| by_id(own, there.map(str::to_owned).as_ref(), "why".to_owned());
-        assert_eq!(of(Some("a"), Some("a")), Proof::Same);
-        assert!(matches!(of(Some("a"), Some("b")), Proof::Another(_)));
-        assert!(matches!(of(Some("a"), None), Proof::Another(_)));
-        assert_eq!(of(None, None), Proof::Unknown("why".to_owned()));
-        assert_eq!(of(None, Some("a")), Proof::Unknown("why".to_owned()));
     }
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, DownwardAPIVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
 };
 
+use crate::session::labels;
 use crate::session::spec::SessionSpec;
 
 /// Where the files are in the pod: those for the client in `file`, those for Flink's configuration directory in
@@ -24,7 +25,7 @@ pub(super) fn all(spec: &SessionSpec) -> Vec<(String, String)> {
 }
 
 fn annotation(number: usize) -> String {
-    format!("kubectl-flink/file-{number}")
+    format!("{}{number}", labels::FILE)
 }
 
 pub fn annotations(spec: &SessionSpec) -> impl Iterator<Item = (String, String)> {
