@@ -106,7 +106,7 @@ impl Refusal<'_> {
                 format!("change what admission webhook {name} refuses, or ask an administrator")
             }
             Self::SilentWebhook(name) => format!(
-                "admission webhook {name} does not respond; an administrator repairs it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations{scope}"
+                "admission webhook {name} does not respond; an administrator repairs it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations{scope} -o custom-columns='KIND:.kind,NAME:.metadata.name,WEBHOOKS:.webhooks[*].name'"
             ),
             Self::Right | Self::Grant | Self::Finalizers | Self::Other => return None,
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::advice::{fix, shows};
 use crate::jobs::{PROGRAMS, SMALL_TASKMANAGERS, all_tasks_run, jars, jobs, submit, the_id};
 use crate::lab::{Ended, FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, PATIENCE, small};
 use crate::running::Running;
@@ -122,6 +123,8 @@ fn a_program_that_ends_the_jobmanager_is_sent_once(lab: &Lab) {
     assert_eq!(restarts(), "1", "it was sent once: {}", ended.stderr);
     let status = lab.flink_ok(&["status", "roc"]);
     assert!(status.contains("the JobManager of session roc restarted "), "{status}");
+    let logs = fix(lab, "roc", "jobmanager-restarted");
+    shows(lab.kubectl_as_printed(&logs), &logs, " INFO ");
     assert_eq!(jars(lab), 0);
 }
 

@@ -190,7 +190,12 @@ fn keeps_its_state_and_brings_nothing_back(test: &str, (image, version): (&str, 
     let refused = lab.flink(&create(image, &ha));
     refused.failed(4, &["would bring its jobs back", "--reuse-ha", "kubectl flink delete roc"]);
     assert_eq!(lab.fingerprint(), before);
-    lab.flink_ok(&create(image, &[&ha[..], &["--reuse-ha"]].concat()));
+    // With the settings that it had, as the deletion says.
+    let hint = deleted.stderr.lines().find_map(|line| line.split_once("the settings that it had, and: "));
+    let (_, again) = hint.expect("a hint");
+    let settings = [&["--image", image], crate::lab::small(image), &ha[2..]].concat();
+    let again = format!("{again} {}", settings.join(" "));
+    assert_eq!(lab.flink_as_printed(&again).code, 0, "{again}");
     running(&lab, 1);
     // So does a JobManager that takes over.
     let restarted = lab.flink(&["restart", "roc", "--force"]);

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use crate::advice::{printed, shows};
 use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, jobs, state, submit, the_id};
 use crate::lab::{Ended, Lab, QUICK};
 
@@ -152,18 +153,34 @@ fn what_belongs_to_the_flink_operator_is_left_to_it() {
         "flinkdeployment roc",
     ];
     lab.flink(&["delete", "roc", "--yes", "--force"]).failed(4, &theirs);
-    lab.flink(&["restart", "roc", "--force"]).failed(4, &["belongs to the Flink operator", "restartNonce"]);
+    let refused = lab.flink(&["restart", "roc", "--force"]);
+    refused.failed(4, &["belongs to the Flink operator"]);
+    // What it prints instead is what the operator restarts a session by.
+    let restart = printed(&refused, "kubectl patch");
+    shows(lab.kubectl_as_printed(restart), restart, "patched");
+    let nonce = ["get", "flinkdeployment", "roc", "-o", "jsonpath={.spec.restartNonce}"];
+    assert!(lab.kubectl_ok(&nonce).parse::<u64>().is_ok_and(|nonce| nonce > 0));
 
     // Suspended by the operator: it has deleted the Deployment, and the state is its own.
     lab.kubectl_ok(&["delete", "deployment", "roc", "--wait"]);
     lab.kubectl_ok(&["create", "configmap", "roc-cluster-config-map"]);
     let labels = ["app=roc", "type=flink-native-kubernetes"];
     lab.kubectl_ok(&[&["label", "configmap", "roc-cluster-config-map"][..], &labels].concat());
-    lab.flink(&["delete", "roc", "--yes", "--purge-ha"]).failed(4, &theirs);
+    let refused = lab.flink(&["delete", "roc", "--yes", "--purge-ha"]);
+    refused.failed(4, &theirs);
+    // A user who may not see what the operator keeps is shown the right that is missing.
+    let seen = "deployments.apps,services,configmaps,pods,jobs.batch";
+    let blind = lab.user("blind", &[("get,list,watch,delete,patch", seen)]);
+    let unknown = lab.flink_as(&blind, &["delete", "roc", "--yes", "--purge-ha"]);
+    unknown.failed(4, &["may belong to the Flink operator"]);
+    let right = printed(&unknown, "kubectl auth can-i list flinkdeployments");
+    let answer = lab.kubectl_as_printed(right);
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, "no\n"), "{right}: {}", answer.stderr);
     assert_eq!(lab.flink_ok(&["gc", "--older-than", "0s"]), "");
     assert_ne!(lab.fingerprint(), before, "the test itself has deleted the Deployment");
     lab.kubectl_ok(&["get", "configmap", "roc-cluster-config-map"]);
-    lab.kubectl_ok(&["delete", "flinkdeployment", "roc"]);
+    let delete = printed(&refused, "kubectl delete");
+    shows(lab.kubectl_as_printed(delete), delete, "deleted");
     let gone = lab.flink_ok(&["delete", "roc", "--yes", "--purge-ha"]);
     assert!(gone.contains("configmap \"roc-cluster-config-map\" deleted"), "{gone}");
     if is_ours {

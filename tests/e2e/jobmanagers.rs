@@ -1,5 +1,6 @@
 //! Which JobManager is asked, and on which port, where there is more than one that could be meant.
 
+use crate::advice::{fix, shows, sleeping};
 use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, submit, the_id};
 use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
 
@@ -7,6 +8,8 @@ use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, small};
 fn the_jobs_of_every_jobmanager_count_and_of_no_other_pod() {
     let lab = Lab::new("jobmanagers");
     lab.flink_ok(&[&["create", "roc", "--image", FLINK_2_3.0][..], &QUICK, &SMALL_TASKMANAGERS].concat());
+    // One in which nothing listens, for as long as the rest takes.
+    lab.apply(&sleeping("mute", "", "", ""));
     let id = the_id(&submit(&lab, &[], &["long"]));
     all_tasks_run(&lab, &id);
     let runs = format!("job {id} (long) is RUNNING");
@@ -17,6 +20,8 @@ fn the_jobs_of_every_jobmanager_count_and_of_no_other_pod() {
     }
     two_without_high_availability_are_both_asked(&lab, &runs);
     a_rollout_that_hangs_hides_no_job(&lab, &runs);
+    let logs = fix(&lab, "mute", "rest-down");
+    assert_eq!(lab.kubectl_as_printed(&logs).code, 0, "{logs}");
 }
 
 /// Neither deletes nor restarts, and says why.
@@ -48,6 +53,11 @@ fn a_pod_with_labels_of_a_jobmanager_is_not_asked(lab: &Lab, labels: &str, runs:
     let status = lab.flink_ok(&["status", "roc"]);
     let problem = "pod other has the labels of a JobManager of session roc";
     assert_eq!(status.contains(problem), labels.contains("type="), "{status}");
+    if labels.contains("type=") {
+        let relabel = fix(lab, "roc", "foreign-jobmanager");
+        shows(lab.kubectl_as_printed(&relabel), &relabel, "labeled");
+        assert!(!lab.flink_ok(&["status", "roc"]).contains(problem));
+    }
     lab.kubectl_ok(&["delete", "pod", "other", "--now"]);
 }
 
@@ -61,24 +71,26 @@ fn two_without_high_availability_are_both_asked(lab: &Lab, runs: &str) {
     lab.flink(&["jobs", "roc"]).failed(1, &["cannot determine which JobManager answers for session roc"]);
     let status = lab.flink_ok(&["status", "roc"]);
     assert!(status.contains("session roc has several JobManagers without high availability"), "{status}");
-    lab.kubectl_ok(&["scale", "deployment/roc", "--replicas=1"]);
+    let scale = fix(lab, "roc", "independent-jobmanagers");
+    let (scale, _) = scale.split_once(" (").expect("what it costs");
+    shows(lab.kubectl_as_printed(scale), scale, "scaled");
     // Kubernetes ends the younger one.
     lab.until("one JobManager", || {
-        lab.kubectl_ok(&["get", "pod", "-l", "component=jobmanager", "-o", "name"]).lines().count() == 1
+        lab.kubectl_ok(&["get", "pod", "-l", "app=roc,component=jobmanager", "-o", "name"]).lines().count()
+            == 1
     });
     lab.until("the job", || lab.flink(&["jobs", "roc"]).stdout.contains("long"));
 }
 
 fn a_rollout_that_hangs_hides_no_job(lab: &Lab, runs: &str) {
     lab.kubectl_ok(&["set", "image", "deployment/roc", "flink-main-container=no-such-image:1"]);
-    let pods = ["get", "pod", "-l", "component=jobmanager", "-o", "name"];
+    let pods = ["get", "pod", "-l", "app=roc,component=jobmanager", "-o", "name"];
     lab.until("the new pod", || lab.kubectl_ok(&pods).lines().count() == 2);
     is_refused(lab, runs);
     let jobs = lab.flink_ok(&["jobs", "roc"]);
     assert!(jobs.contains("long"), "{jobs}");
-    let problem = "the rollout of deployment.apps/roc does not finish";
-    lab.until("the problem", || lab.flink_ok(&["status", "roc"]).contains(problem));
-    lab.kubectl_ok(&["rollout", "undo", "deployment/roc"]);
+    let undo = fix(lab, "roc", "rollout-hangs");
+    shows(lab.kubectl_as_printed(&undo), &undo, "rolled back");
     lab.until("one JobManager", || lab.kubectl_ok(&pods).lines().count() == 1);
     is_refused(lab, runs);
 }

@@ -111,20 +111,21 @@ impl Lab {
         command
     }
 
-    /// Runs a command that the plugin has printed, as it stands: `kubectl flink ...`.
+    /// Runs a command that the plugin has printed, as it stands, in a shell: `kubectl flink ...`.
     pub fn flink_as_printed(&self, printed: &str) -> Ended {
-        let words = printed.trim().strip_prefix("kubectl flink ").expect("a command of the plugin");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-flink"));
-        command.args(words.split(' '));
-        run(command)
+        assert!(printed.trim().starts_with("kubectl flink "), "no command of the plugin: {printed}");
+        run(pasted(printed))
     }
 
     /// The same of a command of kubectl's: `kubectl ...`.
     pub fn kubectl_as_printed(&self, printed: &str) -> Ended {
-        let words = printed.trim().strip_prefix("kubectl ").expect("a command of kubectl");
-        let mut command = Command::new("kubectl");
-        command.args(words.split(' '));
-        run(command)
+        assert!(printed.contains("kubectl "), "no command of kubectl: {printed}");
+        run(pasted(printed))
+    }
+
+    /// The same, for a test that looks on while it runs.
+    pub fn start_flink_as_printed(&self, printed: &str) -> crate::running::Running {
+        crate::running::Running::start(pasted(printed))
     }
 
     /// Runs the plugin and expects it to succeed.
@@ -299,8 +300,19 @@ impl Drop for Lab {
         }
         self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
         // What belongs to no namespace says whose it is by this label.
-        self.kubectl(&["delete", "clusterrolebinding", "-l", &format!("e2e={}", self.namespace)]);
+        let kinds = "clusterrolebinding,priorityclass,validatingadmissionpolicybinding,validatingadmissionpolicy,validatingwebhookconfiguration";
+        self.kubectl(&["delete", kinds, "-l", &format!("e2e={}", self.namespace)]);
     }
+}
+
+/// A shell into which a person has pasted what was printed; `kubectl flink` is the plugin under test.
+fn pasted(printed: &str) -> Command {
+    let plugin = "kubectl() { if [ \"$1\" = flink ]; then shift; exec \"$KUBECTL_FLINK\" \"$@\"; fi; command kubectl \"$@\"; }";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{plugin}\n{printed}")])
+        .env("KUBECTL_FLINK", env!("CARGO_BIN_EXE_kubectl-flink"));
+    shell
 }
 
 fn run(mut command: Command) -> Ended {

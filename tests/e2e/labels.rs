@@ -5,7 +5,10 @@ use crate::lab::{FLINK_1_10, FLINK_2_3, Lab, TINY, TINY_1_10};
 /// The repairing command that `status` prints for each problem.
 fn repairs(lab: &Lab) -> Vec<String> {
     let shown = lab.flink_ok(&["status", "roc"]);
-    let fixes = shown.lines().filter_map(|line| line.trim().strip_prefix("fix: kubectl label "));
+    let fixes = shown
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("fix: "))
+        .filter(|fix| fix.starts_with("kubectl label "));
     fixes.map(str::to_owned).collect()
 }
 
@@ -30,8 +33,8 @@ fn is_named_and_repaired(lab: &Lab, object: &str, label: &str, names: &str) {
     lab.flink(&["create", "roc"]).failed(1, &["session roc exists already", names, &repair]);
     assert_eq!(lab.flink_ok(&["gc", "--older-than", "0s"]), "");
     assert_eq!(lab.uid("deployment/roc"), uid);
-    let words: Vec<&str> = repair.split(' ').collect();
-    lab.kubectl_ok(&[&["label"], &words[..]].concat());
+    let repaired = lab.kubectl_as_printed(&repair);
+    assert_eq!(repaired.code, 0, "{repair}: {}", repaired.stderr);
     assert_eq!(repairs(lab), [""; 0], "{object} {label}");
 }
 
@@ -57,8 +60,7 @@ fn changed_labels_of_a_session_are_named_and_repaired_flink_2_3() {
     for words in [&["delete", "roc", "--yes"][..], &["restart", "roc"]] {
         lab.flink(words).failed(4, &["still running with the jobs that it had", &pod, &repair]);
     }
-    let words: Vec<&str> = repair.split(' ').collect();
-    lab.kubectl_ok(&[&["label"], &words[..]].concat());
+    assert_eq!(lab.kubectl_as_printed(&repair).code, 0, "{repair}");
     lab.until("one JobManager", || {
         lab.kubectl_ok(&["get", "pod", "-l", selector, "-o", "name"]).lines().count() == 1
     });

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stderr, reason = "the state of a failed test is shown on the test runner's stderr")]
 
+mod advice;
 mod attribution;
 mod completion;
 mod connections;

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::advice::{fix, shows};
 use crate::create::shared_directory;
 use crate::jobs::{NO_MAIN, PROGRAMS, SMALL_TASKMANAGERS, all_tasks_run, jars, jobs, state, submit, the_id};
 use crate::lab::{FLINK_2_3, Lab, QUICK};
@@ -206,7 +207,17 @@ fn of_two_jobmanagers_the_leader_gets_every_program() {
 #[test]
 fn who_waits_for_slots_that_a_quota_forbids_hears_of_it() {
     let lab = Lab::new("slots");
-    session(&lab, &[]);
+    let template = tempfile::NamedTempFile::with_suffix(".yaml").expect("file");
+    let spec = format!(
+        "spec: {{priorityClassName: {}, containers: [{{name: flink-main-container}}]}}\n",
+        lab.namespace
+    );
+    std::fs::write(template.path(), spec).expect("template");
+    let path = template.path().to_string_lossy();
+    let large = ["--taskmanager-cpu=100", "--taskmanager-memory=1g", "--ignore-preflight"];
+    let of_class = ["create", "roc", "--image", FLINK_2_3.0, "--taskmanager-pod-template", &path];
+    lab.flink_ok(&[&of_class[..], &QUICK, &large].concat());
+    a_refusal_that_has_no_name_is_read_in_the_log(&lab);
     // The JobManager is there already; the bootstrap pod has ended, and does not count.
     lab.kubectl_ok(&["create", "quota", "team", "--hard=pods=1"]);
     lab.until("the quota", || {
@@ -224,4 +235,18 @@ fn who_waits_for_slots_that_a_quota_forbids_hears_of_it() {
         assert!(ended.stderr.contains(words), "{words:?} is not in:\n{}", ended.stderr);
     }
     assert_eq!(ended.stderr.matches("waits for slots").count(), 1, "once: {}", ended.stderr);
+    // With room in the quota, there is no node for its TaskManager.
+    lab.kubectl_ok(&["delete", "quota", "team"]);
+    let fix = fix(&lab, "roc", "unschedulable");
+    let (_, describe) = fix.split_once("--taskmanager-memory): ").expect("a command");
+    shows(lab.kubectl_as_printed(describe), describe, "Insufficient cpu");
+}
+
+/// The priority class that the TaskManagers name comes later.
+fn a_refusal_that_has_no_name_is_read_in_the_log(lab: &Lab) {
+    let id = the_id(&submit(lab, &[], &["long"]));
+    let logs = fix(lab, "roc", "taskmanager-pod-refused");
+    shows(lab.kubectl_as_printed(&logs), &logs, "no PriorityClass with name");
+    cancel(lab, &id);
+    lab.apply("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nvalue: 1\nmetadata: {name: NAMESPACE, labels: {e2e: NAMESPACE}}\n");
 }

@@ -1,5 +1,6 @@
 //! What is typed is what the processes of both roles have; what would not arrive is refused.
 
+use crate::advice::{fix, shows};
 use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, QUICK, SMALL};
 
 /// What files, parsers and shells take for something of theirs.
@@ -180,4 +181,7 @@ fn a_setting_that_keeps_taskmanagers_away_is_reported() {
     let said = "the JobManager of session roc cannot parse the value of kubernetes.taskmanager.annotations";
     lab.until("the finding", || lab.flink(&["status", "roc"]).stdout.contains(said));
     assert_eq!(lab.flink(&["status", "roc", "--exit-code"]).code, 5);
+    let fix = fix(&lab, "roc", "setting-not-parsed");
+    let (_, settings) = fix.split_once("it stands in: ").expect("a command");
+    shows(lab.kubectl_as_printed(settings), settings, "annotations: color");
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::advice::{command, shows};
 use crate::lab::{Lab, QUICK, SMALL};
 
 /// Far below the default timeout of five minutes, far above what a slow machine needs.
@@ -143,14 +144,11 @@ fn a_quota_that_leaves_no_room_for_the_bootstrap() {
     let lab = Lab::new("quota");
     lab.kubectl_ok(&["create", "quota", "tight", "--hard=limits.memory=256Mi"]);
     let start = Instant::now();
-    lab.flink(&["create", "roc", "--ignore-preflight"]).failed(
-        1,
-        &[
-            "the API server refuses the pod of job.batch/boot-roc",
-            "exceeded quota: tight",
-            "kubectl describe quota",
-        ],
-    );
+    let refused = lab.flink(&["create", "roc", "--ignore-preflight"]);
+    let why = ["the API server refuses the pod of job.batch/boot-roc", "exceeded quota: tight"];
+    refused.failed(1, &why);
+    let quota = command(&refused, "kubectl describe quota");
+    shows(lab.kubectl_as_printed(quota), quota, "256Mi");
     assert!(start.elapsed() < SECONDS, "{:?}", start.elapsed());
     assert_eq!(lab.left_of("roc"), "");
 }
@@ -161,10 +159,13 @@ fn the_bootstrap_meets_the_pod_security_level_restricted() {
     let level = "pod-security.kubernetes.io/enforce=restricted";
     lab.kubectl_ok(&["label", "namespace", &lab.namespace, level]);
     // Flink's own pods do not, and that is what is said.
-    lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat()).failed(
+    let refused = lab.flink(&[&["create", "roc", "--ignore-preflight"][..], &SMALL].concat());
+    refused.failed(
         1,
         &["the API server refuses the pod of deployment.apps/roc", "violates PodSecurity \"restricted"],
     );
+    let labels = command(&refused, "kubectl get namespace");
+    shows(lab.kubectl_as_printed(labels), labels, level);
     let job = ["get", "job", "boot-roc", "-o", "jsonpath={.status.succeeded}"];
     lab.until("the bootstrap to succeed", || lab.kubectl_ok(&job) == "1");
 }
