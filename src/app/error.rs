@@ -175,7 +175,12 @@ impl From<io::Error> for CommandError {
 impl CommandError {
     /// A finding that ends a command.
     pub fn from_finding(exit: Exit, what: impl Into<String>, finding: &Finding) -> Self {
-        let told = Self::new(exit, what).because(&finding.summary);
+        Self::new(exit, what).with_finding(finding)
+    }
+
+    /// Adds what a finding says to the causes, and its fix to the hints.
+    pub fn with_finding(self, finding: &Finding) -> Self {
+        let told = self.because(&finding.summary);
         let told = match &finding.evidence {
             Some(evidence) => told.because(evidence),
             None => told,

@@ -9,6 +9,7 @@ use crate::diagnosis::{configuration, taskmanagers};
 use crate::flink;
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Rest, SlotLimit};
+use crate::model::job::JobException;
 use crate::model::status::Job;
 
 /// A job that waits for slots for so many seconds has a problem. A TaskManager is there in a few seconds, but one that
@@ -26,6 +27,7 @@ pub async fn observe(
     seconds: u64,
 ) {
     evidence.slot_limit = settings.and_then(limit);
+    evidence.resource_limits = settings.map(resource_limits).unwrap_or_default();
     if let Err(error) = cluster.observe_waiting_taskmanagers(evidence).await {
         tracing::debug!(%error, "cannot read the TaskManagers");
     }
@@ -36,7 +38,12 @@ pub async fn observe(
 
 /// What keeps slots from a job that has waited for `seconds`; nothing where only an address is known.
 pub async fn findings(reached: &Reached, job: &Job, seconds: u64) -> Vec<Finding> {
-    let Some(cluster) = reached.cluster.as_ref().filter(|_| job.waits(seconds)) else { return Vec::new() };
+    if job.waits(seconds) { why(reached, seconds).await } else { Vec::new() }
+}
+
+/// What keeps slots from the session's jobs now; see [`observe`].
+pub async fn why(reached: &Reached, seconds: u64) -> Vec<Finding> {
+    let Some(cluster) = &reached.cluster else { return Vec::new() };
     let Ok(found) = rest::find(cluster, &reached.name).await else { return Vec::new() };
     let mut evidence = found.evidence;
     let (overview, settings) =
@@ -48,6 +55,7 @@ pub async fn findings(reached: &Reached, job: &Job, seconds: u64) -> Vec<Finding
         taskmanagers::pod_stuck,
         taskmanagers::pod_refused,
         taskmanagers::slots_limited,
+        taskmanagers::resources_limited,
         configuration::value_unread,
     ];
     rules.iter().filter_map(|rule| rule(&evidence)).collect()
@@ -58,6 +66,17 @@ fn limit(settings: &BTreeMap<String, String>) -> Option<SlotLimit> {
     let number = |key: &str| settings.get(key).and_then(|value| value.trim().parse::<u32>().ok());
     let max = number("slotmanager.number-of-slots.max")?;
     Some(SlotLimit { max, per_taskmanager: number("taskmanager.numberOfTaskSlots").unwrap_or(1) })
+}
+
+/// Settings that limit the CPU and the memory of all TaskManagers together, from 1.13 on.
+fn resource_limits(settings: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let limits = settings.iter().filter(|(key, _)| key.starts_with("slotmanager.max-total-resource."));
+    limits.map(|(key, value)| (key.clone(), value.trim().to_owned())).collect()
+}
+
+/// True for a job that failed because Flink found no slots for it: with a limit that is reached, Flink waits no longer.
+pub fn were_missing(exception: &JobException) -> bool {
+    exception.stack.contains("NoResourceAvailableException")
 }
 
 #[cfg(test)]

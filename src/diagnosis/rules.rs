@@ -11,7 +11,7 @@ use crate::session::shell::quoted;
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 
-pub const RULES: [Rule; 22] = [
+pub const RULES: [Rule; 23] = [
     name_taken,
     bootstrap_pod_refused,
     bootstrap_pod_stuck,
@@ -32,6 +32,7 @@ pub const RULES: [Rule; 22] = [
     taskmanagers::pod_stuck,
     taskmanagers::pod_refused,
     taskmanagers::slots_limited,
+    taskmanagers::resources_limited,
     configuration::value_unread,
     configuration::line_unread,
 ];

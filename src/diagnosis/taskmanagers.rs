@@ -48,12 +48,45 @@ pub fn slots_limited(evidence: &Evidence) -> Option<Finding> {
     })
 }
 
+/// The JobManager starts no TaskManager with which all of them would have more CPU or memory than they may
+/// (`SlotManagerOptions.MAX_TOTAL_CPU`, `MAX_TOTAL_MEM`), and reports that in its log alone. A job fails then, or
+/// restarts again and again.
+pub fn resources_limited(evidence: &Evidence) -> Option<Finding> {
+    const REACHED: &str = "Max total resource limitation <";
+    let log = evidence.jobmanager_log.as_deref()?;
+    let said = &log[log.rfind(REACHED)?..];
+    // A TaskManager that came later had room.
+    if said.contains(REGISTERED) {
+        return None;
+    }
+    let said = said.lines().next()?.trim_end_matches('.');
+    let limits: Vec<String> =
+        evidence.resource_limits.iter().map(|(key, value)| format!("{key} is {value}")).collect();
+    let limits = match limits.is_empty() {
+        true => "slotmanager.max-total-resource.cpu or slotmanager.max-total-resource.memory is reached"
+            .to_owned(),
+        false => limits.join(", "),
+    };
+    Some(Finding {
+        id: "resources-limited",
+        summary: format!("session {} cannot have more TaskManagers: {limits}", evidence.name),
+        evidence: Some(said.to_owned()),
+        fix: "create the session with a larger slotmanager.max-total-resource (-D) or smaller TaskManagers \
+              (--taskmanager-cpu, --taskmanager-memory), or cancel jobs that hold slots"
+            .to_owned(),
+        cannot_heal: false,
+    })
+}
+
+/// A TaskManager has come (`ResourceManager.registerTaskExecutorInternal`).
+const REGISTERED: &str = "Registering TaskManager with ResourceID";
+
 /// The end of a JobManager's log from where it last could not make a pod (`KubernetesResourceManagerDriver`,
 /// in 1.10 and 1.11 `KubernetesResourceManager`).
 fn last_refusal(log: &str) -> Option<&str> {
     let refused = &log[log.rfind("Could not create pod")?..];
-    // What has come since had room (`ResourceManager.registerTaskExecutorInternal`).
-    (!refused.contains("Registering TaskManager with ResourceID")).then_some(refused)
+    // A TaskManager that came later had room.
+    (!refused.contains(REGISTERED)).then_some(refused)
 }
 
 #[cfg(test)]
@@ -85,6 +118,33 @@ Caused by: io.fabric8.kubernetes.client.KubernetesClientException: Failure execu
         let later =
             format!("{log}12:09 INFO  x - Registering TaskManager with ResourceID roc-taskmanager-1-4\n");
         assert_eq!(last_refusal(&later), None, "there was room since");
+    }
+
+    #[test]
+    fn a_limit_of_resources_is_read_in_the_log_and_named_by_its_setting() {
+        // Of 2.3.0.
+        let log = "2026-12-01 04:29:00,152 INFO  org.apache.flink.runtime.resourcemanager.slotmanager.FineGrainedSlotManager [] - Could not allocate PendingTaskManager{id=e34c}. \
+                   Max total resource limitation <Resource(CPU: 0.1), 8388608.000tb (9223372036854775807 bytes)> is reached.\n\
+                   2026-12-01 04:29:00,159 WARN  x [] - Could not fulfill resource requirements of job 6f9c.\n";
+        let mut evidence = fixtures::created(fixtures::jobmanager());
+        assert_eq!(resources_limited(&evidence), None);
+        evidence.jobmanager_log = Some(log.to_owned());
+        let finding = resources_limited(&evidence).expect("a finding");
+        assert!(
+            finding.summary.ends_with("slotmanager.max-total-resource.memory is reached"),
+            "{}",
+            finding.summary
+        );
+        evidence.resource_limits = vec![("slotmanager.max-total-resource.cpu".to_owned(), "0.1".to_owned())];
+        let finding = resources_limited(&evidence).expect("a finding");
+        assert_eq!(
+            finding.summary,
+            "session roc cannot have more TaskManagers: slotmanager.max-total-resource.cpu is 0.1"
+        );
+        let said = "Max total resource limitation <Resource(CPU: 0.1), 8388608.000tb (9223372036854775807 bytes)> is reached";
+        assert_eq!(finding.evidence.as_deref(), Some(said));
+        evidence.jobmanager_log = Some(format!("{log}12:09 INFO  x - {REGISTERED} roc-taskmanager-1-4\n"));
+        assert_eq!(resources_limited(&evidence), None, "one came since");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Evidence {
     pub jobmanager_log: Option<String>,
     /// How many slots the session may have, where its settings limit them; read while a job waits for slots.
     pub slot_limit: Option<SlotLimit>,
+    /// The settings that limit what all TaskManagers have together, each with its value.
+    pub resource_limits: Vec<(String, String)>,
     /// The nodes of the cluster, without what runs on them; read while a pod finds no room, by users who may.
     pub nodes: Vec<Node>,
     /// Whether REST answers.
@@ -229,6 +231,7 @@ impl Evidence {
             waiting_taskmanagers: Vec::new(),
             jobmanager_log: None,
             slot_limit: None,
+            resource_limits: Vec::new(),
             nodes: Vec::new(),
             rest: Rest::NotAsked,
             unreadable: Vec::new(),

@@ -26,13 +26,18 @@ enum Why {
     NoImage,
     Quota,
     Limit,
+    Resources,
     /// The pod is there for a moment only.
     Young,
 }
 
 /// A healthy session with a job that has waited for a minute.
 fn waiting(why: Why) -> Server {
-    Server::answering_queries(move |line, query| match line {
+    Server::answering_queries(move |line, query| waiting_line(why, line, query))
+}
+
+fn waiting_line(why: Why, line: &str, query: &str) -> Option<Answer> {
+    match line {
         "REST GET /overview" => Some((
             200,
             json!({"taskmanagers": 0, "slots-total": 0, "slots-available": 0, "jobs-running": 1, "flink-version": "2.3.0"}),
@@ -42,7 +47,8 @@ fn waiting(why: Why) -> Server {
             let max = if matches!(why, Why::Limit) { "1" } else { "2147483647" };
             Some((
                 200,
-                json!([{"key": "slotmanager.number-of-slots.max", "value": max}, {"key": "taskmanager.numberOfTaskSlots", "value": "2"}]),
+                json!([{"key": "slotmanager.max-total-resource.cpu", "value": "0.1"},
+                    {"key": "slotmanager.number-of-slots.max", "value": max}, {"key": "taskmanager.numberOfTaskSlots", "value": "2"}]),
             ))
         }
         line if line == format!("REST GET /jobs/{WAITS}") => {
@@ -55,7 +61,7 @@ fn waiting(why: Why) -> Server {
         "GET /api/v1/namespaces/team-a/configmaps" => {
             let labels = json!({"app": "roc", "type": "flink-native-kubernetes"});
             let max = if matches!(why, Why::Limit) { "slotmanager.number-of-slots.max: 1\n" } else { "" };
-            let data = json!({"config.yaml": format!("{max}taskmanager.numberOfTaskSlots: 2\n")});
+            let data = json!({"config.yaml": format!("{max}slotmanager.max-total-resource.cpu: 0.1\ntaskmanager.numberOfTaskSlots: 2\n")});
             Some((
                 200,
                 json!({"items": [{"metadata": {"name": "flink-config-roc", "namespace": "team-a", "labels": labels,
@@ -67,8 +73,41 @@ fn waiting(why: Why) -> Server {
             let log = "12:01 WARN x [] - Could not create pod roc-taskmanager-1-3, ERROR Message: pods is forbidden: exceeded quota: team-a. Received status: x";
             Some((200, json!(log)))
         }
+        line if line.ends_with("/log") && matches!(why, Why::Resources) => {
+            let log = "04:29 INFO x [] - Could not allocate PendingTaskManager{id=e34c}. Max total resource limitation <Resource(CPU: 0.1), 8388608.000tb (9223372036854775807 bytes)> is reached.";
+            Some((200, json!(log)))
+        }
         line => healthy(line),
+    }
+}
+
+/// The same, whose job failed: Flink waits no longer for slots that it will not start.
+fn failed_without_slots() -> Server {
+    let waits = |line: &str, query: &str| waiting_line(Why::Resources, line, query);
+    Server::answering_queries(move |line, query| match line {
+        "REST GET /jobs/overview" => Some((200, json!({"jobs": [job(WAITS, "orders", "FAILED", 0)]}))),
+        line if line == format!("REST GET /jobs/{WAITS}/exceptions") => Some((
+            200,
+            json!({"exceptionHistory": {"entries": [{"timestamp": 1_767_225_600_000_i64, "concurrentExceptions": [],
+                "stacktrace": "java.util.concurrent.CompletionException: x\n\tat a.B\nCaused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire the minimum required resources.\n"}]}}),
+        )),
+        line if line == format!("REST GET /jobs/{WAITS}") => {
+            let (code, mut details) = waits(line, query)?;
+            details["state"] = "FAILED".into();
+            Some((code, details))
+        }
+        line => waits(line, query),
     })
+}
+
+#[test]
+fn a_job_that_failed_for_lack_of_slots_names_the_setting_that_keeps_them_away() {
+    let server = failed_without_slots();
+    let says = "session roc cannot have more TaskManagers: slotmanager.max-total-resource.cpu is 0.1";
+    let told = server.flink(&["jobs", "roc", "orders"]);
+    assert!(told.code == 0 && told.stdout.contains(&format!("{says} (resources-limited)\n")), "{told}");
+    let told = server.flink(&["jobs", "roc", "orders", "--wait"]);
+    assert!(told.code == 5 && told.stderr.contains(&format!("because: {says}\n")), "{told}");
 }
 
 fn pods(why: Why) -> Answer {
@@ -86,7 +125,7 @@ fn pods(why: Why) -> Answer {
             json!({"phase": "Pending", "containerStatuses": [{"name": "c", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}]})
         }
-        Why::Quota | Why::Limit => return (200, json!({"items": []})),
+        Why::Quota | Why::Limit | Why::Resources => return (200, json!({"items": []})),
     };
     let pod = json!({"metadata": {"name": "roc-taskmanager-1-1", "namespace": "team-a", "uid": "t",
         "creationTimestamp": created}, "spec": {"containers": [{"name": "c"}]}, "status": status});
@@ -99,6 +138,11 @@ fn why_a_job_waits_for_slots_is_told_by_status_by_the_job_and_by_the_exit_code()
         (Why::NoNode, "unschedulable", "1 Insufficient cpu"),
         (Why::NoImage, "image-pull", "ImagePullBackOff"),
         (Why::Quota, "taskmanager-pod-refused", "exceeded quota: team-a"),
+        (
+            Why::Resources,
+            "resources-limited",
+            "cannot have more TaskManagers: slotmanager.max-total-resource.cpu is 0.1",
+        ),
         (Why::Limit, "slots-limited", "slotmanager.number-of-slots.max is 1, and a TaskManager has 2"),
     ] {
         let server = waiting(why);

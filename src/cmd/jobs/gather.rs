@@ -26,8 +26,13 @@ pub async fn job(reached: &Reached, id: &JobId) -> Result<Option<(Job, JobDetail
     let (found, checkpoints, exceptions) =
         tokio::join!(measured(rest, id), checkpoints(rest, id), flink::exceptions(rest, id));
     let Some((job, details)) = found? else { return Ok(None) };
+    let had_no_slots = job.state == "FAILED"
+        && exceptions.as_ref().is_ok_and(|all| all.first().is_some_and(slots::were_missing));
     let exceptions = part(exceptions).map(|all| all.into_iter().map(thrown).collect());
-    let findings = slots::findings(reached, &job, slots::SECONDS).await;
+    let findings = match had_no_slots {
+        true => slots::why(reached, slots::SECONDS).await,
+        false => slots::findings(reached, &job, slots::SECONDS).await,
+    };
     Ok(Some((job, JobDetails { checkpoints, exceptions, findings, ..details })))
 }
 

@@ -180,6 +180,9 @@ pub async fn ended(reached: &Reached, jobs: &[Job]) -> Result<Exit, CommandError
         && let Some(exception) = root_exception(reached, id).await
     {
         error = because_of(error, &exception);
+        if slots::were_missing(&exception) {
+            error = slots::why(reached, 0).await.iter().fold(error, CommandError::with_finding);
+        }
     }
     Err(error.hint(look))
 }
