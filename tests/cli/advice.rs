@@ -366,17 +366,13 @@ fn deployment(name: &str) -> String {
 #[test]
 fn a_session_that_is_left_out_is_created_by_the_printed_command() {
     let manifest = deployment("blue") + &deployment("roc");
-    let from_stdin = |command: &str| {
-        let typed = command.strip_suffix(" creates it, with the same input").expect("how");
-        format!("{typed} < 'my file.yaml'")
-    };
-    let from_file = |command: &str| command.strip_suffix(" creates it").expect("how").to_owned();
-    let ways: [(&[&str], &dyn Fn(&str) -> String); 2] =
-        [(&["blue", "-f", "my file.yaml"], &from_file), (&["blue", "-f", "-"], &from_stdin)];
-    for (words, typed) in ways {
+    for (file, how, input) in
+        [("my file.yaml", " creates it", ""), ("-", " creates it, with the same input", " < 'my file.yaml'")]
+    {
         let namespace = Namespace::of(Vec::new());
-        let told = left_out(&namespace, words, &manifest);
-        let created = namespace.server.flink_as_printed(&typed(told.printed("kubectl flink create")));
+        let told = left_out(&namespace, &["blue", "-f", file], &manifest);
+        let typed = told.printed("kubectl flink create").strip_suffix(how).expect("how");
+        let created = namespace.server.flink_as_printed(&format!("{typed}{input}"));
         assert!(created.code == 0 && created.stderr.contains("Session roc is ready"), "{created}");
     }
 }
