@@ -3,6 +3,7 @@
 
 mod archives;
 mod beside;
+mod downloads;
 mod index;
 mod lab;
 mod local;

