@@ -53,7 +53,10 @@ build_base() {
 }
 
 build_flink() { # build_flink VERSION
-  part "image-flink-$1" "$(key_of "$(<"$base/layer")" "$here"/images/{flink,entrypoint.sh,java,oci.py,record})" \
+  local pinned
+  pinned=$(pypi_pin "apache-flink==$1" && pypi_pin "apache-flink-libraries==$1")
+  part "image-flink-$1" \
+    "$(key_of "$(<"$base/layer")" "$pinned" "$here"/images/{flink,entrypoint.sh,java,oci.py,record})" \
     "building the image flink:$1 (about a minute)" flink_image "$1"
   archives+=("$part/flink.tar")
 }
