@@ -65,6 +65,7 @@ test-all: lint compile unit formats krew e2e-all ## the same with every archive 
 
 dist: ## build the archives of a release and what goes with them, in target/dist [PLATFORMS="linux/amd64"]
 	dist/build $(PLATFORMS)
+	dist/materials
 	dist/complete
 	dist/checksums plugin.yaml target/dist/kubectl-flink_v*
 

@@ -21,6 +21,9 @@ cd "$root"
 version=v$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
+# sums_of FILE...: their SHA-256, as `sha256sum --check` reads them. macOS has the second program.
+sums_of() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+
 usage() {
   sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "$0" >&2
   exit 2

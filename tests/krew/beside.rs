@@ -14,8 +14,14 @@ fn a_release_has_checksums_manifests_a_bill_of_materials_and_licences() {
     let archive = own_archive();
     let name = archive.file_name().and_then(|name| name.to_str()).expect("a name");
     fs::copy(&archive, dir.path().join(name)).expect("a copy");
-    let mut complete = Command::new(Path::new(ROOT).join("dist/complete"));
-    complete.env("DIST", dir.path()).env("HOMEPAGE", "https://example.com/home");
+    let program = |name: &str| {
+        let mut command = Command::new(Path::new(ROOT).join("dist").join(name));
+        command.env("DIST", dir.path()).env("HOMEPAGE", "https://example.com/home");
+        command
+    };
+    run(&mut program("complete")).refused_because("dist/materials makes them");
+    run(&mut program("materials")).good();
+    let mut complete = program("complete");
     run(complete.env("DOWNLOADS", format!("https://example.com/files/{VERSION}"))).good();
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect(name);
 
