@@ -20,12 +20,22 @@ fn an_archive_that_breaks_a_rule_is_named_with_the_rule() {
     broken(
         "LICENSE is missing",
         |dir| fs::remove_file(dir.join("LICENSE")),
-        "holds kubectl-flink instead of",
+        "holds NOTICE, kubectl-flink instead of",
+    );
+    broken(
+        "NOTICE is missing",
+        |dir| fs::remove_file(dir.join("NOTICE")),
+        "holds LICENSE, kubectl-flink instead of",
+    );
+    broken(
+        "another notice",
+        |dir| fs::write(dir.join("NOTICE"), "none"),
+        "NOTICE is not that of the project",
     );
     broken(
         "a file is too much",
         |dir| fs::write(dir.join("README"), ""),
-        "holds LICENSE, README, kubectl-flink",
+        "holds LICENSE, NOTICE, README, kubectl-flink",
     );
     broken(
         "the program cannot be run",
@@ -119,7 +129,7 @@ fn another_owner_another_machine_and_another_name_are_named() {
         let archive = out.path().join(name);
         let mut tar = Command::new("tar");
         tar.args([owner, "--group=0", "--numeric-owner", "--mtime=@0", "-czf"]).arg(&archive);
-        run(tar.arg("-C").arg(content.path()).args(["LICENSE", "kubectl-flink"])).good();
+        run(tar.arg("-C").arg(content.path()).args(["LICENSE", "NOTICE", "kubectl-flink"])).good();
         run(dist("check").arg(archive))
     };
     let own = format!("kubectl-flink_{VERSION}_linux_{}.tar.gz", own_machine());
@@ -138,12 +148,12 @@ fn the_same_files_give_the_same_archive_whoever_packs_them_and_when() {
     let (program, licence) = (content.path().join("kubectl-flink"), content.path().join("LICENSE"));
     for ending in ["tar.gz", "zip"] {
         let [one, two] = ["one", "two"].map(|name| out.path().join(format!("{name}.{ending}")));
-        pack(&program, &licence, &one);
+        pack(content.path(), &one);
         fs::set_permissions(&program, fs::Permissions::from_mode(0o600)).expect("another mode");
         fs::File::open(&licence)
             .and_then(|file| file.set_modified(std::time::UNIX_EPOCH))
             .expect("another time");
-        pack(&program, &licence, &two);
+        pack(content.path(), &two);
         assert!(fs::read(one).expect("an archive") == fs::read(two).expect("an archive"), "{ending} differs");
     }
 }
@@ -153,7 +163,7 @@ fn a_zip_for_windows_has_the_modes_and_names_that_krew_needs() {
     let out = tempfile::tempdir().expect("a directory");
     let content = beginning();
     let archive = out.path().join(format!("kubectl-flink_{VERSION}_windows_amd64.zip"));
-    pack(&content.path().join("kubectl-flink"), &content.path().join("LICENSE"), &archive);
+    pack(content.path(), &archive);
     // All is right but for the program, which is Linux's.
     let told = run(dist("check").arg(archive));
     assert_eq!(told.stderr.lines().count(), 1, "{}", told.stderr);

@@ -90,9 +90,11 @@ pub fn manifest(version: &str, downloads: &str, archives: &[PathBuf]) -> String 
     run(command.env("DOWNLOADS", downloads)).good().stdout
 }
 
-/// An archive packed as a release's, of files that may be anything.
-pub fn pack(program: &Path, licence: &Path, archive: &Path) {
-    run(dist("pack").arg(program).arg(licence).arg(archive).env("SOURCE_DATE_EPOCH", "1700000000")).good();
+/// An archive packed as a release's, of the program, LICENSE and NOTICE of a directory, which may be anything.
+pub fn pack(content: &Path, archive: &Path) {
+    let mut command = dist("pack");
+    command.args(["kubectl-flink", "LICENSE", "NOTICE"].map(|name| content.join(name))).arg(archive);
+    run(command.env("SOURCE_DATE_EPOCH", "1700000000")).good();
 }
 
 /// What is in an archive for Linux, in a directory.

@@ -44,7 +44,7 @@ fn the_validator_refuses_what_is_wrong() {
     // The address is right, and what lies there is another file: its licence is another text.
     let other = unpacked(&archive);
     fs::write(other.path().join("LICENSE"), "none").expect("a file");
-    pack(&other.path().join("kubectl-flink"), &other.path().join("LICENSE"), &served);
+    pack(other.path(), &served);
     validate(&lab, &right, &[]).refused_because("checksum does not match");
 }
 
@@ -63,6 +63,11 @@ fn plugin_yaml_keeps_krews_rules() {
         assert!(!plugin.spec.short_description.to_lowercase().contains(word), "{word}");
     }
     assert!(plugin.spec.description.lines().all(|line| line.len() <= 80));
+    // The form that the Apache Software Foundation asks of names that contain one of its own.
+    let description = plugin.spec.description.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["kubectl plugin for Apache Flink", "not affiliated with the Apache Software Foundation"] {
+        assert!(description.contains(words), "{words}");
+    }
 }
 
 /// plugin.yaml is what the template says of every platform, also once it has their checksums.
