@@ -22,10 +22,18 @@ build: ## build target/debug/kubectl-flink
 fmt: ## format the code
 	cargo fmt
 
-lint: ## check the format and run clippy; warnings are errors
+.PHONY: lint-rust lint-scripts lint-python lint-go lint-workflows lint-crates lint-windows lint-advisories
+
+lint: lint-rust lint-scripts lint-python lint-go lint-workflows lint-crates lint-windows ## run every linter; warnings are errors
+
+lint-rust: ## check the format and run clippy
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test '*' --locked -- -D warnings
+
+# What each of them runs is in dev/lint.
+lint-scripts lint-python lint-go lint-workflows lint-crates lint-windows lint-advisories:
+	dev/lint $(@:lint-%=%)
 
 # The tests wait for servers more than they compute.
 unit: ## run every test that needs no cluster

@@ -46,7 +46,7 @@ class Way:
 
 def run(words, **more):
     """Runs a command and returns what it printed; a failure ends the benchmark."""
-    done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True, **more)
+    done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True, **more, check=False)
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(map(str, words))} failed:\n{done.stdout}")
     return done.stdout
@@ -142,7 +142,7 @@ def rounds(ways, count, scratch, before=lambda: None):
                 figures = timed(way, scratch)
                 way.afterwards()
                 if number > 0:
-                    for column, figure in zip((way.wall, way.cpu, way.memory), figures):
+                    for column, figure in zip((way.wall, way.cpu, way.memory), figures, strict=True):
                         column.append(figure)
         print(f"bench: round {number} of {count}" + (" (warm-up)" if number == 0 else ""), file=sys.stderr)
 
@@ -175,7 +175,7 @@ def judgement(figures, at_most):
 
 
 def in_rounds(way, other):
-    return [one / two for one, two in zip(way.wall, other.wall)]
+    return [one / two for one, two in zip(way.wall, other.wall, strict=True)]
 
 
 def print_ratio(what, figures, at_most=None):

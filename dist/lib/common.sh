@@ -4,9 +4,6 @@
 root=$(cd "$own/.." && pwd)
 dist=${DIST:-$root/target/dist}
 lib=$root/tests/cluster/lib
-# For the messages of the libraries.
-# shellcheck disable=SC2034
-instead="then run the same command again"
 cd "$root"
 
 # shellcheck source=../../tests/cluster/lib/say.sh
@@ -17,6 +14,9 @@ cd "$root"
 . "$lib/host.sh"
 # shellcheck source=../../tests/cluster/lib/tools.sh
 . "$lib/tools.sh"
+# For their messages; host.sh has one of its own.
+# shellcheck disable=SC2034
+instead="then run the same command again"
 
 version=v$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}

@@ -295,5 +295,6 @@ pub fn sessions_of_client(words: &[String]) -> impl Iterator<Item = &str> {
     words.filter_map(|word| word.strip_prefix("-Dkubernetes.cluster-id="))
 }
 
-#[cfg(test)]
+// The tests run the script in bash.
+#[cfg(all(test, unix))]
 mod tests;

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{command, flink, flink_at};
+#[cfg(unix)]
+use crate::process::command;
+use crate::process::{flink, flink_at};
+#[cfg(unix)]
 use crate::running::Running;
 use crate::server::{Answer, Server, failure};
 

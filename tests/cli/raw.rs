@@ -12,6 +12,7 @@ type Answer = dyn Fn(&str, &mut TcpStream) -> io::Result<()> + Send + Sync;
 /// A server that writes its answers byte by byte, and the home of a user whose kubeconfig has it.
 pub struct Server {
     pub home: tempfile::TempDir,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only tests for Unix read it"))]
     pub address: SocketAddr,
 }
 

@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+#[cfg(target_os = "linux")]
 use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::process::{command, flink};
+#[cfg(target_os = "linux")]
+use crate::process::command;
+use crate::process::flink;
 use crate::server::{Server, failure};
 use crate::watch::deployment;
 

@@ -50,6 +50,7 @@ need_packages() {
   if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null ||
       die "this machine has no apt-get to install ${missing[*]}: install them, $instead"
+    [ "$(id -u)" = 0 ] || die "Debian packages are missing: sudo apt-get install ${missing[*]}, $instead"
     mkdir -p "$cache/logs"
     step "installing Debian packages: ${missing[*]}" "$cache/logs/apt.log" apt_install "${missing[@]}"
   fi
