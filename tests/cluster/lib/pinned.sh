@@ -2,6 +2,7 @@
 # Downloads whose content the project knows beforehand: each is compared with its hash in ../pins before anything of it
 # is run or unpacked. Go modules have go.sum, crates of the program Cargo.lock, Debian's packages apt's signatures.
 
+setuptools_pypi=80.9.0
 pins=$(cd "$(dirname "${BASH_SOURCE[0]}")/../pins" && pwd)
 
 # pip_pinned download|install PACKAGE==VERSION OPTION...: with $python, a Python 3 that has pip.
@@ -14,6 +15,18 @@ pip_pinned() {
     echo "pip has not installed $requirement; the hashes that it must have are in $pins/pypi.txt" >&2
     return 1
   }
+}
+
+# sdist_pinned PACKAGE==VERSION DIR: its source package. pip runs that for its metadata, and would fetch what it is built
+# with from PyPI past all hashes: that is fetched here, too.
+sdist_pinned() {
+  local tools status=0
+  tools=$(mktemp -d) || return
+  PIP_ROOT_USER_ACTION=ignore pip_pinned install "setuptools==$setuptools_pypi" --only-binary :all: --no-compile \
+    --target "$tools" &&
+    PYTHONPATH=$tools pip_pinned download "$1" --no-binary :all: --no-build-isolation -d "$2" || status=$?
+  rm -rf "$tools"
+  return "$status"
 }
 
 # pypi_pin PACKAGE==VERSION: what pins/pypi.txt says of it, or the requirement alone.
