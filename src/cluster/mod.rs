@@ -85,7 +85,7 @@ pub use left_over::{ClusterGrants, Inventories, Signs};
 pub use look::{Look, SessionConfig};
 pub use mounts::PodMounts;
 pub use objects::{Deleted, Propagation};
-pub use preflight::Rights;
+pub use preflight::{Account, Rights};
 pub use proxy::Proxies;
 pub use pulse::Pace;
 pub use session_objects::SessionObjects;

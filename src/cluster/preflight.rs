@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::{Role, RoleRef, Subject};
 use kube::api::PostParams;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::list::JSON;
@@ -20,7 +21,7 @@ use crate::session::preflight::{
 };
 use crate::session::rbac::{self, Grant};
 use crate::session::state::Identity;
-use crate::session::{SessionName, bootstrap, labels, rbac_found};
+use crate::session::{SessionName, accounts, bootstrap, labels, rbac_found};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 pub(super) const AUTHORIZATION: &str = "/apis/authorization.k8s.io/v1";
@@ -34,6 +35,35 @@ pub struct Rights {
     pub binding: bool,
     /// What is otherwise there than it would be made, in sentences.
     pub differences: Vec<String>,
+}
+
+/// A ServiceAccount: what its pods get by it, besides rights.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Account {
+    metadata: Annotated,
+    image_pull_secrets: Vec<Named>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Annotated {
+    annotations: BTreeMap<String, IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: String,
+}
+
+impl Account {
+    /// See [`accounts::gives_more`].
+    pub fn gives_more(&self, name: &str) -> Option<String> {
+        let annotations: Vec<String> = self.metadata.annotations.keys().cloned().collect();
+        let secrets: Vec<String> = self.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect();
+        accounts::gives_more(name, &annotations, &secrets)
+    }
 }
 
 /// A RoleBinding or a ClusterRoleBinding.
@@ -155,6 +185,12 @@ impl Cluster {
 
     pub async fn has_service_account(&self, namespace: &str, account: &str) -> Result<bool> {
         self.exists(&format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}")).await
+    }
+
+    /// The ServiceAccount; none where there is none.
+    pub async fn account(&self, namespace: &str, account: &str) -> Result<Option<Account>> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
+        found(self.read(&path, JSON).await)
     }
 
     /// What there is of the permissions that `grant` gives to `account`.

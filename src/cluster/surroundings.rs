@@ -42,6 +42,8 @@ pub struct Question<'a> {
     pub of_account: &'a [Right],
     /// The ServiceAccount is there.
     pub has_account: bool,
+    /// That of the TaskManagers is there.
+    pub has_taskmanager_account: bool,
     /// The namespace is there; nothing can be tried in one that is not.
     pub has_namespace: bool,
     /// The LimitRanges of the namespace; none where they cannot be read.
@@ -246,10 +248,14 @@ impl Cluster {
         if !question.has_namespace {
             return Ok(Vec::new());
         }
-        let account = if question.has_account { question.spec.service_account.as_str() } else { "default" };
+        let there = |is_there: bool, account| if is_there { account } else { "default" };
+        let accounts = [
+            there(question.has_account, question.spec.service_account.as_str()),
+            there(question.has_taskmanager_account, question.spec.taskmanager_account()),
+        ];
         let parameters = PostParams { dry_run: true, ..PostParams::default() };
         let mut refused = Vec::new();
-        for (role, pod) in sample_pods(question.spec, namespace, account, question.bootstrap) {
+        for (role, pod) in sample_pods(question.spec, namespace, accounts, question.bootstrap) {
             let Some(pod) = pod else { continue };
             let pod = serde_json::to_value(&pod).unwrap_or_default();
             let collection = Kind::Pod.collection(Some(namespace));
@@ -311,6 +317,19 @@ impl Cluster {
             refused.extend(words.map(|words| (manifest.object(), words)));
         }
         Ok(refused)
+    }
+
+    /// The rights that `account` lacks, in words; nothing where this user cannot ask for them.
+    pub async fn lacks(&self, namespace: &str, account: &str, rights: &[Right]) -> Result<Vec<String>> {
+        let asked = rights.iter().map(async |right: &Right| {
+            let allowed = self.account_may(namespace, account, right).await?;
+            Ok::<_, ClusterError>((!allowed).then(|| in_words(right)))
+        });
+        match try_join_all(asked).await {
+            Ok(lacks) => Ok(lacks.into_iter().flatten().collect()),
+            Err(error) if error.is_forbidden() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The rights that this user lacks, in words.

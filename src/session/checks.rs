@@ -27,6 +27,10 @@ pub fn of_flags(spec: &SessionSpec) -> Result<(), InvalidSpec> {
             "cannot be the name of a ServiceAccount",
         ));
     }
+    if !name::is_dns_subdomain(spec.taskmanager_account()) {
+        let account = spec.taskmanager_account();
+        return Err(flag("--taskmanager-service-account", account, "cannot be the name of a ServiceAccount"));
+    }
     for secret in &settings.image_pull_secrets {
         if !name::is_dns_subdomain(secret) {
             return Err(flag("--image-pull-secret", secret, "cannot be the name of a Secret"));

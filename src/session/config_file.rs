@@ -60,7 +60,7 @@ impl fmt::Display for UnknownProfile {
 const SECTIONS: [&str; 3] = ["defaults", "contexts", "profiles"];
 
 /// Every key of a section.
-pub(super) const KEYS: [&str; 29] = [
+pub(super) const KEYS: [&str; 30] = [
     "image",
     "flink-version",
     "jobmanager-memory",
@@ -72,6 +72,7 @@ pub(super) const KEYS: [&str; 29] = [
     "min-slots",
     "keep-idle-taskmanagers",
     "service-account",
+    "taskmanager-service-account",
     "rbac",
     "expose",
     "ha",
@@ -193,6 +194,9 @@ fn set(settings: &mut Settings, key: &Node, value: &Node) -> Result<(), YamlErro
         "min-slots" => settings.min_slots = Some(number(name, value, 1..=u32::MAX)?),
         "keep-idle-taskmanagers" => settings.keep_idle_taskmanagers = Some(value.read(name)?),
         "service-account" => settings.service_account = Some(word(name, value)?),
+        "taskmanager-service-account" => {
+            settings.taskmanager_service_account = Some(word(name, value)?);
+        }
         "rbac" => settings.rbac = Some(grant(name, value)?),
         "expose" => settings.expose = Some(value.read(name)?),
         "ha" => settings.ha = Some(word(name, value)?),
@@ -319,7 +323,7 @@ pub fn shown(settings: &Settings) -> Vec<(String, String)> {
     values.chain(entries(settings)).map(owned).collect()
 }
 
-fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 20] {
+fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 21] {
     fn said<T: ToString>(value: Option<T>) -> Option<String> {
         value.map(|value| value.to_string())
     }
@@ -337,6 +341,7 @@ fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 20] {
         ("--min-slots", said(settings.min_slots)),
         ("--keep-idle-taskmanagers", settings.keep_idle_taskmanagers.map(period)),
         ("--service-account", settings.service_account.clone()),
+        ("--taskmanager-service-account", settings.taskmanager_service_account.clone()),
         ("--rbac", grant.map(|(word, _)| word.to_owned())),
         ("--expose", said(settings.expose.map(Expose::as_str))),
         ("--ha", settings.ha.clone()),

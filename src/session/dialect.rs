@@ -59,7 +59,7 @@ pub const NAMESPACE: &str = "kubernetes.namespace";
 pub const ATTACHED: &str = "execution.attached";
 pub const HA_STORAGE: &str = "high-availability.storageDir";
 
-pub const TABLE: [Mapping; 26] = [
+pub const TABLE: [Mapping; 27] = [
     row("NAME", &[since(1, 10, &[CLUSTER_ID])]),
     row("--namespace", &[since(1, 10, &[NAMESPACE])]),
     // FLINK-29372 (1.17): no key is a prefix of another any more.
@@ -77,6 +77,8 @@ pub const TABLE: [Mapping; 26] = [
             since(1, 12, &["kubernetes.service-account"]),
         ],
     ),
+    // Before, TaskManagers have the account `default` of the namespace.
+    row("--taskmanager-service-account", &[since(1, 12, &["kubernetes.taskmanager.service-account"])]),
     // Up to 1.14 the default is LoadBalancer: a session open to the world.
     row("--expose", &[since(1, 10, &["kubernetes.rest-service.exposed.type"])]),
     // In 1.10 the container's memory is the "heap" size, less a cut-off for the JVM itself.
@@ -307,9 +309,7 @@ pub fn owner_of(key: &str) -> Option<&'static str> {
     match key {
         ATTACHED => Some("--wait"),
         "high-availability.cluster-id" => Some("NAME"),
-        "kubernetes.service-account"
-        | "kubernetes.jobmanager.service-account"
-        | "kubernetes.taskmanager.service-account" => Some("--service-account"),
+        "kubernetes.service-account" | "kubernetes.jobmanager.service-account" => Some("--service-account"),
         "kubernetes.config.file" | "kubernetes.context" => {
             Some("the ServiceAccount of the pod that runs Flink's client")
         }

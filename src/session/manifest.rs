@@ -57,7 +57,7 @@ impl Manifest {
 pub fn sample_pods(
     spec: &SessionSpec,
     namespace: &str,
-    account: &str,
+    [account, of_taskmanagers]: [&str; 2],
     bootstrap: PodSize,
 ) -> Vec<(&'static str, Option<Pod>)> {
     let [jobmanager, taskmanager] = spec.templates();
@@ -65,7 +65,7 @@ pub fn sample_pods(
     vec![
         ("bootstrap", bootstrap_pod(spec, namespace, account, bootstrap)),
         ("JobManager", sample(spec, namespace, account, jobmanager, demand.jobmanager)),
-        ("TaskManager", sample(spec, namespace, account, taskmanager, demand.taskmanager)),
+        ("TaskManager", sample(spec, namespace, of_taskmanagers, taskmanager, demand.taskmanager)),
     ]
 }
 

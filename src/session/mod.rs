@@ -2,6 +2,7 @@
 //!
 //! Pure: values in, values out. Nothing here reads or writes anything.
 
+pub mod accounts;
 pub mod bootstrap;
 pub mod carrier;
 pub mod changed;

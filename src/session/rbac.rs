@@ -33,6 +33,11 @@ pub fn service_account(namespace: &str, name: &str) -> ServiceAccount {
     ServiceAccount { metadata: metadata(Some(namespace), name), ..ServiceAccount::default() }
 }
 
+/// An account without rights: its pods get no token.
+pub fn taskmanager_account(namespace: &str, name: &str) -> ServiceAccount {
+    ServiceAccount { automount_service_account_token: Some(false), ..service_account(namespace, name) }
+}
+
 /// The least rights of Flink's client and of a JobManager with Kubernetes HA.
 ///
 /// `with_finalizers` adds the right that clusters with the admission plugin

@@ -36,6 +36,7 @@ pub struct Settings {
     /// How long a TaskManager without work is kept.
     pub keep_idle_taskmanagers: Option<Period>,
     pub service_account: Option<String>,
+    pub taskmanager_service_account: Option<String>,
     pub rbac: Option<Grant>,
     pub expose: Option<Expose>,
     /// Directory for the state of high availability; set is on.
@@ -79,7 +80,8 @@ macro_rules! for_each_value {
             jobmanager_cpu "--jobmanager-cpu", jobmanager_replicas "--jobmanager-replicas",
             taskmanager_memory "--taskmanager-memory", taskmanager_cpu "--taskmanager-cpu", slots "--slots",
             min_slots "--min-slots", keep_idle_taskmanagers "--keep-idle-taskmanagers",
-            service_account "--service-account", rbac "--rbac", expose "--expose", ha "--ha",
+            service_account "--service-account",
+            taskmanager_service_account "--taskmanager-service-account", rbac "--rbac", expose "--expose", ha "--ha",
             ha_dir_is_shared "--ha-dir-is-shared", pod_template "--pod-template",
             jobmanager_pod_template "--jobmanager-pod-template",
             taskmanager_pod_template "--taskmanager-pod-template", restricted "--restricted",

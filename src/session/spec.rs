@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::accounts::TaskManagers;
 use super::dialect::{self, Dialect, Joined, Minor, Unsupported};
 use super::keys::{self, Reading};
 use super::memory::{self, Role};
@@ -25,6 +26,7 @@ pub struct SessionSpec {
     pub name: SessionName,
     pub image: String,
     pub service_account: String,
+    pub taskmanagers: TaskManagers,
     pub grant: Grant,
     pub expose: Expose,
     /// The rest, and the above as it was said.
@@ -54,16 +56,18 @@ impl SessionSpec {
             (None, Some(version)) => format!("flink:{version}"),
             (None, None) => version::DEFAULT_IMAGE.to_owned(),
         };
-        let spec = Self {
+        let mut spec = Self {
             name,
             image,
             service_account: settings.service_account.clone().unwrap_or_else(|| SERVICE_ACCOUNT.to_owned()),
+            taskmanagers: TaskManagers::Shared,
             grant: settings.rbac.unwrap_or(Grant::Role),
             expose: settings.expose.unwrap_or(Expose::ClusterIp),
             settings,
             origins,
             checked,
         };
+        spec.taskmanagers = TaskManagers::of(&spec);
         checks::of_flags(&spec)?;
         checks::of_config(&spec, checked)?;
         carrier::check(&spec)?;
@@ -216,7 +220,7 @@ impl SessionSpec {
     }
 
     /// The settings that are one value, with the defaults that Flink lacks.
-    fn single_values(&self, dialect: Dialect, namespace: &str) -> [(&'static str, Option<String>); 15] {
+    fn single_values(&self, dialect: Dialect, namespace: &str) -> [(&'static str, Option<String>); 16] {
         let exposed = if dialect.exposes_by_itself() { self.expose } else { Expose::ClusterIp };
         let said = &self.settings;
         let size = |flag: &str, set: Option<Memory>, default: &str| match set {
@@ -238,6 +242,7 @@ impl SessionSpec {
             ("--image-pull-policy", said.image_pull_policy.map(|policy| policy.as_str().to_owned())),
             ("--image-pull-secret", secrets),
             ("--service-account", Some(self.service_account.clone())),
+            ("--taskmanager-service-account", self.told_taskmanager_account(dialect)),
             ("--expose", Some(exposed.as_str().to_owned())),
             ("--jobmanager-memory", size("--jobmanager-memory", said.jobmanager_memory, JOBMANAGER_MEMORY)),
             ("--jobmanager-cpu", cpu(said.jobmanager_cpu)),
@@ -276,9 +281,10 @@ impl SessionSpec {
         let of_templates = templates.into_iter().flat_map(|(flag, template)| {
             let setting = self.origin(flag);
             let name = setting.clone();
-            let overwritten = template.iter().flat_map(PodTemplate::overwritten).map(move |field| {
-                format!("{name}: Flink puts its own value over {field}")
-            });
+            let fields = template.iter().flat_map(PodTemplate::overwritten);
+            let fields = fields.filter(move |field| !self.takes_account_of(flag, field));
+            let overwritten =
+                fields.map(move |field| format!("{name}: Flink puts its own value over {field}"));
             let sidecars = template.iter().filter_map(PodTemplate::only_sidecars).map(move |names| {
                 format!(
                     "{setting}: {} runs beside Flink; what is for Flink's own container goes into one called {MAIN_CONTAINER}",
@@ -319,6 +325,15 @@ impl SessionSpec {
             )
         });
         of_templates.chain(of_grant).chain(of_secrets).chain(lost_options).chain(of_one_node).collect()
+    }
+
+    /// True for the account in the template of the TaskManagers where that is theirs.
+    fn takes_account_of(&self, flag: &str, field: &str) -> bool {
+        flag == "--taskmanager-pod-template"
+            && field.starts_with("spec.serviceAccountName")
+            && self.settings.taskmanager_pod_template.as_ref().is_some_and(|template| {
+                template.pod_spec().service_account_name.as_deref() == Some(self.taskmanager_account())
+            })
     }
 
     /// The directory for the state of jobs, and where it was set.

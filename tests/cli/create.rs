@@ -161,7 +161,7 @@ fn the_objects_of_a_dry_run() {
         &server.flink(&["create", "roc", "--dry-run=client", "-o", "json", "--slots", "2"]).stdout,
     )
     .expect("json");
-    assert_eq!((&json["kind"], json["items"].as_array().map(Vec::len)), (&json!("List"), Some(4)));
+    assert_eq!((&json["kind"], json["items"].as_array().map(Vec::len)), (&json!("List"), Some(5)));
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn every_reason_is_told_at_once_and_nothing_is_written() {
     // All of it becomes a warning for who goes on, and what may not be read is said.
     let words = [&words[..], &["--ignore-preflight", "--wait=false"]].concat();
     insta::assert_snapshot!(server.flink(&words));
-    assert_eq!(server.writes().len(), 4, "{:?}", server.writes());
+    assert_eq!(server.writes().len(), 5, "{:?}", server.writes());
 }
 
 #[test]

@@ -212,3 +212,92 @@ fn gc_of_users_who_cannot_read_bindings_is_whole_unless_they_ask() {
     let ended = server.flink(&["gc", "--yes", "--cluster-rbac"]);
     assert_eq!((ended.code, ended.stderr.contains("clusterrolebindings is forbidden")), (1, true), "{ended}");
 }
+
+const ACCOUNT: &str = "GET /api/v1/namespaces/team-a/serviceaccounts/flink";
+const OF_TASKMANAGERS: &str = "GET /api/v1/namespaces/team-a/serviceaccounts/flink-taskmanager";
+
+fn service_account(name: &str, more: &Value) -> Answer {
+    let mut account = json!({"metadata": {"name": name}});
+    for (key, value) in more.as_object().expect("fields") {
+        account[key] = value.clone();
+    }
+    (200, account)
+}
+
+/// What `create` with `words` tries, as a server with `more` has it: how it ends, and the setting of the TaskManagers.
+fn tried(words: &[&str], more: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> (String, String) {
+    let server = Server::answering(move |line| more(line).or_else(|| willing(line)));
+    let ended = server.flink(&[&["create", "roc", "--dry-run=server", "-o", "json"], words].concat());
+    let key = "-Dkubernetes.taskmanager.service-account=";
+    let told = ended.stdout.find(key).map(|at| ended.stdout[at + key.len()..].to_owned());
+    let told =
+        told.and_then(|rest| Some(rest.split_once('"')?.0.to_owned())).unwrap_or_else(|| "-".to_owned());
+    let made = ended.stdout.contains("\"automountServiceAccountToken\": false");
+    (ended.stderr, format!("{told}{}", if made { ", made" } else { "" }))
+}
+
+#[test]
+fn taskmanagers_get_an_account_without_rights() {
+    let (stderr, told) = tried(&[], |_| None);
+    assert_eq!(
+        (told.as_str(), stderr.contains("TaskManagers")),
+        ("flink-taskmanager, made", false),
+        "{stderr}"
+    );
+    let (_, told) = tried(&[], |line| (line == OF_TASKMANAGERS).then(|| service_account("x", &json!({}))));
+    assert_eq!(told, "flink-taskmanager");
+    // Kubernetes' own annotation of `kubectl apply` gives nothing.
+    let applied =
+        json!({"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}});
+    let (_, told) = tried(&[], move |line| (line == ACCOUNT).then(|| service_account("flink", &applied)));
+    assert_eq!(told, "flink-taskmanager, made");
+    for version in ["1.10", "1.11"] {
+        let (stderr, told) = tried(&["--flink-version", version], |_| None);
+        assert_eq!((told.as_str(), stderr.contains("TaskManagers")), ("-", false), "{stderr}");
+    }
+}
+
+#[test]
+fn taskmanagers_share_an_account_that_gives_them_more_than_rights() {
+    for (more, reason) in [
+        (
+            json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}}),
+            "annotation eks.amazonaws.com/role-arn",
+        ),
+        (json!({"imagePullSecrets": [{"name": "registry"}]}), "image pull secret registry"),
+    ] {
+        let (stderr, told) =
+            tried(&[], move |line| (line == ACCOUNT).then(|| service_account("flink", &more)));
+        let reason = format!("TaskManagers use serviceaccount/flink, too: it has {reason}");
+        assert_eq!((told.as_str(), stderr.contains(&reason)), ("-", true), "{stderr}");
+    }
+    let (stderr, told) =
+        tried(&["--rbac=none"], |line| (line == ACCOUNT).then(|| service_account("flink", &json!({}))));
+    assert_eq!((told.as_str(), stderr.contains("TaskManagers")), ("-", false), "{stderr}");
+}
+
+#[test]
+fn an_account_that_the_user_names_is_checked() {
+    let named = ["--taskmanager-service-account", "mine"];
+    assert_eq!(tried(&named, |_| None).1, "mine, made");
+    assert_eq!(tried(&["-D", "kubernetes.taskmanager.service-account=mine"], |_| None).1, "mine, made");
+    assert_eq!(tried(&["--taskmanager-service-account", "flink"], |_| None).1, "flink");
+    let there =
+        |line: &str| line.ends_with("/serviceaccounts/flink").then(|| service_account("flink", &json!({})));
+    let (stderr, _) = tried(&[&named[..], &["--rbac=none"]].concat(), there);
+    assert!(stderr.starts_with("error: serviceaccount/mine does not exist in namespace team-a"), "{stderr}");
+    let ha = [&named[..], &["--ha", "file:///ha", "--ha-dir-is-shared"]].concat();
+    let (stderr, _) = tried(&ha, |_| None);
+    assert!(
+        stderr.contains("with high availability TaskManagers need permission to read ConfigMaps"),
+        "{stderr}"
+    );
+    let (stderr, _) = tried(&ha, |line| {
+        if line.ends_with("/serviceaccounts/mine") {
+            return Some(service_account("mine", &json!({})));
+        }
+        line.ends_with("/localsubjectaccessreviews").then(|| (201, json!({"status": {"allowed": false}})))
+    });
+    let lacks = "they need permission to get configmaps, list configmaps, watch configmaps";
+    assert!(stderr.contains(lacks), "{stderr}");
+}

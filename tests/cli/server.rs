@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::create::willing;
 use crate::pod;
 use crate::process::{Ended, flink_at, write_kubeconfig};
 
@@ -215,7 +216,10 @@ fn a_bad_name_is_refused_without_a_request() {
 fn a_name_in_use_is_refused_without_a_write() {
     let native = json!({"app": "roc", "type": "flink-native-kubernetes", "component": "jobmanager"});
     for labels in [native, json!({"app": "shop"})] {
-        let server = Server::answering(move |line| (line == DEPLOYMENT).then(|| deployment(&labels, None)));
+        let server = Server::answering(move |line| match line {
+            DEPLOYMENT => Some(deployment(&labels, None)),
+            line => willing(line),
+        });
         assert_ne!(server.flink(&["create", "roc"]).code, 0);
         assert!(server.asked().contains(&DEPLOYMENT.to_owned()));
         assert!(server.writes().is_empty(), "{:?}", server.writes());
@@ -471,6 +475,10 @@ fn what_was_asked_for_and_cannot_be_granted_is_an_error() {
             "GET /api/v1/namespaces/team-a/serviceaccounts/flink" => Some((
                 200,
                 json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "flink"}}),
+            )),
+            "GET /api/v1/namespaces/team-a/serviceaccounts/flink-taskmanager" => Some((
+                200,
+                json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "flink-taskmanager"}}),
             )),
             "POST /apis/batch/v1/namespaces/team-a/jobs" => Some(failure(403, "Forbidden", "no jobs")),
             "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => Some((

@@ -364,7 +364,7 @@ fn a_dry_run_writes_nothing_and_its_objects_can_be_applied() {
         let names = lab.flink_ok(&create(FLINK_2_3.0, &[mode, "-o", "name"]));
         assert_eq!(
             names,
-            "serviceaccount/flink\nrole.rbac.authorization.k8s.io/kubectl-flink\nrolebinding.rbac.authorization.k8s.io/kubectl-flink:flink\njob.batch/boot-roc\n"
+            "serviceaccount/flink\nserviceaccount/flink-taskmanager\nrole.rbac.authorization.k8s.io/kubectl-flink\nrolebinding.rbac.authorization.k8s.io/kubectl-flink:flink\njob.batch/boot-roc\n"
         );
         let lines = lab.flink_ok(&create(FLINK_2_3.0, &[mode]));
         assert!(lines.starts_with("serviceaccount/flink created ("), "{lines}");

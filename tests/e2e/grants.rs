@@ -1,6 +1,7 @@
 //! Rights that a session has, and what remains of them.
 
-use crate::lab::Lab;
+use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, submit, the_id};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
 
 /// Whether what has been asked for is there.
 fn exists(lab: &Lab, object: &str) -> bool {
@@ -77,4 +78,54 @@ fn a_user_of_one_namespace_is_told_nothing_of_cluster_wide_grants() {
     lab.flink_as(&user, &["gc", "--older-than=0s", "--yes", "--cluster-rbac"])
         .failed(1, &["clusterrolebindings.rbac.authorization.k8s.io is forbidden"]);
     lab.flink_ok(&["gc", "--older-than=0s", "--yes", "--cluster-rbac"]);
+}
+
+#[test]
+fn flink_1_10_has_the_account_of_the_namespace() {
+    let lab = with_a_job("grants-1-10", FLINK_1_10.0);
+    assert_eq!(account_of(&lab, "taskmanager"), "default");
+    assert!(!exists(&lab, "serviceaccount/flink-taskmanager"));
+}
+
+#[test]
+fn taskmanagers_of_flink_1_20_have_no_rights() {
+    taskmanagers_have_no_rights(&with_a_job("grants-1-20", FLINK_1_20.0));
+}
+
+#[test]
+fn taskmanagers_of_flink_2_3_have_no_rights() {
+    taskmanagers_have_no_rights(&with_a_job("grants-2-3", FLINK_2_3.0));
+}
+
+/// A session without any flag about accounts, on which a job runs.
+fn with_a_job(test: &str, image: &str) -> Lab {
+    let lab = Lab::new(test);
+    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS].concat());
+    let id = the_id(&submit(&lab, &[], &["long"]));
+    all_tasks_run(&lab, &id);
+    lab
+}
+
+fn account_of(lab: &Lab, role: &str) -> String {
+    let selector = format!("app=roc,component={role}");
+    lab.kubectl_ok(&["get", "pod", "-l", &selector, "-o", "jsonpath={.items[0].spec.serviceAccountName}"])
+}
+
+fn taskmanagers_have_no_rights(lab: &Lab) {
+    assert_eq!(account_of(lab, "jobmanager"), "flink");
+    assert_eq!(account_of(lab, "taskmanager"), "flink-taskmanager");
+    let pod = lab.kubectl_ok(&["get", "pod", "-l", "app=roc,component=taskmanager", "-o", "name"]);
+    let files =
+        lab.kubectl(&["exec", pod.trim(), "--", "ls", "/var/run/secrets/kubernetes.io/serviceaccount"]);
+    assert_ne!(files.code, 0, "a token is in the pod: {}", files.stdout);
+    let user = format!("--as=system:serviceaccount:{}:flink-taskmanager", lab.namespace);
+    for (verb, resource) in [("create", "pods"), ("get", "configmaps"), ("get", "secrets")] {
+        let may = lab.kubectl(&["auth", "can-i", verb, resource, &user]);
+        assert_eq!(may.stdout.trim(), "no", "{verb} {resource}");
+    }
+    // The same session comes of what is written down of it.
+    let manifest = lab.flink_ok(&["status", "roc", "-o", "flinkdeployment"]);
+    assert!(manifest.contains("kubernetes.taskmanager.service-account: flink-taskmanager"), "{manifest}");
+    let again = lab.flink(&["create", "roc", "--wait=false"]);
+    assert!(!again.stderr.contains("service-account"), "{}", again.stderr);
 }

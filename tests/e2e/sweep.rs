@@ -10,12 +10,13 @@ use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, PATIENCE, TINY, TINY_1_
 use crate::manual_way::BY_HAND;
 
 /// What a namespace has where a session was: who makes sessions there, and what that one may do.
-const STAYS: [&str; 5] = [
+const STAYS: [&str; 6] = [
     "configmap/kube-root-ca.crt",
     "role.rbac.authorization.k8s.io/kubectl-flink",
     "rolebinding.rbac.authorization.k8s.io/kubectl-flink:flink",
     "serviceaccount/default",
     "serviceaccount/flink",
+    "serviceaccount/flink-taskmanager",
 ];
 
 #[test]

@@ -236,6 +236,7 @@ impl Args {
             min_slots: sizes.min_slots,
             keep_idle_taskmanagers: sizes.keep_idle_taskmanagers,
             service_account: access.service_account.clone(),
+            taskmanager_service_account: access.taskmanager_service_account.clone(),
             rbac: access.rbac.map(|rbac| match rbac {
                 Rbac::Role => Grant::Role,
                 Rbac::Edit => Grant::Edit,

@@ -9,14 +9,17 @@ use crate::session::shell::quoted;
 /// Bindings that are named one by one.
 const NAMED: usize = 3;
 
-/// Warns of each ClusterRoleBinding that grants to the account, whoever made it. Users who cannot list them are not
+/// Warns of each ClusterRoleBinding that grants to an account of the session, whoever made it. Users who cannot list them are not
 /// told anything.
 pub async fn warn(cluster: &Cluster, spec: &SessionSpec, app: &App) -> Result<(), CommandError> {
     let Some(grants) = cluster.cluster_grants().await? else { return Ok(()) };
     let namespace = cluster.namespace();
     let bound: Vec<(&ClusterGrant, String)> = grants
         .iter()
-        .filter_map(|grant| Some((grant, grant.through(namespace, &spec.service_account)?)))
+        .filter_map(|grant| {
+            let through = |account| grant.through(namespace, account);
+            Some((grant, through(&spec.service_account).or_else(|| through(spec.taskmanager_account()))?))
+        })
         .collect();
     for (grant, to) in bound.iter().take(NAMED) {
         let (role, object) = (&grant.role, grant.object());

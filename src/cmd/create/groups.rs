@@ -126,6 +126,11 @@ pub struct Access {
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
 
+    /// ServiceAccount of the TaskManagers (1.12) [default: flink-taskmanager, which has no permissions; with high
+    /// availability and --rbac=none that of the session]
+    #[arg(long, value_name = "NAME")]
+    pub taskmanager_service_account: Option<String>,
+
     /// Permissions to give to the ServiceAccount where it lacks them [default: role]
     #[arg(long, value_enum)]
     pub rbac: Option<Rbac>,

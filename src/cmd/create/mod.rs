@@ -1,5 +1,6 @@
 //! `kubectl flink create NAME`: makes a session and waits until its REST answers.
 
+mod accounts;
 mod args;
 mod cluster_grants;
 mod dry_run;
@@ -29,7 +30,7 @@ use crate::session::{FlinkVersion, SessionSpec, bootstrap, labels, rbac, version
 use args::Request;
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
-    let request = args.request(app)?;
+    let mut request = args.request(app)?;
     let spec = &request.spec;
     warn_if_newer(app, spec.version_hint());
     spec.warnings().iter().for_each(|warning| app.ui.warn(warning));
@@ -44,11 +45,14 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         _ => app.cluster().await?,
     };
     let has_namespace = preflight::check_namespace(&cluster, args.create_namespace).await?;
+    let taskmanager_account =
+        accounts::settle(&cluster, &mut request.spec, has_namespace, args.ignore_preflight, app).await?;
+    let (request, spec) = (&request, &request.spec);
     let clear = match has_namespace {
         true if args.dry_run == DryRun::Server => {
-            preflight::look_at_name(&cluster, &request, app).await?.verdict?
+            preflight::look_at_name(&cluster, request, app).await?.verdict?
         }
-        true => wait::until_clear(&cluster, &request, app).await?,
+        true => wait::until_clear(&cluster, request, app).await?,
         false => Clear::Start,
     };
     // From here on a signal ends a wait, and a write that has begun completes.
@@ -60,16 +64,17 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         }
         Clear::Resume { uid } => resume(spec, uid, app),
         clear => {
-            let plan = permissions::plan(&cluster, spec, has_namespace).await?;
+            let mut plan = permissions::plan(&cluster, spec, has_namespace).await?;
+            plan.taskmanager_account = taskmanager_account;
             let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
             let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
-            let size = preflight::check_place(&cluster, &request, &asked, args.ignore_preflight, app).await?;
+            let size = preflight::check_place(&cluster, request, &asked, args.ignore_preflight, app).await?;
             cluster_grants::warn(&cluster, spec, app).await?;
             for warning in &plan.warnings {
                 app.ui.warn(warning);
             }
             if args.dry_run == DryRun::Server {
-                return dry_run::server(&args, &request, &asked, size, &cluster, app);
+                return dry_run::server(&args, request, &asked, size, &cluster, app);
             }
             awaits = Some(app.await_interrupt());
             if !has_namespace {
@@ -82,7 +87,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
             match start_bootstrap(&cluster, spec, clear, (args.timeout, size), app).await? {
                 Some(started) => started,
                 // Of several that are run at once, all but one wait for it where it makes the same session.
-                None => match preflight::look_at_name(&cluster, &request, app).await?.verdict {
+                None => match preflight::look_at_name(&cluster, request, app).await?.verdict {
                     Ok(Clear::Resume { uid }) => resume(spec, uid, app),
                     _ => return Err(made_by_another(spec, app)),
                 },
@@ -96,7 +101,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     let _awaits = awaits.unwrap_or_else(|| app.await_interrupt());
     let evidence = wait::until_ready(&cluster, spec, &started, args.timeout, app).await?;
     let shown = async {
-        finish(&cluster, &request, &evidence, app).await?;
+        finish(&cluster, request, &evidence, app).await?;
         super::session_tables::present(&cluster, &spec.name, &evidence, app).await
     };
     unless_interrupted(shown, || format!("interrupted: session {} is ready", spec.name)).await

@@ -21,6 +21,8 @@ pub struct Plan {
     with_finalizers: bool,
     /// The ServiceAccount is there already.
     pub has_account: bool,
+    /// The account of the TaskManagers that has to be made.
+    pub taskmanager_account: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -34,7 +36,9 @@ struct Missing {
 /// Everything that `spec` may need, without a look at what there is.
 pub fn whole(spec: &SessionSpec, namespace: &str) -> Plan {
     let all = Missing { account: true, role: spec.grant == Grant::Role, binding: true };
+    let has_another = spec.has_taskmanager_account() && spec.grant != Grant::None;
     Plan {
+        taskmanager_account: has_another.then(|| spec.taskmanager_account().to_owned()),
         missing: if spec.grant == Grant::None { Missing::default() } else { all },
         ..nothing(spec, namespace)
     }
@@ -48,6 +52,7 @@ fn nothing(spec: &SessionSpec, namespace: &str) -> Plan {
         missing: Missing::default(),
         with_finalizers: false,
         has_account: false,
+        taskmanager_account: None,
         warnings: Vec::new(),
     }
 }
@@ -183,6 +188,9 @@ impl Plan {
         let mut manifests = Vec::new();
         if missing.account {
             manifests.push(Manifest::ServiceAccount(rbac::service_account(namespace, account)));
+        }
+        if let Some(name) = &self.taskmanager_account {
+            manifests.push(Manifest::ServiceAccount(rbac::taskmanager_account(namespace, name)));
         }
         if missing.role {
             manifests.push(Manifest::Role(rbac::role(namespace, self.with_finalizers)));

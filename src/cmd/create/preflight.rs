@@ -136,6 +136,7 @@ pub async fn check_place(
             .collect::<Vec<_>>(),
         of_account: &asked.plan.rights_to_check(spec),
         has_account: asked.plan.has_account,
+        has_taskmanager_account: asked.plan.taskmanager_account.is_none(),
         has_namespace: asked.has_namespace,
         limits: limits.as_deref(),
         bootstrap: size,

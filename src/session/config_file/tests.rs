@@ -15,6 +15,7 @@ defaults:
   min-slots: 8
   keep-idle-taskmanagers: 90m
   service-account: flink
+  taskmanager-service-account: flink-tm
   rbac: edit-cluster
   expose: NodePort
   ha: s3://bucket/ha

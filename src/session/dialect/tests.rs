@@ -67,11 +67,16 @@ fn keys_of_the_plugins_own_say_what_decides_them() {
         ("kubernetes.container.image.ref", "--image"),
         ("kubernetes.pod-template-file", "--pod-template"),
         ("kubernetes.cluster-id", "NAME"),
-        ("kubernetes.taskmanager.service-account", "--service-account"),
+        ("kubernetes.jobmanager.service-account", "--service-account"),
     ] {
         assert_eq!(owner_of(key), Some(owner), "{key}");
     }
-    for free in ["taskmanager.numberOfTaskSlots", "state.savepoints.dir", "high-availability.storageDir"] {
+    for free in [
+        "kubernetes.taskmanager.service-account",
+        "taskmanager.numberOfTaskSlots",
+        "state.savepoints.dir",
+        "high-availability.storageDir",
+    ] {
         assert_eq!(owner_of(free), None, "{free}");
     }
 }

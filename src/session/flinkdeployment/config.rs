@@ -201,6 +201,7 @@ fn take(settings: &mut Settings, key: &str, value: &str) -> bool {
         "kubernetes.service-account" | "kubernetes.jobmanager.service-account" => {
             set(&mut settings.service_account, some())
         }
+        "kubernetes.taskmanager.service-account" => set(&mut settings.taskmanager_service_account, some()),
         "kubernetes.container.image.pull-policy" => {
             let policy = PullPolicy::ALL.into_iter().find(|policy| policy.as_str() == trimmed);
             set(&mut settings.image_pull_policy, policy)

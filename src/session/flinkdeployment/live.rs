@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::session::accounts;
 use crate::session::dialect::{self, Dialect};
 use crate::session::locale;
 use crate::session::settings::Expose;
@@ -38,7 +39,7 @@ pub fn of_live(live: &Live, operator: OperatorVersion) -> (Value, Vec<String>) {
     let mut notes = Vec::new();
     let mut config = live.config.clone();
     let templates = templates(live, &mut notes);
-    service_account(live, &mut config, &mut notes);
+    service_account(live, &mut config);
     if !config.keys().any(|key| dialect::flag_of(key) == Some("--image")) {
         config.extend(
             live.image.iter().map(|image| ("kubernetes.container.image.ref".to_owned(), image.clone())),
@@ -102,18 +103,16 @@ fn templates(live: &Live, notes: &mut Vec<String>) -> Templates {
     Templates { taskmanager, ..Templates::default() }
 }
 
-/// One ServiceAccount is all that a manifest can say.
-fn service_account(live: &Live, config: &mut BTreeMap<String, String>, notes: &mut Vec<String>) {
+/// A manifest has a field for one ServiceAccount, which is that of the JobManager.
+fn service_account(live: &Live, config: &mut BTreeMap<String, String>) {
     const COMMON: &str = "kubernetes.service-account";
     let jobmanagers = config.remove("kubernetes.jobmanager.service-account");
-    let taskmanagers = config.remove("kubernetes.taskmanager.service-account");
+    let taskmanagers = config.remove(accounts::KEY);
     let common = config.remove(COMMON);
     let account = jobmanagers.or_else(|| common.clone()).or_else(|| live.service_account.clone());
-    if let Some(other) = taskmanagers.or(common).filter(|other| account.as_ref() != Some(other)) {
-        notes.push(format!(
-            "ServiceAccount {other} of the TaskManagers is left out: a manifest has one for all pods"
-        ));
-    }
+    // The default of the TaskManagers is that of all pods.
+    let other = taskmanagers.or(common.filter(|common| account.as_ref() != Some(common)));
+    config.extend(other.map(|other| (accounts::KEY.to_owned(), other)));
     config.extend(account.map(|account| (COMMON.to_owned(), account)));
 }
 

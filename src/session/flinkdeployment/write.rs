@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::session::SessionSpec;
+use crate::session::accounts;
 use crate::session::dialect::{self, ATTACHED};
 use crate::session::flink_text;
+use crate::session::high_availability;
 use crate::session::memory;
 use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{Expose, PullPolicy};
@@ -85,6 +87,7 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     pub fn manifest(mut self) -> Value {
+        self.config.extend(self.shared_account());
         let labels = of_both_roles(&self.config, "labels");
         self.annotations.extend(of_both_roles(&self.config, "annotations"));
         let spec = self.spec();
@@ -94,6 +97,16 @@ impl Parts<'_> {
         put(&mut metadata, "labels", json!(labels));
         put(&mut metadata, "annotations", json!(self.annotations));
         json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
+    }
+
+    /// That TaskManagers have the account of the session, where `create` would give them another one by default.
+    fn shared_account(&self) -> Option<(String, String)> {
+        let Self { config, version, .. } = self;
+        let is_default = version.is_some_and(|version| version.minor() >= (1, 12))
+            && !config.contains_key(accounts::KEY)
+            && high_availability::of(config).service.is_none();
+        let account = config.get("kubernetes.service-account").filter(|_| is_default)?;
+        Some((accounts::KEY.to_owned(), account.clone()))
     }
 
     /// Takes out of `config` what has a field of its own; the rest is `flinkConfiguration`.

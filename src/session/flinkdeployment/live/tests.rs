@@ -94,7 +94,10 @@ fn what_cannot_be_told_of_a_foreign_session_is_named() {
     assert_eq!(manifest["spec"]["serviceAccount"], "default");
     assert_eq!(
         manifest["spec"]["flinkConfiguration"],
-        json!({"kubernetes.rest-service.exposed.type": "LoadBalancer"})
+        json!({
+            "kubernetes.rest-service.exposed.type": "LoadBalancer",
+            "kubernetes.taskmanager.service-account": "other",
+        })
     );
     let (_, theirs) = foreign(texts([("kubernetes.pod-template-file.taskmanager", "/opt/t.yaml")]), None);
     insta::assert_snapshot!([notes, theirs].concat().join("\n"));
