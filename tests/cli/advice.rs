@@ -101,8 +101,10 @@ impl State {
         let (before, path) = line.split_once(":8081/proxy")?;
         let is_post = before.starts_with("POST ");
         let body = match path {
-            "/jars/upload" => json!({"filename": "/tmp/w/0000_x.jar", "status": "success"}),
-            "/jars/0000_x.jar/run" => {
+            "/jars/upload" => {
+                json!({"filename": "/tmp/w/8a6ab6a2-6d6c-4a3e-9f0a-000000000000_x.jar", "status": "success"})
+            }
+            "/jars/8a6ab6a2-6d6c-4a3e-9f0a-000000000000_x.jar/run" => {
                 self.jobs.push(job(RUNS, "RUNNING", 1));
                 json!({"jobid": RUNS})
             }
