@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::small::Metadata;
-use crate::session::cluster_grant;
+use crate::session::{cluster_grant, network_policy};
 
 /// A kind; namespaced, unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,7 @@ pub enum Kind {
     Service,
     ConfigMap,
     Pod,
+    NetworkPolicy,
     /// Of the whole cluster.
     ClusterRoleBinding,
 }
@@ -28,6 +29,7 @@ impl Kind {
             Self::Service => "service",
             Self::ConfigMap => "configmap",
             Self::Pod => "pod",
+            Self::NetworkPolicy => network_policy::RESOURCE,
             Self::ClusterRoleBinding => cluster_grant::RESOURCE,
         }
     }
@@ -48,6 +50,7 @@ impl Kind {
             Self::Service => ("/api/v1", "services"),
             Self::ConfigMap => ("/api/v1", "configmaps"),
             Self::Pod => ("/api/v1", "pods"),
+            Self::NetworkPolicy => ("/apis/networking.k8s.io/v1", "networkpolicies"),
             Self::ClusterRoleBinding => ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
         }
     }

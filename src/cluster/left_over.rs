@@ -126,6 +126,7 @@ impl From<&Object> for ObjectRef {
                 left_over::Kind::Service => Kind::Service,
                 left_over::Kind::ConfigMap => Kind::ConfigMap,
                 left_over::Kind::Pod => Kind::Pod,
+                left_over::Kind::NetworkPolicy => Kind::NetworkPolicy,
                 left_over::Kind::ClusterRoleBinding => Kind::ClusterRoleBinding,
             },
             name: object.name.clone(),
@@ -219,11 +220,17 @@ impl Cluster {
         let services = format!("{}?{native}", Kind::Service.collection(namespace));
         let taskmanagers =
             format!("{}?labelSelector={}", Kind::Pod.collection(namespace), escape(&taskmanagers));
-        let (config_maps, services, taskmanagers, sql) = tokio::join!(
+        let policies = format!(
+            "{}?labelSelector={}",
+            Kind::NetworkPolicy.collection(namespace),
+            escape(&labels::selector_of_network_policies())
+        );
+        let (config_maps, services, taskmanagers, sql, policies) = tokio::join!(
             self.list_of::<Marked<Keys>>(Kind::ConfigMap, namespace, &native),
             self.listed::<Marked<Bare>>(&services, METADATA),
             self.listed::<Marked<Bare>>(&taskmanagers, METADATA),
             self.list_of::<Marked<Pod>>(Kind::Pod, namespace, &sql),
+            self.listed::<Marked<Bare>>(&policies, METADATA),
         );
         let mut reading = Reading::default();
         let now = Timestamp::now();
@@ -242,6 +249,10 @@ impl Cluster {
         }
         for Marked { object, marks } in reading.allowed(taskmanagers, false)? {
             reading.traces.push(marks.trace(left_over::Kind::Pod, &object.metadata, What::TaskManager));
+        }
+        for Marked { object, marks } in reading.allowed(policies, false)? {
+            let kind = left_over::Kind::NetworkPolicy;
+            reading.traces.push(marks.trace(kind, &object.metadata, What::NetworkPolicy));
         }
         for pod in reading.allowed(sql, false)? {
             reading.traces.extend(ended_sql(&pod));

@@ -207,6 +207,7 @@ fn collection(manifest: &Manifest, namespace: &str) -> String {
         Manifest::ServiceAccount(_) => ("/api/v1", "serviceaccounts"),
         Manifest::Role(_) => (RBAC, "roles"),
         Manifest::RoleBinding(_) => (RBAC, "rolebindings"),
+        Manifest::NetworkPolicy(_) => return Kind::NetworkPolicy.collection(Some(namespace)),
         Manifest::Job(_) => return Kind::Job.collection(Some(namespace)),
     };
     format!("{group}/namespaces/{namespace}/{plural}")

@@ -24,6 +24,8 @@ pub struct SessionObjects {
     /// What Flink made, and what a 1.10 session leaves behind.
     pub services: Vec<ObjectRef>,
     pub config_maps: Vec<ObjectRef>,
+    /// The NetworkPolicy that `create` made.
+    pub policies: Vec<ObjectRef>,
     pub taskmanagers: Vec<ObjectRef>,
     pub jobmanagers: Vec<ObjectRef>,
     /// Those of them that are not on their way out.
@@ -78,12 +80,13 @@ impl SessionObjects {
             .chain(&self.jobs)
             .chain(&self.services)
             .chain(&self.config_maps)
+            .chain(&self.policies)
             .chain(self.pods())
     }
 
     /// What the Deployment owns, or should: Services, ConfigMaps and TaskManagers.
     pub fn parts(&self) -> impl Iterator<Item = &ObjectRef> {
-        self.services.iter().chain(&self.config_maps).chain(&self.taskmanagers)
+        self.services.iter().chain(&self.config_maps).chain(&self.policies).chain(&self.taskmanagers)
     }
 
     pub fn pods(&self) -> impl Iterator<Item = &ObjectRef> {
@@ -102,7 +105,7 @@ impl Cluster {
         let of_app = format!("{}={name}", labels::APP);
         let by_app = format!("{of_app},{}={}", labels::MANAGED_BY, labels::PLUGIN);
         let by_app = format!("labelSelector={}", escape(&by_app));
-        let (deployment, services, config_maps, pods, jobs, hand_made, replica_sets, clients) = tokio::try_join!(
+        let (deployment, services, config_maps, pods, jobs, hand_made, replica_sets, clients, policies) = tokio::try_join!(
             self.object::<Deployment>(Kind::Deployment, namespace, name.as_str()),
             self.metadata_of(Kind::Service, Some(namespace), &selector),
             self.metadata_of(Kind::ConfigMap, Some(namespace), &selector),
@@ -111,6 +114,7 @@ impl Cluster {
             self.hand_made_bootstrap(namespace, name),
             self.replica_sets_of(namespace, name),
             self.working_clients(namespace, name),
+            self.network_policies_if_readable(namespace, name),
         )?;
         let ancestry =
             Ancestry::new(deployment.as_ref().map(|deployment| &deployment.metadata), replica_sets);
@@ -129,6 +133,11 @@ impl Cluster {
             let is_flinks = metadata.marks().is_config_map(name);
             let config_map = objects.sorted(Kind::ConfigMap, &metadata, is_flinks);
             objects.config_maps.extend(config_map);
+        }
+        for Bare { metadata } in policies {
+            let policy =
+                objects.sorted(Kind::NetworkPolicy, &metadata, metadata.marks().is_network_policy(name));
+            objects.policies.extend(policy);
         }
         for Bare { metadata } in pods {
             objects.add_pod(name, &ancestry, &metadata);
@@ -154,6 +163,31 @@ impl Cluster {
             objects.add_deployment(name, &deployment);
         }
         Ok(objects)
+    }
+
+    /// What has the labels of the session's NetworkPolicy. Users who cannot list them have none to delete.
+    async fn network_policies_if_readable(&self, namespace: &str, name: &SessionName) -> Result<Vec<Bare>> {
+        let selector = format!("{}={name},{}", labels::APP, labels::selector_of_network_policies());
+        match self.metadata_of(Kind::NetworkPolicy, Some(namespace), &selector).await {
+            Err(error) if error.is_forbidden() || error.is_not_found() => Ok(Vec::new()),
+            policies => policies,
+        }
+    }
+
+    /// The NetworkPolicy of the session's name: one that `create` made, or, as an error, another one.
+    pub async fn network_policy(
+        &self,
+        namespace: &str,
+        name: &SessionName,
+    ) -> Result<Option<std::result::Result<ObjectRef, ObjectRef>>> {
+        let found = self.object::<Bare>(Kind::NetworkPolicy, namespace, name.as_str()).await?;
+        Ok(found.map(|Bare { metadata }| {
+            let wanted = labels::network_policy(name);
+            let is_own = wanted.iter().all(|(key, value)| metadata.labels.get(key) == Some(value))
+                && metadata.marks().is_network_policy(name);
+            let policy = ObjectRef::of(Kind::NetworkPolicy, &metadata);
+            if is_own { Ok(policy) } else { Err(policy) }
+        }))
     }
 
     /// The Service of the session's REST. None where there is none, and where the one of that name is not the

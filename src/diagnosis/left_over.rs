@@ -108,7 +108,11 @@ fn judge(trace: &Trace, name: &SessionName, states: &BTreeMap<Key, State>) -> Op
         }
         What::Service if marks(trace).is_service(name) => left("Service of a session that is gone"),
         What::TaskManager if marks(trace).is_taskmanager(name) => left("TaskManager without a JobManager"),
+        What::NetworkPolicy if marks(trace).is_network_policy(name) => {
+            left("NetworkPolicy of a session that is gone")
+        }
         What::ConfigMap { .. }
+        | What::NetworkPolicy
         | What::Service
         | What::TaskManager
         | What::ClusterGrant { .. }

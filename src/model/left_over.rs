@@ -14,6 +14,7 @@ pub enum Kind {
     Service,
     ConfigMap,
     Pod,
+    NetworkPolicy,
     ClusterRoleBinding,
 }
 
@@ -25,6 +26,7 @@ impl Kind {
             Self::Service => "service",
             Self::ConfigMap => "configmap",
             Self::Pod => "pod",
+            Self::NetworkPolicy => "networkpolicy.networking.k8s.io",
             Self::ClusterRoleBinding => "clusterrolebinding.rbac.authorization.k8s.io",
         }
     }
@@ -81,6 +83,8 @@ pub enum What {
         is_labelled_state: bool,
     },
     TaskManager,
+    /// One that `create` made.
+    NetworkPolicy,
     /// The plugin's own ClusterRoleBinding for an account that nothing uses.
     ClusterGrant {
         account: String,

@@ -31,6 +31,15 @@ pub fn of_flags(spec: &SessionSpec) -> Result<(), InvalidSpec> {
         let account = spec.taskmanager_account();
         return Err(flag("--taskmanager-service-account", account, "cannot be the name of a ServiceAccount"));
     }
+    if spec.has_network_policy() && spec.is_in_network_of_node() {
+        let of = ["--network-policy", "--network-policy-from"].into_iter().find(|of| settings.says(of));
+        let problem = "has no effect on pods in the network of their node (hostNetwork)";
+        return Err(InvalidSpec::Flag {
+            setting: spec.origin(of.unwrap_or("--network-policy")),
+            value: "true".to_owned(),
+            problem: problem.to_owned(),
+        });
+    }
     for secret in &settings.image_pull_secrets {
         if !name::is_dns_subdomain(secret) {
             return Err(flag("--image-pull-secret", secret, "cannot be the name of a Secret"));

@@ -60,7 +60,7 @@ impl fmt::Display for UnknownProfile {
 const SECTIONS: [&str; 3] = ["defaults", "contexts", "profiles"];
 
 /// Every key of a section.
-pub(super) const KEYS: [&str; 30] = [
+pub(super) const KEYS: [&str; 32] = [
     "image",
     "flink-version",
     "jobmanager-memory",
@@ -75,6 +75,8 @@ pub(super) const KEYS: [&str; 30] = [
     "taskmanager-service-account",
     "rbac",
     "expose",
+    "network-policy",
+    "network-policy-from",
     "ha",
     "ha-dir-is-shared",
     "pod-template",
@@ -199,6 +201,10 @@ fn set(settings: &mut Settings, key: &Node, value: &Node) -> Result<(), YamlErro
         }
         "rbac" => settings.rbac = Some(grant(name, value)?),
         "expose" => settings.expose = Some(value.read(name)?),
+        "network-policy" => settings.network_policy = Some(value.boolean(name)?),
+        "network-policy-from" => {
+            settings.network_policy_from = list(name, value, |name, value| value.read(name))?;
+        }
         "ha" => settings.ha = Some(word(name, value)?),
         "ha-dir-is-shared" => settings.ha_dir_is_shared = Some(value.boolean(name)?),
         "pod-template" => settings.pod_template = Some(template(name, value)?),
@@ -323,7 +329,7 @@ pub fn shown(settings: &Settings) -> Vec<(String, String)> {
     values.chain(entries(settings)).map(owned).collect()
 }
 
-fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 21] {
+fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 22] {
     fn said<T: ToString>(value: Option<T>) -> Option<String> {
         value.map(|value| value.to_string())
     }
@@ -344,6 +350,7 @@ fn single_values(settings: &Settings) -> [(&'static str, Option<String>); 21] {
         ("--taskmanager-service-account", settings.taskmanager_service_account.clone()),
         ("--rbac", grant.map(|(word, _)| word.to_owned())),
         ("--expose", said(settings.expose.map(Expose::as_str))),
+        ("--network-policy", said(settings.network_policy)),
         ("--ha", settings.ha.clone()),
         ("--ha-dir-is-shared", said(settings.ha_dir_is_shared)),
         ("--pod-template", template(&settings.pod_template)),
@@ -371,6 +378,7 @@ fn entries(settings: &Settings) -> Vec<(&'static str, String)> {
     all.extend(pairs("--label", &settings.labels));
     all.extend(pairs("--annotation", &settings.annotations));
     all.extend(settings.plugins.iter().map(|name| ("--plugin", name.clone())));
+    all.extend(settings.network_policy_from.iter().map(|peer| ("--network-policy-from", peer.to_string())));
     // No flag says these; a manifest does, by this name.
     all.extend(settings.log_configuration.keys().map(|file| ("logConfiguration", file.clone())));
     all.extend(pairs("-D", &settings.config));

@@ -19,6 +19,7 @@ pub const PLUGIN: &str = "kubectl-flink";
 /// On the bootstrap Job and its pod.
 pub const ROLE: &str = "app.kubernetes.io/component";
 pub const BOOTSTRAP: &str = "bootstrap";
+pub const NETWORK_POLICY: &str = "network-policy";
 /// On the pods of a Job, by Kubernetes itself: the Job's name.
 pub const OF_JOB: &str = "job-name";
 /// On the pods of the SQL client.
@@ -43,6 +44,11 @@ pub fn bootstrap(name: &SessionName) -> BTreeMap<String, String> {
     owned([(APP, name.as_str()), (MANAGED_BY, PLUGIN), (ROLE, BOOTSTRAP)])
 }
 
+/// Labels of the session's NetworkPolicy. Flink's are not among them, since Flink did not make it.
+pub fn network_policy(name: &SessionName) -> BTreeMap<String, String> {
+    owned([(APP, name.as_str()), (MANAGED_BY, PLUGIN), (ROLE, NETWORK_POLICY)])
+}
+
 /// Labels of what serves all sessions of a namespace.
 pub fn shared() -> BTreeMap<String, String> {
     owned([(MANAGED_BY, PLUGIN)])
@@ -65,6 +71,11 @@ pub fn selector_of_all() -> String {
 /// Selects the bootstrap Jobs of all sessions that the plugin made.
 pub fn selector_of_bootstraps() -> String {
     format!("{MANAGED_BY}={PLUGIN},{ROLE}={BOOTSTRAP}")
+}
+
+/// Selects the NetworkPolicies of all sessions.
+pub fn selector_of_network_policies() -> String {
+    format!("{MANAGED_BY}={PLUGIN},{ROLE}={NETWORK_POLICY}")
 }
 
 /// Selects the pods of the SQL client.

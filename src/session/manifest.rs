@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use serde_json::{Value, json};
 
 use super::pod_template::{MAIN_CONTAINER, PodTemplate};
 use super::spec::{PodSize, SessionSpec};
-use super::{bootstrap, labels};
+use super::{bootstrap, labels, network_policy};
 
 /// One object that is to be created.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub enum Manifest {
     Role(Role),
     RoleBinding(RoleBinding),
     ClusterRoleBinding(ClusterRoleBinding),
+    NetworkPolicy(Box<NetworkPolicy>),
     Job(Box<Job>),
 }
 
@@ -33,6 +35,7 @@ impl Manifest {
             Self::ClusterRoleBinding(object) => {
                 ("clusterrolebinding.rbac.authorization.k8s.io", &object.metadata)
             }
+            Self::NetworkPolicy(object) => (network_policy::RESOURCE, &object.metadata),
             Self::Job(object) => ("job.batch", &object.metadata),
         };
         format!("{kind}/{}", metadata.name.as_deref().unwrap_or_default())
@@ -46,6 +49,7 @@ impl Manifest {
             Self::Role(object) => serde_json::to_value(object),
             Self::RoleBinding(object) => serde_json::to_value(object),
             Self::ClusterRoleBinding(object) => serde_json::to_value(object),
+            Self::NetworkPolicy(object) => serde_json::to_value(object),
             Self::Job(object) => serde_json::to_value(object),
         };
         value.unwrap_or_default()

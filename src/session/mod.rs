@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod memory;
 pub mod name;
 pub mod nearest;
+pub mod network_policy;
 pub mod origin;
 pub mod ownership;
 pub mod pod_template;

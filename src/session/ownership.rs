@@ -51,6 +51,11 @@ impl Marks<'_> {
         self.is_own_or_free(session) && (is_known || !self.owners.is_empty())
     }
 
+    /// True for the NetworkPolicy that `create` makes for the session.
+    pub fn is_network_policy(&self, session: &SessionName) -> bool {
+        self.name == session.as_str() && self.is_own_or_free(session)
+    }
+
     /// Flink calls a TaskManager `NAME-taskmanager-ATTEMPT-N`.
     pub fn is_taskmanager(&self, session: &SessionName) -> bool {
         self.name.starts_with(&format!("{session}-taskmanager-")) && self.is_own_or_free(session)

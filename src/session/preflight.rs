@@ -154,7 +154,7 @@ fn differences(made: &str, asked: &str) -> Vec<String> {
         .into_iter()
         .filter(|name| made.get(*name) != asked.get(*name))
         // Metadata is told by the settings that it becomes.
-        .filter(|name| !name.starts_with("metadata."))
+        .filter(|name| !name.starts_with("metadata.") || name.ends_with("/network-policy"))
         .map(|name| {
             let short = name.trim_start_matches("spec.").trim_start_matches("flinkConfiguration.");
             if is_secret(name) {

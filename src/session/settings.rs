@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::dialect::{self, Joined};
+use super::network_policy::Peer;
 use super::origin;
 use super::pod_template::PodTemplate;
 use super::quantity::{Cpu, Memory, Period};
@@ -39,6 +40,9 @@ pub struct Settings {
     pub taskmanager_service_account: Option<String>,
     pub rbac: Option<Grant>,
     pub expose: Option<Expose>,
+    pub network_policy: Option<bool>,
+    /// Who reaches REST besides the session's own pods.
+    pub network_policy_from: Vec<Peer>,
     /// Directory for the state of high availability; set is on.
     pub ha: Option<String>,
     pub ha_dir_is_shared: Option<bool>,
@@ -81,7 +85,8 @@ macro_rules! for_each_value {
             taskmanager_memory "--taskmanager-memory", taskmanager_cpu "--taskmanager-cpu", slots "--slots",
             min_slots "--min-slots", keep_idle_taskmanagers "--keep-idle-taskmanagers",
             service_account "--service-account",
-            taskmanager_service_account "--taskmanager-service-account", rbac "--rbac", expose "--expose", ha "--ha",
+            taskmanager_service_account "--taskmanager-service-account", rbac "--rbac", expose "--expose",
+            network_policy "--network-policy", ha "--ha",
             ha_dir_is_shared "--ha-dir-is-shared", pod_template "--pod-template",
             jobmanager_pod_template "--jobmanager-pod-template",
             taskmanager_pod_template "--taskmanager-pod-template", restricted "--restricted",
@@ -96,7 +101,8 @@ macro_rules! for_each_collection {
         $action! {
             env "--env", secret_env "--secret-env", node_selector "--node-selector", labels "--label",
             annotations "--annotation", image_pull_secrets "--image-pull-secret",
-            tolerations "--toleration", plugins "--plugin", log_configuration "logConfiguration"
+            tolerations "--toleration", plugins "--plugin",
+            network_policy_from "--network-policy-from", log_configuration "logConfiguration"
         }
     };
 }

@@ -139,7 +139,7 @@ fn what_may_be_left_over_is_asked_for_before_what_lives() {
     let asked = server.asked();
     let at = |line: &str| asked.iter().position(|other| other == line).expect(line);
     assert!(at(SERVICES).max(at(CONFIG_MAPS)) < at(JOBS) && at(JOBS) < at(DEPLOYMENTS), "{asked:?}");
-    assert_eq!(asked.len(), 9, "one list of each: {asked:?}");
+    assert_eq!(asked.len(), 10, "one list of each: {asked:?}");
     // Where there is nothing, nobody needs to know what lives.
     let server = Server::answering(|_| None);
     insta::assert_snapshot!(server.flink(&["gc"]), @"
@@ -148,7 +148,7 @@ fn what_may_be_left_over_is_asked_for_before_what_lives() {
     --- stderr
     Nothing left over in team-a namespace.
     ");
-    assert_eq!(server.asked().len(), 6);
+    assert_eq!(server.asked().len(), 7);
     assert_eq!(server.flink(&["gc", "-A"]).stderr, "Nothing left over.\n");
     assert_eq!(holds(&server.flink(&["gc", "-o", "json"]).stdout, "FlinkLeftOverList")["items"], json!([]));
     assert_eq!(server.flink(&["gc", "--yes"]).code, 0);
@@ -356,7 +356,7 @@ fn all_namespaces_are_asked_for_at_once_or_one_by_one() {
     let told = everywhere.flink(&["gc", "-A"]);
     insta::assert_snapshot!(without_ages(&told.to_string()));
     let asked = everywhere.asked();
-    assert!(asked.len() == 9 && !asked.iter().any(|line| line.contains("/namespaces")), "{asked:?}");
+    assert!(asked.len() == 10 && !asked.iter().any(|line| line.contains("/namespaces")), "{asked:?}");
 
     let some = |may_list: bool| {
         with(move |line, _| match line {

@@ -301,3 +301,108 @@ fn an_account_that_the_user_names_is_checked() {
     let lacks = "they need permission to get configmaps, list configmaps, watch configmaps";
     assert!(stderr.contains(lacks), "{stderr}");
 }
+
+const POLICY: &str = "/apis/networking.k8s.io/v1/namespaces/team-a/networkpolicies/roc";
+const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/team-a/networkpolicies";
+
+fn policy(labels: &Value) -> Value {
+    json!({"metadata": {"name": "roc", "namespace": "team-a", "uid": "n1", "resourceVersion": "9",
+        "creationTimestamp": "2020-01-01T00:00:00Z", "labels": labels}})
+}
+
+fn own_policy() -> Value {
+    policy(&json!({"app": "roc", "app.kubernetes.io/managed-by": "kubectl-flink",
+        "app.kubernetes.io/component": "network-policy"}))
+}
+
+#[test]
+fn a_network_policy_is_among_the_objects_of_a_dry_run() {
+    let server = Server::answering(|_| None);
+    let peers =
+        ["--network-policy-from=namespace:edge/pods:app=gateway", "--network-policy-from=cidr:10.0.0.0/8"];
+    let create = ["create", "roc", "--dry-run=client", "-o", "json"];
+    let printed = server.flink(&[&create[..], &peers].concat()).stdout;
+    let list: Value = serde_json::from_str(&printed).expect("JSON");
+    let items = list["items"].as_array().expect("items");
+    let policy = items.iter().find(|item| item["kind"] == "NetworkPolicy").expect("a policy");
+    insta::assert_snapshot!(serde_json::to_string_pretty(policy).expect("JSON"));
+    // It is there before the pods that it protects.
+    assert_eq!(items.last().expect("items")["kind"], "Job");
+    let alone = server.flink(&["create", "roc", "--dry-run=client", "-o", "name", "--network-policy"]);
+    assert!(alone.stdout.contains("networkpolicy.networking.k8s.io/roc\n"), "{alone}");
+    let without = server.flink(&["create", "roc", "--dry-run=client", "-o", "name"]);
+    assert!(!without.stdout.contains("networkpolicy"), "{without}");
+    assert_eq!(server.flink(&["create", "roc", "--network-policy-from=10.0.0.0/8"]).code, 1);
+    let host =
+        server.flink(&["create", "roc", "--network-policy", "-D", "kubernetes.hostnetwork.enabled=true"]);
+    assert!(host.stderr.contains("has no effect on pods in the network of their node"), "{host}");
+}
+
+#[test]
+fn a_policy_of_another_client_is_left_alone_and_an_earlier_one_is_replaced() {
+    let create = ["create", "roc", "--network-policy", "--wait=false"];
+    let foreign = Server::answering(|line| match line {
+        line if line == format!("GET {POLICY}") => Some((200, policy(&json!({"app": "roc"})))),
+        line => willing(line),
+    });
+    let ended = foreign.flink(&create);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(
+        ended.stderr.contains("networkpolicy.networking.k8s.io/roc in namespace team-a was not made"),
+        "{ended}"
+    );
+    assert!(foreign.writes().is_empty(), "{:?}", foreign.writes());
+
+    // Users who cannot create one are told before anything is written.
+    let refused = Server::answering(|line| match line {
+        line if line == format!("POST {POLICIES}") => Some(forbidden("networkpolicies")),
+        line => willing(line),
+    });
+    let ended = refused.flink(&create);
+    assert!(ended.code == 1 && ended.stderr.contains("networkpolicies is forbidden"), "{ended}");
+    assert!(refused.writes().is_empty(), "{:?}", refused.writes());
+
+    let earlier = Server::answering(|line| match line {
+        line if line == format!("GET {POLICY}") => Some((200, own_policy())),
+        line if line == format!("DELETE {POLICY}") => Some((200, json!({}))),
+        line if line == format!("POST {POLICIES}") => Some((201, own_policy())),
+        line => willing(line),
+    });
+    let ended = earlier.flink(&create);
+    assert_eq!(ended.code, 0, "{ended}");
+    let writes: Vec<String> = earlier.writes().into_iter().map(|write| write.line).collect();
+    let at = |line: String| writes.iter().position(|other| *other == line).expect("a write");
+    let (deleted, made) = (at(format!("DELETE {POLICY}")), at(format!("POST {POLICIES}")));
+    assert!(
+        deleted < made && made < at("POST /apis/batch/v1/namespaces/team-a/jobs".to_owned()),
+        "{writes:?}"
+    );
+}
+
+#[test]
+fn a_policy_goes_with_its_session() {
+    let with_policy =
+        |line: &str, _: &str| (line == format!("GET {POLICIES}")).then(|| list(&[own_policy()]));
+    let server = session(with_policy);
+    let ended = server.flink(&["delete", "roc", "--yes", "--force", "--dry-run"]);
+    assert!(ended.stdout.contains("networkpolicy.networking.k8s.io \"roc\" deleted"), "{ended}");
+    server.flink(&["delete", "roc", "--yes", "--force", "--wait=false"]);
+    let removal = server.writes().into_iter().find(|write| write.line == format!("DELETE {POLICY}"));
+    assert_eq!(removal.expect("a removal").body["preconditions"]["uid"], "n1");
+    // Users who cannot list policies delete the rest.
+    let server = session(|line, _| (line == format!("GET {POLICIES}")).then(|| forbidden("networkpolicies")));
+    assert_eq!(server.flink(&["delete", "roc", "--yes", "--force"]).code, 0);
+}
+
+#[test]
+fn a_policy_of_a_dead_session_is_left_over() {
+    let server = Server::answering_queries(|line, _| match line {
+        line if line == format!("GET {POLICIES}") => Some(list(&[own_policy()])),
+        line if line.starts_with("DELETE ") => Some((200, json!({}))),
+        _ => None,
+    });
+    let listed = server.flink(&["gc"]);
+    assert!(listed.stdout.contains("NetworkPolicy of a session that is gone"), "{listed}");
+    let removed = server.flink(&["gc", "--yes"]);
+    assert_eq!(removed.stdout, "networkpolicy.networking.k8s.io \"roc\" deleted from team-a namespace\n");
+}

@@ -170,7 +170,8 @@ fn not_found(method: &str, path: &str) -> Answer {
         return (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}));
     }
     let last = path.rsplit('/').next().unwrap_or_default();
-    const LISTS: [&str; 10] = [
+    const LISTS: [&str; 11] = [
+        "networkpolicies",
         "deployments",
         "replicasets",
         "services",

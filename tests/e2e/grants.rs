@@ -1,7 +1,7 @@
 //! Rights that a session has, and what remains of them.
 
-use crate::jobs::{SMALL_TASKMANAGERS, all_tasks_run, submit, the_id};
-use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, small};
+use crate::jobs::{submit, the_id};
+use crate::lab::{FLINK_1_10, FLINK_1_20, FLINK_2_3, Lab, TINY, TINY_1_10};
 
 /// Whether what has been asked for is there.
 fn exists(lab: &Lab, object: &str) -> bool {
@@ -85,6 +85,7 @@ fn flink_1_10_has_the_account_of_the_namespace() {
     let lab = with_a_job("grants-1-10", FLINK_1_10.0);
     assert_eq!(account_of(&lab, "taskmanager"), "default");
     assert!(!exists(&lab, "serviceaccount/flink-taskmanager"));
+    no_policy_outlives_its_session(&lab);
 }
 
 #[test]
@@ -100,10 +101,41 @@ fn taskmanagers_of_flink_2_3_have_no_rights() {
 /// A session without any flag about accounts, on which a job runs.
 fn with_a_job(test: &str, image: &str) -> Lab {
     let lab = Lab::new(test);
-    lab.flink_ok(&[&["create", "roc", "--image", image][..], small(image), &SMALL_TASKMANAGERS].concat());
+    let create = ["create", "roc", "--image", image, "--network-policy-from", "namespace:kube-system"];
+    let size: &[&str] = if image == FLINK_1_10.0 { &TINY_1_10 } else { &TINY };
+    lab.flink_ok(&[&create[..], size].concat());
     let id = the_id(&submit(&lab, &[], &["long"]));
-    all_tasks_run(&lab, &id);
+    lab.until_job_runs("roc", &id);
+    the_policy_is_for_its_pods_alone(&lab);
     lab
+}
+
+/// Whether it is enforced is the matter of the cluster's network plugin: here, the object counts.
+fn the_policy_is_for_its_pods_alone(lab: &Lab) {
+    let policy: serde_json::Value =
+        serde_json::from_str(&lab.kubectl_ok(&["get", "networkpolicy", "roc", "-o", "json"])).expect("JSON");
+    let labels = policy["spec"]["podSelector"]["matchLabels"].as_object().expect("labels");
+    let selector: Vec<String> =
+        labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().expect("text"))).collect();
+    let pods = |selector: &str| {
+        let pods = lab.kubectl_ok(&["get", "pod", "-l", selector, "-o", "name"]);
+        pods.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let roles = pods("app=roc,component in (jobmanager,taskmanager)");
+    assert_eq!(pods(&selector.join(",")), roles);
+    assert!(roles.len() >= 2 && lab.kubectl_ok(&["get", "pod", "-o", "name"]).lines().count() > roles.len());
+    assert_eq!(policy["spec"]["ingress"][0]["from"][0]["podSelector"], policy["spec"]["podSelector"]);
+    assert_eq!(policy["spec"]["ingress"][1]["ports"][0]["port"], 8081);
+    let owner = &policy["metadata"]["ownerReferences"][0];
+    assert_eq!(owner["uid"], lab.uid("deployment/roc").as_str());
+    let manifest = lab.flink_ok(&["status", "roc", "-o", "flinkdeployment"]);
+    assert!(manifest.contains("kubectl-flink/network-policy: namespace:kube-system"), "{manifest}");
+}
+
+fn no_policy_outlives_its_session(lab: &Lab) {
+    lab.flink_ok(&["delete", "roc", "--yes", "--force"]);
+    assert_eq!(lab.left_of("roc"), "");
+    assert!(!exists(lab, "networkpolicy/roc"));
 }
 
 fn account_of(lab: &Lab, role: &str) -> String {
@@ -128,4 +160,5 @@ fn taskmanagers_have_no_rights(lab: &Lab) {
     assert!(manifest.contains("kubernetes.taskmanager.service-account: flink-taskmanager"), "{manifest}");
     let again = lab.flink(&["create", "roc", "--wait=false"]);
     assert!(!again.stderr.contains("service-account"), "{}", again.stderr);
+    no_policy_outlives_its_session(lab);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::groups::{Access, Availability, Pods, Rbac, ServiceType, Sizes};
+use super::groups::{Access, Availability, Network, Pods, Rbac, ServiceType, Sizes};
 use crate::app::{App, CommandError, duration};
 use crate::cmd::dry_run::DryRun;
 use crate::cmd::word::Word;
@@ -109,6 +109,9 @@ pub struct Args {
 
     #[command(flatten)]
     access: Access,
+
+    #[command(flatten)]
+    network: Network,
 }
 
 /// What was asked for, wherever it was said.
@@ -213,7 +216,7 @@ impl Args {
 
     /// What the flags alone say.
     fn settings(&self, app: &App) -> Result<Settings, CommandError> {
-        let Self { sizes, availability, pods, access, .. } = self;
+        let Self { sizes, availability, pods, access, network, .. } = self;
         let template = |file: &Option<PathBuf>| -> Result<Option<PodTemplate>, CommandError> {
             let Some(file) = file else { return Ok(None) };
             let text = app.read(file)?;
@@ -248,6 +251,8 @@ impl Args {
                 ServiceType::NodePort => Expose::NodePort,
                 ServiceType::LoadBalancer => Expose::LoadBalancer,
             }),
+            network_policy: network.network_policy.then_some(true),
+            network_policy_from: network.network_policy_from.clone(),
             ha: availability.ha.clone(),
             ha_dir_is_shared: availability.ha_dir_is_shared.then_some(true),
             pod_template: template(&pods.pod_template)?,

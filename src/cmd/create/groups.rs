@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::cmd::number;
 use crate::cmd::word::Word;
+use crate::session::network_policy::Peer;
 use crate::session::quantity::{Cpu, Memory, Period};
 use crate::session::scheduling::Toleration;
 use crate::session::settings::{PullPolicy, SecretKey};
@@ -138,6 +139,21 @@ pub struct Access {
     /// Type of the Service in front of REST [default: ClusterIP]. REST has no login: anyone who reaches it can run code
     #[arg(long, value_enum, value_name = "TYPE")]
     pub expose: Option<ServiceType>,
+}
+
+/// Who reaches the session's pods.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Access")]
+pub struct Network {
+    /// Let only the session's own pods connect to its pods: makes a NetworkPolicy, which the cluster's network plugin has to
+    /// enforce
+    #[arg(long)]
+    pub network_policy: bool,
+
+    /// The same, and let this peer connect to REST, too; may be repeated: cidr:10.0.0.0/8, namespace:NAME,
+    /// pods:KEY=VALUE,... or namespace:NAME/pods:KEY=VALUE,...
+    #[arg(long, value_name = "PEER")]
+    pub network_policy_from: Vec<Peer>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,6 +6,7 @@ mod cluster_grants;
 mod dry_run;
 mod groups;
 mod permissions;
+mod policy;
 mod preflight;
 mod wait;
 
@@ -66,6 +67,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         clear => {
             let mut plan = permissions::plan(&cluster, spec, has_namespace).await?;
             plan.taskmanager_account = taskmanager_account;
+            let earlier =
+                if has_namespace { policy::look(&cluster, spec).await? } else { policy::Found::Nothing };
             let replaces = matches!(clear, Clear::ReplaceBootstrap { .. });
             let asked = preflight::Asked { plan: &plan, has_namespace, replaces, timeout: args.timeout };
             let size = preflight::check_place(&cluster, request, &asked, args.ignore_preflight, app).await?;
@@ -81,6 +84,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
                 let namespace = rbac::namespace(cluster.namespace());
                 make(&cluster, &Manifest::Namespace(namespace), spec, app).await?;
             }
+            policy::clear(&cluster, &earlier, app).await?;
             for manifest in plan.manifests() {
                 make(&cluster, &manifest, spec, app).await?;
             }
@@ -144,6 +148,9 @@ async fn make(
                 (_, false) => None,
                 (Manifest::Namespace(_), true) => {
                     Some("ask an administrator to make it, then leave --create-namespace out")
+                }
+                (Manifest::NetworkPolicy(_), true) => {
+                    Some("ask an administrator for permission to create networkpolicies.networking.k8s.io")
                 }
                 _ => Some("ask an administrator for it, then use --rbac=none"),
             };
@@ -246,6 +253,7 @@ async fn finish(
     if let Err(error) = cluster.mark(cluster.namespace(), &deployment, &marks, &[(key, &record)]).await {
         app.ui.warn(&format!("cannot mark {deployment}: {error}"));
     }
+    policy::adopt(cluster, spec, &deployment, app).await;
     if spec.expose == Expose::ClusterIp {
         return Ok(());
     }

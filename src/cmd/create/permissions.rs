@@ -6,6 +6,7 @@ use crate::cluster::{Cluster, Result, Right, Rights};
 use crate::exit::Exit;
 use crate::session::SessionSpec;
 use crate::session::manifest::Manifest;
+use crate::session::network_policy;
 use crate::session::rbac::{self, Grant};
 
 const ASK: &str =
@@ -23,6 +24,8 @@ pub struct Plan {
     pub has_account: bool,
     /// The account of the TaskManagers that has to be made.
     pub taskmanager_account: Option<String>,
+    /// The session's own, made before anything could listen.
+    pub network_policy: Option<Manifest>,
     pub warnings: Vec<String>,
 }
 
@@ -53,6 +56,9 @@ fn nothing(spec: &SessionSpec, namespace: &str) -> Plan {
         with_finalizers: false,
         has_account: false,
         taskmanager_account: None,
+        network_policy: spec
+            .has_network_policy()
+            .then(|| Manifest::NetworkPolicy(Box::new(network_policy::policy(spec, namespace)))),
         warnings: Vec::new(),
     }
 }
@@ -203,6 +209,7 @@ impl Plan {
                 _ => Manifest::RoleBinding(rbac::role_binding(self.grant, namespace, account)),
             });
         }
+        manifests.extend(self.network_policy.clone());
         manifests
     }
 }

@@ -124,6 +124,7 @@ pub async fn check_place(
         (true, ("create", "batch", "jobs", "")),
         (asked.replaces, ("delete", "batch", "jobs", "")),
         (spec.expose != Expose::ClusterIp, ("patch", "", "services", "")),
+        (spec.has_network_policy(), ("create", "networking.k8s.io", "networkpolicies", "")),
         (!asked.has_namespace, ("create", "", "namespaces", "")),
     ];
     let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, asked.timeout, size)));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Started;
 use super::args::Request;
+use super::policy;
 use super::preflight::{Looked, look_at_name};
 use crate::app::wait::{Look, Waited, until};
 use crate::app::{App, CommandError};
@@ -165,6 +166,7 @@ async fn failure(
         let is_clean = is_taken || now.is_ok_and(|now| now.deployment.is_none());
         return match deleted {
             Ok(_) if is_clean => {
+                policy::remove(cluster, spec).await;
                 app.ui.status(&format!("{job} deleted: no session {} will come of it", spec.name));
                 error
             }

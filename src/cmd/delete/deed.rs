@@ -304,7 +304,7 @@ impl<'a> Deletion<'a> {
         let (pods, jobs, parts) = tokio::join!(
             self.delete_all(last.taskmanagers.iter().chain(jobmanagers)),
             self.delete_jobs(last),
-            self.delete_all(last.services.iter().chain(&last.config_maps)),
+            self.delete_all(last.services.iter().chain(&last.config_maps).chain(&last.policies)),
         );
         pods.and(parts)?;
         jobs?;

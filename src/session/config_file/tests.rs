@@ -16,6 +16,8 @@ defaults:
   keep-idle-taskmanagers: 90m
   service-account: flink
   taskmanager-service-account: flink-tm
+  network-policy: true
+  network-policy-from: ['cidr:10.0.0.0/8', 'namespace:edge/pods:app=gateway']
   rbac: edit-cluster
   expose: NodePort
   ha: s3://bucket/ha

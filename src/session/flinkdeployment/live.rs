@@ -13,7 +13,7 @@ use crate::session::version::FlinkVersion;
 use crate::session::yaml::{self, Node};
 
 use super::write::{EXPOSE, Parts, Templates};
-use super::{OperatorVersion, config};
+use super::{NETWORK_POLICY, OperatorVersion, config};
 
 /// What is known of a session that runs.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,7 @@ pub fn of_live(live: &Live, operator: OperatorVersion) -> (Value, Vec<String>) {
         name: &live.name,
         namespace: &live.namespace,
         version: live.version,
-        annotations: BTreeMap::new(),
+        annotations: recorded_policy(live),
         templates,
         log_configuration,
         config,
@@ -76,6 +76,13 @@ pub fn of_live(live: &Live, operator: OperatorVersion) -> (Value, Vec<String>) {
 
 fn recorded(live: &Live, path: &str) -> Option<Value> {
     live.record.as_ref()?.pointer(path).cloned()
+}
+
+/// That the session was made with a NetworkPolicy.
+fn recorded_policy(live: &Live) -> BTreeMap<String, String> {
+    let annotations = recorded(live, "/metadata/annotations").unwrap_or_default();
+    let policy = annotations[NETWORK_POLICY].as_str();
+    policy.map(|peers| (NETWORK_POLICY.to_owned(), peers.to_owned())).into_iter().collect()
 }
 
 fn templates(live: &Live, notes: &mut Vec<String>) -> Templates {

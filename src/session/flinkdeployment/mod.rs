@@ -32,6 +32,8 @@ const KIND: &str = "FlinkDeployment";
 const OWN_ANNOTATIONS: &str = "kubectl-flink/";
 /// Annotation with the plugins of the image, where the names of their jars are not known.
 const PLUGINS: &str = "kubectl-flink/plugins";
+/// Annotation with who reaches REST through the NetworkPolicy of the session; it is there if the session has one.
+const NETWORK_POLICY: &str = "kubectl-flink/network-policy";
 /// The variable with which the official images are told which of their plugins to turn on.
 const ENABLE_PLUGINS: &str = "ENABLE_BUILT_IN_PLUGINS";
 

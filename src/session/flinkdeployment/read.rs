@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::session::labels;
 use crate::session::nearest::nearest;
+use crate::session::network_policy;
 use crate::session::origin::{self, Place, Places};
 use crate::session::pod_template::PodTemplate;
 use crate::session::settings::{PullPolicy, Settings};
@@ -11,7 +12,9 @@ use crate::session::version::FlinkVersion;
 use crate::session::yaml::{Node, YamlError};
 
 use super::role::Role;
-use super::{API_VERSION, InvalidManifest, KIND, Manifest, OWN_ANNOTATIONS, PLUGINS, config, documents};
+use super::{
+    API_VERSION, InvalidManifest, KIND, Manifest, NETWORK_POLICY, OWN_ANNOTATIONS, PLUGINS, config, documents,
+};
 
 /// Metadata that the server or a controller writes, and says nothing about a session.
 const SERVERS_OWN: [&str; 9] = [
@@ -171,6 +174,12 @@ fn metadata(node: &Node, manifest: &mut Manifest) -> Result<(), YamlError> {
                 if let Some(plugins) = all.remove(PLUGINS) {
                     manifest.settings.plugins =
                         plugins.split(',').map(|name| name.trim().to_owned()).collect();
+                }
+                if let Some(peers) = all.remove(NETWORK_POLICY) {
+                    manifest.settings.network_policy = Some(true);
+                    manifest.settings.network_policy_from = network_policy::read(&peers)
+                        .map_err(|why| field.value.error(format!("{NETWORK_POLICY}: {why}")))?;
+                    manifest.places.insert("--network-policy".to_owned(), field.place());
                 }
                 all.retain(|key, _| key != LAST_APPLIED && !key.starts_with(OWN_ANNOTATIONS));
                 manifest.settings.annotations = all;

@@ -63,6 +63,11 @@ pub(super) fn everything() -> Settings {
         labels: texts([("team", "a"), ("size", "big")]),
         annotations: texts([("example.org/note", "it's 1,000: so what"), ("plain", "x")]),
         plugins: vec!["s3-fs-hadoop".to_owned()],
+        network_policy: Some(true),
+        network_policy_from: vec![
+            "cidr:10.0.0.0/8".parse().expect("peer"),
+            "pods:a=b".parse().expect("peer"),
+        ],
         log_configuration: texts([("log4j-console.properties", "rootLogger.level = DEBUG\n")]),
         config: texts([("metrics.latency.interval", "1000"), ("web.timeout", "60000")]),
         ..Settings::default()

@@ -10,11 +10,12 @@ use crate::session::dialect::{self, ATTACHED};
 use crate::session::flink_text;
 use crate::session::high_availability;
 use crate::session::memory;
+use crate::session::network_policy;
 use crate::session::quantity::{Cpu, Memory};
 use crate::session::settings::{Expose, PullPolicy};
 use crate::session::version::FlinkVersion;
 
-use super::{API_VERSION, ENABLE_PLUGINS, KIND, OperatorVersion, PLUGINS, structured};
+use super::{API_VERSION, ENABLE_PLUGINS, KIND, NETWORK_POLICY, OperatorVersion, PLUGINS, structured};
 
 /// The manifest of a session that is to be. The same session gives the same manifest.
 pub fn of_spec(spec: &SessionSpec, namespace: &str) -> Value {
@@ -34,6 +35,10 @@ pub fn of_spec(spec: &SessionSpec, namespace: &str) -> Value {
         }
     }
     let templates = spec.templates().map(|template| template.map(|template| template.as_json().clone()));
+    if spec.has_network_policy() {
+        let peers = network_policy::text(&spec.settings.network_policy_from);
+        annotations.insert(NETWORK_POLICY.to_owned(), peers);
+    }
     Parts {
         name: spec.name.as_str(),
         namespace,
