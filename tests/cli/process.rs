@@ -21,6 +21,7 @@ impl fmt::Display for Ended {
 
 impl Ended {
     /// What was printed from `start` to the end of its line.
+    #[cfg(unix)]
     pub fn printed(&self, start: &str) -> &str {
         let mut lines = self.stdout.lines().chain(self.stderr.lines());
         let printed = lines.find_map(|line| Some(&line[line.find(start)?..]));
