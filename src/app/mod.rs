@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::cluster::connect::Entries;
+use crate::cluster::client::connect::Entries;
 use crate::cluster::{self, Cluster, Deadline, Options};
 use crate::config;
 use crate::exit::Exit;
@@ -134,17 +134,17 @@ impl App {
 
     /// The namespace that commands act in, without a look at any cluster.
     pub fn namespace(&self) -> Result<String, CommandError> {
-        Ok(cluster::connect::place(&self.options.borrow())?.namespace)
+        Ok(cluster::client::connect::place(&self.options.borrow())?.namespace)
     }
 
     /// The name of the context that the flags choose, without a look at any cluster.
     pub fn context(&self) -> Option<String> {
-        cluster::connect::place(&self.options.borrow()).ok()?.context
+        cluster::client::connect::place(&self.options.borrow()).ok()?.context
     }
 
     /// What the kubeconfig has to choose from, without a look at any cluster.
     pub fn entries(&self) -> Result<Entries, CommandError> {
-        Ok(cluster::connect::entries(&self.options.borrow())?)
+        Ok(cluster::client::connect::entries(&self.options.borrow())?)
     }
 
     /// Acts in `namespace` from here on, unless a flag names another one.

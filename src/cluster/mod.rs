@@ -16,45 +16,10 @@
     )
 )]
 
-mod client;
-mod cluster_grants;
-pub mod connect;
-mod credentials;
-mod direct;
-pub mod error;
-mod events;
-mod evidence;
-mod follow;
-mod forward;
-mod frames;
-mod helper;
-mod jobmanagers;
-mod kind;
-#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "lines and columns of a file"))]
-mod kubeconfig;
-mod leader;
-mod left_over;
-mod list;
-mod live;
-mod logs;
-mod look;
-mod mounts;
-mod objects;
-mod operator;
-mod preflight;
-mod proxy;
-mod pulse;
-mod relabelled;
-mod retry;
-mod session_names;
-mod session_objects;
-mod sessions;
-mod size;
-mod small;
-mod surroundings;
-mod tables;
-mod tls;
-mod watch;
+mod api;
+pub mod client;
+mod pod;
+mod session;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -68,29 +33,29 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use helper::Helper;
-use pulse::Pulse;
-use retry::Again;
+use crate::cluster::client::helper::Helper;
+use crate::cluster::client::pulse::Pulse;
+use crate::cluster::client::retry::Again;
 
 use crate::model::surroundings::Node;
 use crate::session::shell::quoted;
 
-pub use cluster_grants::{OwnGrant, UserOfAccount};
-pub use connect::{Options, connect};
-pub use direct::Direct;
-pub use error::{ClusterError, Result};
-pub use forward::{Forwarded, PodPort};
-pub use kind::{Kind, ObjectRef};
-pub use left_over::{ClusterGrants, Inventories, Signs};
-pub use look::{Look, SessionConfig};
-pub use mounts::PodMounts;
-pub use objects::{Deleted, Propagation};
-pub use preflight::{Account, Rights};
-pub use proxy::Proxies;
-pub use pulse::Pace;
-pub use session_objects::SessionObjects;
-pub use sessions::{Follow, News, Query, Scope, SessionEvent, Sessions};
-pub use surroundings::{Question, Right};
+pub use crate::cluster::api::kind::{Kind, ObjectRef};
+pub use crate::cluster::api::write::{Deleted, Propagation};
+pub use crate::cluster::client::connect::{Options, connect};
+pub use crate::cluster::client::error::{ClusterError, Result};
+pub use crate::cluster::client::proxy::Proxies;
+pub use crate::cluster::client::pulse::Pace;
+pub use crate::cluster::pod::port_forward::{Forwarded, PodPort};
+pub use crate::cluster::pod::raw_connection::Direct;
+pub use crate::cluster::session::cluster_grants::{OwnGrant, UserOfAccount};
+pub use crate::cluster::session::environment::{Question, Right};
+pub use crate::cluster::session::existing_objects::{Account, Rights};
+pub use crate::cluster::session::leftovers::{ClusterGrants, Inventories, Signs};
+pub use crate::cluster::session::list::{Follow, News, Query, Scope, SessionEvent, Sessions};
+pub use crate::cluster::session::mounts::PodMounts;
+pub use crate::cluster::session::owned_objects::SessionObjects;
+pub use crate::cluster::session::snapshot::{Look, SessionConfig};
 
 /// What an API server says of itself (`GET /version`).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -187,7 +152,7 @@ impl Cluster {
 
     /// The version of the API server.
     pub async fn server_version(&self) -> Result<ServerVersion> {
-        self.read("/version", list::JSON).await
+        self.read("/version", crate::cluster::api::stream_list::JSON).await
     }
 
     /// Bounds one request by `--request-timeout` and sorts its error. What only reads is sent again when the
@@ -210,7 +175,7 @@ impl Cluster {
     }
 
     fn sorted(&self, error: kube::Error) -> ClusterError {
-        credentials::error(error, &self.server)
+        crate::cluster::client::credentials::error(error, &self.server)
     }
 
     async fn within_request_timeout<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
@@ -260,7 +225,8 @@ enum Repeats {
 impl Repeats {
     fn of<B>(request: &Request<B>) -> Self {
         // Reviews are made, and leave nothing behind.
-        let is_review = request.uri().path().starts_with(preflight::AUTHORIZATION);
+        let is_review =
+            request.uri().path().starts_with(crate::cluster::session::existing_objects::AUTHORIZATION);
         if request.method().is_safe() || is_review { Self::Reading } else { Self::Never }
     }
 }
