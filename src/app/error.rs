@@ -7,8 +7,8 @@ use crate::cluster::ClusterError;
 use crate::exit::Exit;
 use crate::model::Finding;
 use crate::output::Ui;
-use crate::session::name::InvalidName;
 use crate::session::spec::InvalidSpec;
+use crate::session::spec::name::InvalidName;
 
 /// What went wrong in one sentence, why, and what to type next.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ use crate::cluster::client::pulse::Pulse;
 use crate::cluster::client::retry::Again;
 
 use crate::model::surroundings::Node;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 pub use crate::cluster::api::kind::{Kind, ObjectRef};
 pub use crate::cluster::api::write::{Deleted, Propagation};

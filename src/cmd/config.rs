@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::model::TableView;
 use crate::output::table;
 use crate::session::config_file::{ConfigFile, shown};
-use crate::session::settings::{self, Layer, Source};
+use crate::session::spec::settings::{self, Layer, Source};
 
 #[derive(clap::Args)]
 #[command(after_help = "\

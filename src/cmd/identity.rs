@@ -9,7 +9,8 @@ use crate::app::rest::{self, SessionRest};
 use crate::cluster::{Cluster, PodPort};
 use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::manifest::labels;
 
 /// Each JobManager process makes a directory of its own, as `/tmp/flink-web-UUID`, and shows it
 /// (`ClusterEntrypoint.generateClusterConfiguration`; seen with 1.10.3, 1.20.5 and 2.3.0).

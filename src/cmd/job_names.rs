@@ -10,7 +10,7 @@ use crate::app::{App, CommandError, interrupt};
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::status::Job;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// The jobs that `cancel`, `stop` and `savepoint` are for.
 #[derive(clap::Args)]

@@ -4,7 +4,7 @@ use crate::app::CommandError;
 use crate::cluster::{Cluster, Scope};
 use crate::exit::Exit;
 use crate::session::SessionName;
-use crate::session::nearest::nearest;
+use crate::session::spec::did_you_mean::nearest;
 
 /// The error for a session that is not there, with the one that was probably meant: one of the namespace with a name
 /// that is near, or one of that very name in another namespace, as far as this user may list them.

@@ -16,8 +16,9 @@ use crate::flink::tls::Pem;
 use crate::flink::{self, RestError};
 use crate::model::status::Job;
 use crate::model::{Evidence, JobView};
-use crate::session::shell::quoted;
-use crate::session::{FlinkVersion, SessionName, labels};
+use crate::session::manifest::labels;
+use crate::session::text::shell::quoted;
+use crate::session::{FlinkVersion, SessionName};
 
 /// How long the cluster may take to show the session of an address: the address is used without it, too.
 const COMPARING: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! A right that the API server has refused, named for whoever can grant it.
 
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// What an API server's refusal says: `User "me" cannot create resource "pods/portforward" in API group ""`
 /// (`k8s.io/apiserver/pkg/endpoints/handlers/responsewriters`, `forbiddenMessage`).

@@ -8,7 +8,8 @@ use crate::model::evidence::Rest;
 use crate::model::status::Part;
 use crate::model::{Evidence, TableView};
 use crate::output::table::Layout;
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::manifest::labels;
 
 /// Reads both tables. A kind that this user may not list is unknown.
 pub async fn read(

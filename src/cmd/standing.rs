@@ -8,7 +8,7 @@ use crate::diagnosis;
 use crate::exit::Exit;
 use crate::model::{Evidence, Finding, Relabelled};
 use crate::session::SessionName;
-use crate::session::state::{Remains, State};
+use crate::session::existing::state::{Remains, State};
 
 /// Why session `name` cannot be used, by what was observed of it. Where its Deployment is gone, this reads what is
 /// left of it, as `ls` does.

@@ -3,7 +3,7 @@
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::session::nearest::nearest;
+use crate::session::spec::did_you_mean::nearest;
 
 /// The same error with a suggestion of what is near alone. clap's own measure finds `cancel` in `scale`, and a user who
 /// takes that advice ends a job.

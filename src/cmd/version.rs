@@ -10,7 +10,7 @@ use crate::cmd::word::Word;
 use crate::exit::Exit;
 use crate::output::format::{InvalidFormat, ObjectFormat};
 use crate::output::objects;
-use crate::session::version;
+use crate::session::spec::version;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

@@ -10,11 +10,12 @@ use super::refusal::{self, Refusal};
 use crate::model::Finding;
 use crate::model::surroundings::{Limit, Node, Surroundings};
 use crate::session::SessionSpec;
-use crate::session::bootstrap::{self, size::Bounds};
-use crate::session::dialect::Dialect;
-use crate::session::rbac::{self, Grant};
-use crate::session::shell::quoted;
+use crate::session::flink_config::flag_keys::Dialect;
+use crate::session::manifest::bootstrap_job;
+use crate::session::manifest::bootstrap_job::size::Bounds;
+use crate::session::manifest::rbac::{self, Grant};
 use crate::session::spec::{Demand, PodSize};
+use crate::session::text::shell::quoted;
 
 type Rule = fn(&SessionSpec, &Surroundings) -> Vec<Finding>;
 
@@ -47,7 +48,7 @@ pub fn findings(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 pub fn bootstrap_size(limits: &[Limit]) -> PodSize {
     let of_pods = limits.iter().filter(|limit| ["Container", "Pod"].contains(&limit.kind.as_str()));
     let bounds = of_pods.map(|Limit { most, least, ratio, .. }| Bounds { most, least, ratio });
-    bootstrap::size::within(&bounds.collect::<Vec<_>>())
+    bootstrap_job::size::within(&bounds.collect::<Vec<_>>())
 }
 
 fn refusal(id: &'static str, summary: String, fix: String) -> Finding {
@@ -140,7 +141,7 @@ fn pull_secrets(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
 
 fn secret_variables(spec: &SessionSpec, around: &Surroundings) -> Vec<Finding> {
     let Surroundings { namespace, scope, secrets, .. } = around;
-    let told = |(variable, of): (&String, &crate::session::settings::SecretKey)| {
+    let told = |(variable, of): (&String, &crate::session::spec::settings::SecretKey)| {
         let secret = secrets.iter().find(|secret| secret.name == of.secret)?;
         let (name, key) = (&of.secret, &of.key);
         let setting = match spec.origin_of_entry("--secret-env", variable) {

@@ -3,7 +3,7 @@
 
 use crate::model::Finding;
 use crate::model::evidence::Evidence;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// With which a message about a line of `flink-conf.yaml` begins (`GlobalConfiguration`, 1.10 to 1.20): the line has no
 /// value or no key.

@@ -3,7 +3,8 @@
 use super::cause;
 use super::refusal::{self, Refusal};
 use crate::model::Evidence;
-use crate::session::{plugin_for, rbac};
+use crate::session::manifest::rbac;
+use crate::session::plugin_for;
 
 /// What to do when the API server refused to let a controller make a pod.
 pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {

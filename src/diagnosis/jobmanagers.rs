@@ -4,7 +4,7 @@ use crate::model::Finding;
 use crate::model::evidence::{Evidence, Pod, Rest};
 
 use super::cause;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// A JobManager that takes the place of another is ready within this time, image pull included.
 const ROLLOUT_SECONDS: u64 = 60;

@@ -1,7 +1,7 @@
 //! Labels that were changed: the words for them, and the command that repairs them.
 
 use crate::model::{Evidence, Finding, Relabelled};
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// The id of these findings.
 pub const ID: &str = "labels-changed";

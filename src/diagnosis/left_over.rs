@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::left_over::{Inventory, LeftOver, Life, Trace, What};
 use crate::session::SessionName;
-use crate::session::ownership::{Holding, Marks, holding, job_of};
+use crate::session::existing::ownership::{Holding, Marks, holding, job_of};
 
 /// Namespace and name of a session.
 type Key<'a> = (&'a str, &'a str);

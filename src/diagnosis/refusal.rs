@@ -4,7 +4,8 @@
 //! NamespaceLifecycle), `apiserver/pkg/admission/plugin` (webhooks, policies) and
 //! `apiserver/pkg/endpoints/handlers/responsewriters` (rights).
 
-use crate::session::{quantity, shell};
+use crate::session::spec::quantity;
+use crate::session::text::shell;
 
 /// Who refused, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

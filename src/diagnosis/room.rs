@@ -36,7 +36,7 @@ pub fn too_large(requests: &Amounts, nodes: &[Node]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::quantity;
+    use crate::session::spec::quantity;
 
     fn amounts(cpu: &str, memory: &str) -> Amounts {
         [("cpu", cpu), ("memory", memory)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{cause, configuration, fix, jobmanagers, refusal, room, taskmanagers};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest, Unschedulable};
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 pub type Rule = fn(&Evidence) -> Option<Finding>;
 

@@ -2,8 +2,8 @@
 
 use crate::model::evidence::{Bootstrap, Outcome};
 use crate::model::{Evidence, Finding};
-use crate::session::shell::quoted;
-use crate::session::state::{self, Identity, Parts, Remains, State};
+use crate::session::existing::state::{self, Identity, Parts, Remains, State};
+use crate::session::text::shell::quoted;
 
 /// See [`state::of`]. Evidence has no more of what is left of a session than its JobManagers: `remains` tells of
 /// the rest, where somebody has looked.

@@ -6,7 +6,7 @@
 use super::{cause, fix, rules};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Rest, SlotLimit};
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 pub fn pod_stuck(evidence: &Evidence) -> Option<Finding> {
     let mut waiting = evidence.waiting_taskmanagers.iter().filter(|pod| !pod.deleting);

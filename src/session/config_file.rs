@@ -8,14 +8,14 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::keys::is_secret;
-use super::nearest::nearest;
-use super::origin::{self, Place, Places, Source};
-use super::pod_template::PodTemplate;
-use super::quantity::{Memory, Period};
-use super::rbac::Grant;
-use super::settings::{Expose, Layer, PullPolicy, Settings};
-use super::yaml::{self, Node, YamlError};
+use crate::session::flink_config::keys::is_secret;
+use crate::session::manifest::pod_template::PodTemplate;
+use crate::session::manifest::rbac::Grant;
+use crate::session::spec::did_you_mean::nearest;
+use crate::session::spec::origin::{self, Place, Places, Source};
+use crate::session::spec::quantity::{Memory, Period};
+use crate::session::spec::settings::{Expose, Layer, PullPolicy, Settings};
+use crate::session::text::yaml::{self, Node, YamlError};
 
 /// What the config file says.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cluster::api::partial::Metadata;
-use crate::session::{cluster_grant, network_policy};
+use crate::session::manifest::{cluster_grant, network_policy};
 
 /// A kind; namespaced, unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 use crate::cluster::api::table::escape;
 use crate::cluster::{Cluster, Kind, Result};
 use crate::model::session::Owner;
-use crate::session::ownership::Marks;
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::existing::ownership::Marks;
+use crate::session::manifest::labels;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

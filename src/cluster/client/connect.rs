@@ -21,7 +21,7 @@ use super::{credentials, proxy, tls};
 use crate::cluster::client::http_client;
 use crate::cluster::{Cluster, Deadline};
 use crate::net::identity::Shown;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// The connection flags, as typed. Empty text counts as absent, as with kubectl.
 #[derive(Clone, Debug, Default)]

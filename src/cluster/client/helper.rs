@@ -23,7 +23,7 @@ use tower::filter::AsyncPredicate;
 use super::error::{ClusterError, Result};
 use crate::net::aside;
 use crate::net::identity::{Shown, identity};
-use crate::session::yaml;
+use crate::session::text::yaml;
 
 /// What kubectl says where a helper is missing.
 const NO_HELPER: &str = "\

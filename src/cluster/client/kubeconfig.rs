@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::{ClusterError, Result};
-use crate::session::yaml::{self, Node};
+use crate::session::text::yaml::{self, Node};
 
 /// A file of this size takes a parser long enough to be noticed: completion has 0.9 s.
 const LARGE: usize = 256 * 1024;

@@ -8,7 +8,8 @@ use crate::cluster::api::stream_list::ListHead;
 use crate::cluster::api::table::escape;
 use crate::cluster::api::watch::{Change, Shape};
 use crate::cluster::{Cluster, Kind};
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::manifest::labels;
 
 /// Objects of which nothing is kept.
 struct Anything;

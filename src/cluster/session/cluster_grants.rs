@@ -10,8 +10,8 @@ use crate::cluster::session::leftovers::Marked;
 use crate::cluster::session::list::Job;
 use crate::cluster::{Cluster, Kind, ObjectRef, Result, found};
 use crate::model::left_over::{self, Trace, What};
-use crate::session::cluster_grant::ClusterGrant;
-use crate::session::labels;
+use crate::session::manifest::cluster_grant::ClusterGrant;
+use crate::session::manifest::labels;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,7 +83,7 @@ impl Cluster {
     /// The ClusterRoleBinding that `create --rbac=edit-cluster` made for `account`; none where there is none, and
     /// where it grants anything else by now.
     pub async fn own_cluster_grant(&self, namespace: &str, account: &str) -> Result<Option<OwnGrant>> {
-        let name = crate::session::rbac::cluster_binding_name(namespace, account);
+        let name = crate::session::manifest::rbac::cluster_binding_name(namespace, account);
         let path = format!("{}/{name}", Kind::ClusterRoleBinding.collection(None));
         let binding = found(self.read::<Marked<Binding>>(&path, JSON).await)?;
         Ok(binding.filter(|binding| grant(&binding.object).own_account() == Some((namespace, account))).map(

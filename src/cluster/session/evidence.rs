@@ -11,8 +11,10 @@ use crate::cluster::session::list::{Deployment, Job};
 use crate::cluster::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{self, Evidence, Exit, Outcome, Unschedulable};
 use crate::model::surroundings::Amounts;
-use crate::session::state::Identity;
-use crate::session::{SessionName, high_availability, labels};
+use crate::session::SessionName;
+use crate::session::existing::state::Identity;
+use crate::session::manifest::labels;
+use crate::session::spec::high_availability;
 
 /// What an observation is made of.
 pub(in crate::cluster) struct Observed {

@@ -16,12 +16,13 @@ use crate::cluster::session::list::{Deployment, Job, Service};
 use crate::cluster::session::owned_objects::Client;
 use crate::cluster::{Cluster, Kind, Result, found};
 use crate::model::session::Owner;
-use crate::session::preflight::{
+use crate::session::SessionName;
+use crate::session::existing::conflicts::{
     BootstrapState, EarlierBootstrap, Existing, ExistingKind, Found, OwnBootstrap,
 };
-use crate::session::rbac::{self, Grant};
-use crate::session::state::Identity;
-use crate::session::{SessionName, accounts, bootstrap, labels, rbac_found};
+use crate::session::existing::state::Identity;
+use crate::session::manifest::rbac::{self, Grant};
+use crate::session::manifest::{accounts, bootstrap_job, labels, rbac_found};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 pub(in crate::cluster) const AUTHORIZATION: &str = "/apis/authorization.k8s.io/v1";
@@ -304,7 +305,7 @@ pub(in crate::cluster) fn makes_session(job: &Job, name: &SessionName) -> bool {
     is_own(job, name)
         || job.spec.template.spec.containers.iter().any(|container| {
             let words: Vec<String> = container.words().cloned().collect();
-            bootstrap::is_client_for(name, &words)
+            bootstrap_job::is_client_for(name, &words)
         })
 }
 
@@ -331,10 +332,10 @@ fn made_by(job: &Job, deployment: &Deployment) -> bool {
 }
 
 /// What the container of the plugin's own Job runs.
-fn runs(job: &Job, files: BTreeMap<String, String>) -> bootstrap::Runs {
+fn runs(job: &Job, files: BTreeMap<String, String>) -> bootstrap_job::Runs {
     let spec = &job.spec.template.spec;
-    let container = spec.containers.iter().find(|container| container.name == bootstrap::CONTAINER);
-    bootstrap::Runs {
+    let container = spec.containers.iter().find(|container| container.name == bootstrap_job::CONTAINER);
+    bootstrap_job::Runs {
         image: container.and_then(|container| container.image.clone()).unwrap_or_default(),
         words: container.map(|container| container.words().cloned().collect()).unwrap_or_default(),
         account: spec.service_account_name.clone().unwrap_or_default(),

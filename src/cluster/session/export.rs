@@ -8,9 +8,11 @@ use super::relabelled;
 use crate::cluster::api::partial::{ConfigMap, Recorded};
 use crate::cluster::session::list::Deployment;
 use crate::cluster::{Cluster, Kind, Result};
+use crate::session::existing::state::Identity;
 use crate::session::flinkdeployment::{self, Live};
-use crate::session::state::Identity;
-use crate::session::{FlinkVersion, SessionName, labels, yaml};
+use crate::session::manifest::labels;
+use crate::session::text::yaml;
+use crate::session::{FlinkVersion, SessionName};
 
 impl Cluster {
     /// The settings of session `name`, whoever made it; none when there is no such session.

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::cluster::api::partial::{Bare, ConfigMap, Metadata, OwnerReference, Pod, TemplateSpec};
 use crate::cluster::session::list::Service;
 use crate::cluster::{Cluster, Kind, Result};
-use crate::session::{SessionName, flinkdeployment, labels};
+use crate::session::manifest::labels;
+use crate::session::{SessionName, flinkdeployment};
 
 /// The session's Deployment and its ReplicaSets: what its JobManager pods descend from.
 #[derive(Debug)]

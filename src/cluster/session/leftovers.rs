@@ -15,7 +15,7 @@ use crate::cluster::api::table::escape;
 use crate::cluster::session::list::Job;
 use crate::cluster::{Cluster, ClusterError, Kind, ObjectRef, Result, Scope};
 use crate::model::left_over::{self, Hidden, Inventory, Life, Object, Owner, Sign, Trace, What};
-use crate::session::{bootstrap, labels};
+use crate::session::manifest::{bootstrap_job, labels};
 
 /// Namespaces that are read at once, where not all may be read together.
 const NAMESPACES_AT_ONCE: usize = 2;
@@ -425,7 +425,7 @@ fn clients(job: &Job) -> Vec<String> {
     let mut sessions = Vec::new();
     for container in &job.spec.template.spec.containers {
         let words: Vec<String> = container.words().cloned().collect();
-        sessions.extend(bootstrap::sessions_of_client(&words).map(str::to_owned));
+        sessions.extend(bootstrap_job::sessions_of_client(&words).map(str::to_owned));
     }
     sessions
 }

@@ -6,9 +6,11 @@ use serde_json::Value;
 use crate::cluster::api::partial::Metadata;
 use crate::cluster::api::table::escape;
 use crate::cluster::{Cluster, Kind, Result};
-use crate::session::pod_template::PodTemplate;
-use crate::session::volumes::Mounts;
-use crate::session::{SessionName, dialect, labels};
+use crate::session::SessionName;
+use crate::session::flink_config::flag_keys;
+use crate::session::manifest::labels;
+use crate::session::manifest::pod_template::PodTemplate;
+use crate::session::spec::volumes::Mounts;
 
 /// TaskManagers that are looked at. All of them are made from one template.
 const TASKMANAGERS: u32 = 20;
@@ -69,7 +71,7 @@ impl Cluster {
     async fn mounts_of_template(&self, namespace: &str, name: &SessionName) -> Result<Option<Mounts>> {
         let Some(live) = self.live(namespace, name).await? else { return Ok(None) };
         let has_template = live.config.keys().any(|key| {
-            matches!(dialect::flag_of(key), Some("--pod-template" | "--taskmanager-pod-template"))
+            matches!(flag_keys::flag_of(key), Some("--pod-template" | "--taskmanager-pod-template"))
         });
         Ok(match live.taskmanager_template {
             Some(template) => Some(Mounts::of_template(Some(&PodTemplate::from_json(template)))),

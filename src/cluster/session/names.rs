@@ -3,7 +3,8 @@
 use crate::cluster::api::table::escape;
 use crate::cluster::session::list::Deployment;
 use crate::cluster::{Cluster, Kind, Scope};
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::manifest::labels;
 
 /// Sessions that are read; a namespace with more is not searched to its end.
 const ENOUGH: u32 = 500;

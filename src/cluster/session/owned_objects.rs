@@ -10,8 +10,9 @@ use crate::cluster::session::existing_objects::makes_session;
 use crate::cluster::session::list::{Deployment, Job, Service};
 use crate::cluster::{Cluster, Kind, ObjectRef, Result};
 use crate::model::session::Owner;
-use crate::session::state::Identity;
-use crate::session::{SessionName, bootstrap, labels};
+use crate::session::SessionName;
+use crate::session::existing::state::Identity;
+use crate::session::manifest::{bootstrap_job, labels};
 
 /// Everything that belongs to one session, with uids.
 #[derive(Clone, Debug, Default)]
@@ -224,7 +225,7 @@ impl Cluster {
                 && (is_own
                     || pod.spec.containers.iter().any(|container| {
                         let words: Vec<String> = container.words().cloned().collect();
-                        bootstrap::is_client_for(name, &words)
+                        bootstrap_job::is_client_for(name, &words)
                     }))
         };
         let client = |pod: &Pod| Client {

@@ -9,8 +9,9 @@ use crate::cluster::api::table::escape;
 use crate::cluster::session::list::{Deployment, Service};
 use crate::cluster::{Cluster, Kind, Result};
 use crate::model::{LabelChange, Relabelled};
-use crate::session::state::{self, Identity, Runs};
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::existing::state::{self, Identity, Runs};
+use crate::session::manifest::labels;
 
 /// The ReplicaSet controller's own label.
 const HASH: &str = "pod-template-hash";

@@ -11,8 +11,9 @@ use crate::cluster::{Cluster, ClusterError, Kind, Result};
 use crate::model::evidence::{Evidence, Outcome};
 use crate::model::status::{Event, Part};
 use crate::model::{SessionView, TableView};
-use crate::session::ownership::{Holding, holding};
-use crate::session::{SessionName, flinkdeployment, labels};
+use crate::session::existing::ownership::{Holding, holding};
+use crate::session::manifest::labels;
+use crate::session::{SessionName, flinkdeployment};
 
 /// What Kubernetes knows of one session.
 #[derive(Clone, Debug)]

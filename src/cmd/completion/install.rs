@@ -10,7 +10,7 @@ use crate::app::placing::{self, PlaceError, Placed};
 use crate::app::programs::{self, Programs};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

@@ -13,9 +13,9 @@ use crate::cmd::word::Word;
 use crate::flink;
 use crate::model::SessionView;
 use crate::model::status::Job;
-use crate::session::dialect::MINORS;
-use crate::session::keys::{self, Kind};
-use crate::session::version::NEWEST;
+use crate::session::flink_config::flag_keys::MINORS;
+use crate::session::flink_config::keys::{self, Kind};
+use crate::session::spec::version::NEWEST;
 
 /// The flags that say how a session's REST is reached, alone on a line.
 #[derive(Parser)]

@@ -4,8 +4,8 @@ use crate::app::{App, CommandError};
 use crate::cluster::{Account, Cluster, ClusterError, Right};
 use crate::exit::Exit;
 use crate::session::SessionSpec;
-use crate::session::accounts::TaskManagers;
-use crate::session::rbac::Grant;
+use crate::session::manifest::accounts::TaskManagers;
+use crate::session::manifest::rbac::Grant;
 
 /// What TaskManagers ask of Kubernetes where it keeps the state of high availability.
 const WITH_HIGH_AVAILABILITY: [Right; 3] =

@@ -10,13 +10,13 @@ use crate::cmd::word::Word;
 use crate::exit::Exit;
 use crate::output::format::{self, ObjectFormat};
 use crate::session::flinkdeployment::{self, InvalidManifest, Manifest};
-use crate::session::name::InvalidName;
-use crate::session::origin::{Origin, Source};
-use crate::session::pod_template::PodTemplate;
-use crate::session::rbac::Grant;
-use crate::session::settings::{Expose, Layer, Settings};
-use crate::session::shell::quoted;
+use crate::session::manifest::pod_template::PodTemplate;
+use crate::session::manifest::rbac::Grant;
+use crate::session::spec::name::InvalidName;
+use crate::session::spec::origin::{Origin, Source};
+use crate::session::spec::settings::{Expose, Layer, Settings};
 use crate::session::spec::{InvalidSpec, parse_setting};
+use crate::session::text::shell::quoted;
 use crate::session::{FlinkVersion, SessionName, SessionSpec};
 
 #[derive(clap::Args)]

@@ -3,8 +3,8 @@
 use crate::app::{App, CommandError};
 use crate::cluster::Cluster;
 use crate::session::SessionSpec;
-use crate::session::cluster_grant::ClusterGrant;
-use crate::session::shell::quoted;
+use crate::session::manifest::cluster_grant::ClusterGrant;
+use crate::session::text::shell::quoted;
 
 /// Bindings that are named one by one.
 const NAMED: usize = 3;

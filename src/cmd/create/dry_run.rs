@@ -10,14 +10,14 @@ use crate::exit::Exit;
 use crate::output::format::ObjectFormat;
 use crate::output::objects;
 use crate::session::manifest::Manifest;
+use crate::session::manifest::{bootstrap_job, rbac};
 use crate::session::spec::PodSize;
-use crate::session::{bootstrap, rbac};
 
 /// Prints all that a session may need in a namespace that has nothing. No cluster is asked.
 pub fn client(args: &Args, request: &Request, app: &App) -> Result<Exit, CommandError> {
     let namespace = app.namespace()?;
     let plan = permissions::whole(&request.spec, &namespace);
-    let size = bootstrap::size::usual();
+    let size = bootstrap_job::size::usual();
     let manifests = manifests(args, request, &plan, &namespace, args.create_namespace, size);
     print(args, &manifests, " (dry run)", app)
 }
@@ -54,7 +54,7 @@ fn manifests(
         manifests.push(Manifest::Namespace(rbac::namespace(namespace)));
     }
     manifests.extend(plan.manifests());
-    manifests.push(Manifest::Job(Box::new(bootstrap::job(&request.spec, namespace, args.timeout, size))));
+    manifests.push(Manifest::Job(Box::new(bootstrap_job::job(&request.spec, namespace, args.timeout, size))));
     manifests
 }
 

@@ -7,10 +7,10 @@ use clap::ValueEnum;
 
 use crate::cmd::number;
 use crate::cmd::word::Word;
-use crate::session::network_policy::Peer;
-use crate::session::quantity::{Cpu, Memory, Period};
-use crate::session::scheduling::Toleration;
-use crate::session::settings::{PullPolicy, SecretKey};
+use crate::session::manifest::network_policy::Peer;
+use crate::session::spec::quantity::{Cpu, Memory, Period};
+use crate::session::spec::scheduling::Toleration;
+use crate::session::spec::settings::{PullPolicy, SecretKey};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sizes")]

@@ -23,11 +23,13 @@ use crate::cmd::dry_run::DryRun;
 use crate::exit::Exit;
 use crate::model::Evidence;
 use crate::model::evidence::Rest;
+use crate::session::existing::conflicts::Clear;
 use crate::session::manifest::Manifest;
-use crate::session::preflight::Clear;
-use crate::session::settings::Expose;
+use crate::session::manifest::{bootstrap_job, labels, rbac};
 use crate::session::spec::PodSize;
-use crate::session::{FlinkVersion, SessionSpec, bootstrap, labels, rbac, version};
+use crate::session::spec::settings::Expose;
+use crate::session::spec::version;
+use crate::session::{FlinkVersion, SessionSpec};
 use args::Request;
 
 pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
@@ -211,7 +213,7 @@ async fn start_bootstrap(
     if interrupt::first().is_some() {
         return Err(wait::not_begun(spec));
     }
-    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, timeout, size)));
+    let job = Manifest::Job(Box::new(bootstrap_job::job(spec, namespace, timeout, size)));
     let made = interrupt::complete(cluster.make(namespace, &job)).await;
     let made = match made.ok_or_else(|| wait::cut_short(spec, &job.object(), app))? {
         Ok(made) => made,

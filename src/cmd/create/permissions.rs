@@ -6,8 +6,8 @@ use crate::cluster::{Cluster, Result, Right, Rights};
 use crate::exit::Exit;
 use crate::session::SessionSpec;
 use crate::session::manifest::Manifest;
-use crate::session::network_policy;
-use crate::session::rbac::{self, Grant};
+use crate::session::manifest::network_policy;
+use crate::session::manifest::rbac::{self, Grant};
 
 const ASK: &str =
     "ask an administrator for it, or name an account that has the rights: --service-account NAME --rbac=none";

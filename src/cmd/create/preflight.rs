@@ -9,11 +9,11 @@ use crate::cluster::{Cluster, Question};
 use crate::cmd::standing;
 use crate::diagnosis::before;
 use crate::exit::Exit;
+use crate::session::existing::conflicts::{self, Clear, Refusal};
 use crate::session::manifest::Manifest;
-use crate::session::preflight::{self, Clear, Refusal};
-use crate::session::settings::Expose;
+use crate::session::manifest::{bootstrap_job, labels};
 use crate::session::spec::PodSize;
-use crate::session::{bootstrap, labels};
+use crate::session::spec::settings::Expose;
 
 const ASK_FOR_NAMESPACE: &str = "ask an administrator for the namespace and for rights in it (docs/permissions.md), then leave --create-namespace out";
 
@@ -57,9 +57,9 @@ pub struct Looked {
 pub async fn look_at_name(cluster: &Cluster, request: &Request, app: &App) -> Result<Looked, CommandError> {
     let (namespace, name) = (cluster.namespace(), &request.spec.name);
     let mut found = cluster.found(namespace, name).await?;
-    found.trusts_only(&bootstrap::Runs::of(&request.spec, namespace));
+    found.trusts_only(&bootstrap_job::Runs::of(&request.spec, namespace));
     let record = request.spec.record(namespace);
-    let verdict = preflight::check(name, namespace, &found, &record, request.reuse_ha);
+    let verdict = conflicts::check(name, namespace, &found, &record, request.reuse_ha);
     let relabelled = match &verdict {
         // While something is being deleted, the verdict is not the last one.
         Err(Refusal::SessionExists { .. }) if found.ending.is_empty() => {
@@ -127,7 +127,7 @@ pub async fn check_place(
         (spec.has_network_policy(), ("create", "networking.k8s.io", "networkpolicies", "")),
         (!asked.has_namespace, ("create", "", "namespaces", "")),
     ];
-    let job = Manifest::Job(Box::new(bootstrap::job(spec, namespace, asked.timeout, size)));
+    let job = Manifest::Job(Box::new(bootstrap_job::job(spec, namespace, asked.timeout, size)));
     let question = Question {
         spec,
         of_user: &needed

@@ -17,9 +17,9 @@ use crate::exit::Exit;
 use crate::model::evidence::{Outcome, Rest};
 use crate::model::{Evidence, Finding};
 use crate::session::SessionSpec;
-use crate::session::preflight::Clear;
-use crate::session::settings::Expose;
-use crate::session::shell::quoted;
+use crate::session::existing::conflicts::Clear;
+use crate::session::spec::settings::Expose;
+use crate::session::text::shell::quoted;
 
 /// Waits until the session of the Job that was just `started` is ready.
 pub async fn until_ready(

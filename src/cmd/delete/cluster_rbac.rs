@@ -7,7 +7,7 @@ use crate::app::wait::unless_interrupted;
 use crate::cluster::{Cluster, ClusterError, Deleted, OwnGrant};
 use crate::cmd::dry_run::DryRun;
 use crate::session::SessionName;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// What became of the binding's account.
 enum Account {

@@ -12,8 +12,8 @@ use crate::cmd::job_names::sentence;
 use crate::exit::Exit;
 use crate::model::status::Job;
 use crate::session::SessionName;
-use crate::session::high_availability::HighAvailability;
-use crate::session::shell::quoted;
+use crate::session::spec::high_availability::HighAvailability;
+use crate::session::text::shell::quoted;
 
 /// What is to become of a session.
 pub struct Plan {

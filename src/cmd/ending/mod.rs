@@ -14,7 +14,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::reach::RestArgs;
 use super::savepoint::directory::Wanted;
 use crate::app::duration;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 pub use guard::{Guard, Jobs};
 pub use jobs::Told;

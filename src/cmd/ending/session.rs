@@ -6,9 +6,10 @@ use crate::cluster::{Cluster, SessionObjects};
 use crate::cmd::standing;
 use crate::exit::Exit;
 use crate::model::Relabelled;
-use crate::session::high_availability::{self, HighAvailability};
-use crate::session::shell::quoted;
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::manifest::labels;
+use crate::session::spec::high_availability::{self, HighAvailability};
+use crate::session::text::shell::quoted;
 
 pub struct Session {
     pub name: SessionName,

@@ -25,7 +25,7 @@ use crate::model::status::Job;
 use crate::output::format::{self, Asked, Format};
 use crate::output::sort::SortKey;
 use crate::output::table::Layout;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

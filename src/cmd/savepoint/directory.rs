@@ -9,7 +9,7 @@ use crate::cluster::PodMounts;
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::flink;
-use crate::session::volumes::{self, DEFAULT_SCHEME, Verdict};
+use crate::session::spec::volumes::{self, DEFAULT_SCHEME, Verdict};
 
 #[derive(clap::Args)]
 pub struct DirectoryArgs {

@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::flink::{self, Progress};
 use crate::model::ids::TriggerId;
 use crate::model::status::Job;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

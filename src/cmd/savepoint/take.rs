@@ -17,7 +17,7 @@ use crate::flink::dialect::Savepoint;
 use crate::flink::{self, Progress, Recorded, RecordedState, RestError};
 use crate::model::ids::{JobId, TriggerId};
 use crate::model::status::Job;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// Between two questions.
 pub const PAUSE: Duration = Duration::from_millis(300);

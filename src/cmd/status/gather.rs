@@ -11,7 +11,9 @@ use crate::diagnosis;
 use crate::model::evidence::{Evidence, Pod, Rest};
 use crate::model::status::{Event, Health, HighAvailability, JobManager, Part, SessionStatus, Setting};
 use crate::model::{Finding, SessionView};
-use crate::session::{FlinkVersion, SessionName, changed, high_availability};
+use crate::session::flink_config::diff;
+use crate::session::spec::high_availability;
+use crate::session::{FlinkVersion, SessionName};
 
 /// Looks at session `name` from all sides; none when there is no such session.
 pub async fn status(
@@ -193,10 +195,7 @@ fn jobmanager(evidence: &Evidence, details: &Details) -> Option<JobManager> {
 }
 
 fn differing(settings: &BTreeMap<String, String>, version: Option<FlinkVersion>) -> Vec<Setting> {
-    let setting = |changed: changed::Changed| Setting {
-        key: changed.key,
-        value: changed.value,
-        default: changed.default,
-    };
-    changed::changed(settings, version).into_iter().map(setting).collect()
+    let setting =
+        |changed: diff::Changed| Setting { key: changed.key, value: changed.value, default: changed.default };
+    diff::changed(settings, version).into_iter().map(setting).collect()
 }

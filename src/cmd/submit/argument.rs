@@ -10,7 +10,7 @@ use super::Args;
 use crate::app::jar::{self, Jar, JarError};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// What messages call a jar that came through stdin.
 const STDIN: &str = "stdin";

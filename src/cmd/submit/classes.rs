@@ -8,9 +8,9 @@ use super::Args;
 use crate::app::jar::{Jar, Layout, Mains, Startable};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
-use crate::session::keys;
-use crate::session::nearest::nearest;
-use crate::session::shell::quoted;
+use crate::session::flink_config::keys;
+use crate::session::spec::did_you_mean::nearest;
+use crate::session::text::shell::quoted;
 
 /// So many classes are listed.
 const LISTED: usize = 10;

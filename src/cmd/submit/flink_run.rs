@@ -12,8 +12,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::classes::{typed_arguments, without_secret};
 use crate::app::CommandError;
 use crate::exit::Exit;
-use crate::session::nearest::nearest;
-use crate::session::shell::quoted;
+use crate::session::spec::did_you_mean::nearest;
+use crate::session::text::shell::quoted;
 
 /// What becomes of a flag of `flink run`.
 enum Here {

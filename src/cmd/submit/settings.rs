@@ -6,7 +6,7 @@ use super::Args;
 use crate::app::{App, CommandError};
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
-use crate::session::job_settings::{self, InvalidJobSetting};
+use crate::session::flink_config::job_settings::{self, InvalidJobSetting};
 
 /// The settings as they are sent, under the names that the session's version has for them.
 ///

@@ -1,9 +1,10 @@
 //! What a session asks for, in the names that quotas have for it, and how amounts are said.
 
 use crate::model::surroundings::Amounts;
-use crate::session::settings::Expose;
+use crate::session::SessionSpec;
+use crate::session::spec::quantity;
+use crate::session::spec::settings::Expose;
 use crate::session::spec::{Demand, PodSize};
-use crate::session::{SessionSpec, quantity};
 
 /// One thing that is asked for, and what decides how much.
 pub struct Ask {

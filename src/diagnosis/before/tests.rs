@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::surroundings::{Amounts, Limit, Quota, Secret};
-use crate::session::quantity;
-use crate::session::settings::{Expose, Layer, Settings, Source};
+use crate::session::spec::quantity;
+use crate::session::spec::settings::{Expose, Layer, Settings, Source};
 
 fn asked(settings: Settings) -> SessionSpec {
     let layer = Layer { source: Source::Flags, settings, ..Layer::default() };

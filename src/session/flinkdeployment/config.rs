@@ -5,16 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::session::dialect::{self, ATTACHED, CLUSTER_ID, NAMESPACE};
-use crate::session::memory;
-use crate::session::origin::{self, Place};
-use crate::session::quantity::Memory;
-use crate::session::settings::{Expose, PullPolicy, Settings};
-use crate::session::yaml::{Node, YamlError};
-use crate::session::{expansion, flink_text};
+use crate::session::flink_config::flag_keys::{self, ATTACHED, CLUSTER_ID, NAMESPACE};
+use crate::session::flink_config::memory;
+use crate::session::flink_config::{encoding, expansion};
+use crate::session::spec::origin::{self, Place};
+use crate::session::spec::quantity::Memory;
+use crate::session::spec::settings::{Expose, PullPolicy, Settings};
+use crate::session::text::yaml::{Node, YamlError};
 
-use super::read::is_flinks_label;
 use super::{ENABLE_PLUGINS, Manifest, structured};
+use crate::session::flinkdeployment::parse::is_flinks_label;
 
 /// One setting and where it stands.
 pub struct Entry<'a> {
@@ -59,7 +59,7 @@ pub fn text(node: &Node, key: &str) -> Result<String, YamlError> {
     match node.items("") {
         Ok(items) if !node.is_null() => {
             let items = items.iter().map(|item| item.text(key)).collect::<Result<Vec<_>, _>>()?;
-            Ok(flink_text::list(items))
+            Ok(encoding::list(items))
         }
         _ => node.text(key).map(str::to_owned),
     }
@@ -104,11 +104,11 @@ pub fn sort(
         manifest.settings.config.insert(key.clone(), format!("{factor:?}"));
     }
     for (key, entry) in entries {
-        if let Some(owner) = dialect::owner_of(&key) {
+        if let Some(owner) = flag_keys::owner_of(&key) {
             let owner = field_of(owner).unwrap_or(owner);
             return Err(entry.key_place.error(format!("{key} cannot be set: {owner} decides it")));
         }
-        if let Some(flag) = dialect::flag_of(&key).filter(|flag| manifest.settings.says(flag)) {
+        if let Some(flag) = flag_keys::flag_of(&key).filter(|flag| manifest.settings.says(flag)) {
             let field = manifest.places.get(flag).map(|place| place.name.as_str());
             return Err(set_twice(&entry, &key, field.or(field_of(flag)).unwrap_or(flag)));
         }
@@ -165,8 +165,8 @@ fn one_value(entries: &mut Entries, manifest: &mut Manifest) -> Result<(), YamlE
     let Manifest { settings, places, .. } = manifest;
     let keys: Vec<String> = entries.keys().cloned().collect();
     for key in keys {
-        let Some(flag) = dialect::flag_of(&key) else { continue };
-        let alone = entries.keys().filter(|other| dialect::flag_of(other) == Some(flag)).count() == 1;
+        let Some(flag) = flag_keys::flag_of(&key) else { continue };
+        let alone = entries.keys().filter(|other| flag_keys::flag_of(other) == Some(flag)).count() == 1;
         if !alone || settings.says(flag) {
             continue;
         }
@@ -207,7 +207,7 @@ fn take(settings: &mut Settings, key: &str, value: &str) -> bool {
             set(&mut settings.image_pull_policy, policy)
         }
         "kubernetes.container.image.pull-secrets" => {
-            fill(&mut settings.image_pull_secrets, flink_text::split(value, ';'))
+            fill(&mut settings.image_pull_secrets, encoding::split(value, ';'))
         }
         "kubernetes.rest-service.exposed.type" => {
             set(&mut settings.expose, Expose::ALL.into_iter().find(|expose| expose.as_str() == trimmed))
@@ -250,23 +250,22 @@ fn whole_mebibytes(value: &str) -> Option<Memory> {
 /// Keys that Flink has for each role, and a flag for both.
 fn of_both_roles(entries: &mut Entries, manifest: &mut Manifest) {
     let Manifest { settings, places, .. } = manifest;
-    if let Some((selector, place)) = both(entries, "node-selector", flink_text::read_map) {
+    if let Some((selector, place)) = both(entries, "node-selector", encoding::read_map) {
         settings.node_selector = selector;
         places.insert("--node-selector".to_owned(), place);
     }
-    if let Some((tolerations, place)) = both(entries, "tolerations", flink_text::tolerations) {
+    if let Some((tolerations, place)) = both(entries, "tolerations", encoding::tolerations) {
         settings.tolerations = tolerations;
         places.insert("--toleration".to_owned(), place);
     }
-    let free = |text: &str| {
-        flink_text::read_map(text).filter(|labels| !labels.keys().any(|key| is_flinks_label(key)))
-    };
+    let free =
+        |text: &str| encoding::read_map(text).filter(|labels| !labels.keys().any(|key| is_flinks_label(key)));
     let labels = both(entries, "labels", free);
-    let annotations = both(entries, "annotations", flink_text::read_map);
+    let annotations = both(entries, "annotations", encoding::read_map);
     for (flag, of_pods, said) in
         [("--label", labels, &mut settings.labels), ("--annotation", annotations, &mut settings.annotations)]
     {
-        let by_key = entries.keys().find(|key| dialect::flag_of(key) == Some(flag));
+        let by_key = entries.keys().find(|key| flag_keys::flag_of(key) == Some(flag));
         let field = field_of(flag).unwrap_or(flag);
         if let Some(key) = by_key.filter(|_| !said.is_empty()) {
             manifest.notes.push(format!("{field} is left out: {key} says what the pods get"));
@@ -307,7 +306,7 @@ fn variables(entries: &mut Entries, manifest: &mut Manifest) {
         .map(str::to_owned)
         .collect();
     for name in names {
-        let [jobmanager, taskmanager] = dialect::env_keys(&name);
+        let [jobmanager, taskmanager] = flag_keys::env_keys(&name);
         let (Some(one), Some(other)) = (entries.get(&jobmanager), entries.get(&taskmanager)) else {
             continue;
         };

@@ -1,11 +1,11 @@
 //! A file as the operator's users have them: the FlinkDeployment of a session, and other documents beside it.
 
-use crate::session::shell::quoted;
-use crate::session::yaml::{self, Node, YamlError};
+use crate::session::text::shell::quoted;
+use crate::session::text::yaml::{self, Node, YamlError};
 
-use super::read::{find, is_session};
 use super::session_job::{self, SessionJob};
 use super::{API_VERSION, InvalidManifest, KIND};
+use crate::session::flinkdeployment::parse::{find, is_session};
 
 /// A document that `create` leaves out.
 #[derive(Clone, Debug, PartialEq)]

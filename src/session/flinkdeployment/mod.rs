@@ -5,25 +5,25 @@
 
 mod config;
 mod documents;
-mod live;
+mod from_running;
 mod operator;
-mod read;
+mod parse;
+mod render;
 mod role;
 mod session_job;
 mod structured;
-mod write;
 
-pub use documents::{Context, Other};
 #[cfg(test)]
-pub(in crate::session) use live::flat;
-pub use live::{Live, of_live, take_settings};
+pub(in crate::session) use crate::session::flinkdeployment::from_running::flat;
+pub use crate::session::flinkdeployment::from_running::{Live, of_live, take_settings};
+pub use crate::session::flinkdeployment::parse::read;
+pub use crate::session::flinkdeployment::render::of_spec;
+pub use documents::{Context, Other};
 pub use operator::OperatorVersion;
-pub use read::read;
-pub use write::of_spec;
 
-use super::origin::Places;
-use super::settings::Settings;
-use super::yaml::YamlError;
+use crate::session::spec::origin::Places;
+use crate::session::spec::settings::Settings;
+use crate::session::text::yaml::YamlError;
 
 const API_VERSION: &str = "flink.apache.org/v1beta1";
 const KIND: &str = "FlinkDeployment";

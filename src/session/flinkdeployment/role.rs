@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::session::memory;
-use crate::session::origin::{Place, Places};
-use crate::session::pod_template::PodTemplate;
-use crate::session::quantity::{self, Cpu, Memory};
-use crate::session::yaml::YamlError;
+use crate::session::flink_config::memory;
+use crate::session::manifest::pod_template::PodTemplate;
+use crate::session::spec::origin::{Place, Places};
+use crate::session::spec::quantity::{self, Cpu, Memory};
+use crate::session::text::yaml::YamlError;
 
-use super::read::{Field, all_fields, fields};
+use crate::session::flinkdeployment::parse::{Field, all_fields, fields};
 
 /// What `jobManager` or `taskManager` says.
 #[derive(Default)]

@@ -1,10 +1,10 @@
 //! A FlinkSessionJob: a job that the operator submits to a session, as the `submit` that does the same.
 
-use crate::session::shell::quoted;
-use crate::session::yaml::{Node, YamlError};
+use crate::session::text::shell::quoted;
+use crate::session::text::yaml::{Node, YamlError};
 
 use super::config;
-use super::read::find;
+use crate::session::flinkdeployment::parse::find;
 
 /// What a FlinkSessionJob submits, and to which session.
 #[derive(Clone, Debug, Default, PartialEq)]

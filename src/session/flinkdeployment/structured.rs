@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::session::FlinkVersion;
-use crate::session::flink_text::{read_map, split};
-use crate::session::settings::SecretKey;
+use crate::session::flink_config::encoding::{read_map, split};
+use crate::session::spec::settings::SecretKey;
 
 /// The variables of `kubernetes.env.secretKeyRef`.
 pub fn secret_env(text: &str) -> Option<BTreeMap<String, SecretKey>> {

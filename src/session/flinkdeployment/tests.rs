@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::session::pod_template::PodTemplate;
-use crate::session::settings::{Expose, Layer, PullPolicy, SecretKey, Source};
+use crate::session::manifest::pod_template::PodTemplate;
+use crate::session::spec::settings::{Expose, Layer, PullPolicy, SecretKey, Source};
 use crate::session::{SessionName, SessionSpec};
 
 pub(super) fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {

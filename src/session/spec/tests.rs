@@ -1,7 +1,7 @@
 //! The settings in the words of every version, and what is refused.
 
 use super::*;
-use crate::session::settings::SecretKey;
+use crate::session::spec::settings::SecretKey;
 
 /// A session as `create roc` makes it.
 pub(crate) fn spec() -> SessionSpec {
@@ -41,7 +41,7 @@ fn full() -> Settings {
         restricted: Some(true),
         env: map(&[("A", "1")]),
         secret_env: [("S".to_owned(), SecretKey { secret: "s3".to_owned(), key: "k".to_owned() })].into(),
-        image_pull_policy: Some(crate::session::settings::PullPolicy::Always),
+        image_pull_policy: Some(crate::session::spec::settings::PullPolicy::Always),
         image_pull_secrets: vec!["one".to_owned(), "two".to_owned()],
         node_selector: map(&[("pool", "flink"), ("zone", "a")]),
         tolerations: vec!["spot".parse().expect("taint"), "a=b:NoSchedule".parse().expect("taint")],

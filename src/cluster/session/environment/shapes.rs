@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use crate::cluster::api::partial::Metadata;
 use crate::model::surroundings::{Amounts, Node};
-use crate::session::quantity;
+use crate::session::spec::quantity;
 
 /// Amounts as they are written, by the name of the resource.
 type Quantities = Option<BTreeMap<String, String>>;

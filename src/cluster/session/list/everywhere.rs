@@ -9,7 +9,7 @@ use super::pods::PodsOfSession;
 use super::{Pods, PodsBySession, Query, Scope, Sessions, views};
 use crate::cluster::api::partial::{Bare, METADATA};
 use crate::cluster::{Cluster, ClusterError, Kind, Result};
-use crate::session::labels;
+use crate::session::manifest::labels;
 
 /// Names of sessions in one selector.
 const SESSIONS_AT_ONCE: usize = 100;

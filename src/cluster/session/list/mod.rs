@@ -17,8 +17,9 @@ use crate::cluster::{Cluster, ClusterError, Kind, Result};
 use crate::model::TableView;
 use crate::model::session::SessionView;
 use crate::model::status::Part;
-use crate::session::state::Bootstrap;
-use crate::session::{SessionName, labels};
+use crate::session::SessionName;
+use crate::session::existing::state::Bootstrap;
+use crate::session::manifest::labels;
 
 pub use follow::{Follow, News, SessionEvent};
 pub(in crate::cluster) use parts::{Deployment, Job, Service};

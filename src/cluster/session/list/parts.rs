@@ -10,8 +10,9 @@ use crate::cluster::session::jobmanagers::TargetPort;
 use crate::cluster::session::relabelled;
 use crate::model::session::{Owner, SessionView};
 use crate::model::{Relabelled, TableView};
-use crate::session::state::{self, Identity, Remains, State};
-use crate::session::{FlinkVersion, SessionName, labels};
+use crate::session::existing::state::{self, Identity, Remains, State};
+use crate::session::manifest::labels;
+use crate::session::{FlinkVersion, SessionName};
 
 /// Namespace and name of a session.
 pub(super) type Key = (String, String);

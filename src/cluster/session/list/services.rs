@@ -8,7 +8,7 @@ use super::parts::{Parts, Service, key_of_service};
 use crate::cluster::api::stream_list::ListHead;
 use crate::cluster::api::table::{Row, cell, escape};
 use crate::cluster::{Cluster, Kind, Result};
-use crate::session::labels;
+use crate::session::manifest::labels;
 
 /// Types of the Services by their name; several where namespaces share it.
 pub(super) type ServiceRows = BTreeMap<String, Vec<String>>;
