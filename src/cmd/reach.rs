@@ -8,7 +8,7 @@ use super::{rights, standing};
 use crate::app::rest::{self, Choice, Fate, Found, Process, SessionRest};
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, PodPort};
-use crate::diagnosis::{self, cause};
+use crate::diagnosis::{self, stack_trace};
 use crate::exit::Exit;
 use crate::flink::address::Address;
 use crate::flink::dialect::Dialect;
@@ -161,7 +161,7 @@ fn told(
 ) -> CommandError {
     let told = CommandError::new(Exit::Error, doing);
     match error {
-        RestError::Status { errors, is_flinks: true, .. } => told.because(cause::of_stack(errors)),
+        RestError::Status { errors, is_flinks: true, .. } => told.because(stack_trace::of_stack(errors)),
         RestError::Status { status, .. } => {
             let told = told.because(format!("HTTP {status}, and the answer is not one of Flink's"));
             if error.is_of_the_way() { told.transient() } else { told }
@@ -333,7 +333,7 @@ async fn nobody(
 
 /// Warns of objects whose labels were changed: other commands refuse until that is repaired.
 fn warn_of_relabelled(evidence: &Evidence, app: &App) {
-    for finding in diagnosis::labels::changed(evidence) {
+    for finding in diagnosis::rules::labels::changed(evidence) {
         app.ui.warn(&format!("{}; to repair: {}", finding.summary, finding.fix));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::app::rest;
 use crate::cluster::Cluster;
 use crate::cmd::reach::Reached;
-use crate::diagnosis::{configuration, taskmanagers};
+use crate::diagnosis::rules::{configuration, taskmanager};
 use crate::flink;
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Rest, SlotLimit};
@@ -52,10 +52,10 @@ pub async fn why(reached: &Reached, seconds: u64) -> Vec<Finding> {
     observe(cluster, &mut evidence, settings.ok().as_ref(), seconds).await;
     // It has just answered: what else there is to say of it is not why slots are missing.
     let rules = [
-        taskmanagers::pod_stuck,
-        taskmanagers::pod_refused,
-        taskmanagers::slots_limited,
-        taskmanagers::resources_limited,
+        taskmanager::pod_stuck,
+        taskmanager::pod_refused,
+        taskmanager::slots_limited,
+        taskmanager::resources_limited,
         configuration::value_unread,
     ];
     rules.iter().filter_map(|rule| rule(&evidence)).collect()

@@ -20,14 +20,14 @@ pub async fn why_not(
     evidence: &Evidence,
     cluster: &Cluster,
 ) -> Result<CommandError, CommandError> {
-    let remains = match diagnosis::state::of(evidence, Remains::Nothing) {
+    let remains = match diagnosis::rules::state::of(evidence, Remains::Nothing) {
         State::Absent => remains(name, cluster).await?,
         _ => Remains::Nothing,
     };
-    if diagnosis::state::of(evidence, remains) == State::Absent && evidence.unreadable.is_empty() {
+    if diagnosis::rules::state::of(evidence, remains) == State::Absent && evidence.unreadable.is_empty() {
         return Ok(near::not_found(name, cluster).await);
     }
-    Ok(sentence(name, evidence, diagnosis::state::of(evidence, remains), cluster))
+    Ok(sentence(name, evidence, diagnosis::rules::state::of(evidence, remains), cluster))
 }
 
 /// The same, for a command that has not observed the session itself.
@@ -52,7 +52,7 @@ async fn remains(name: &SessionName, cluster: &Cluster) -> Result<Remains, Comma
 fn sentence(name: &SessionName, evidence: &Evidence, state: State, cluster: &Cluster) -> CommandError {
     let (namespace, scope) = (cluster.namespace(), cluster.full_scope());
     let findings = diagnosis::findings(evidence);
-    let is_of_labels = |finding: &&Finding| finding.id == diagnosis::labels::ID;
+    let is_of_labels = |finding: &&Finding| finding.id == diagnosis::rules::labels::ID;
     let worst = findings.iter().find(|finding| !is_of_labels(finding));
     let error = |what: String| CommandError::new(Exit::Error, what);
     let because = |what: String| match worst {
@@ -70,7 +70,7 @@ fn sentence(name: &SessionName, evidence: &Evidence, state: State, cluster: &Clu
             .hint(format!("kubectl flink ls{scope} -w shows when it is gone")),
         State::Stopped => because(format!("session {name} is stopped")),
         State::Orphaned => {
-            let finding = diagnosis::state::orphaned(evidence);
+            let finding = diagnosis::rules::state::orphaned(evidence);
             error(finding.summary).hint(finding.fix)
         }
         State::Created => match worst {
@@ -107,6 +107,6 @@ pub fn with_relabelled(
 ) -> CommandError {
     relabelled
         .iter()
-        .map(|object| diagnosis::labels::of(object, name.as_str(), scope))
+        .map(|object| diagnosis::rules::labels::of(object, name.as_str(), scope))
         .fold(told, |told, finding| told.because(finding.summary).hint(finding.fix))
 }

@@ -2,19 +2,10 @@
 //!
 //! Pure. The same rules serve the wait of `create` and `status`.
 
-pub mod before;
-pub mod cause;
-pub mod configuration;
-mod fix;
-mod jobmanagers;
-pub mod labels;
-pub mod left_over;
 pub mod phase;
-pub mod refusal;
-pub mod room;
+mod remedies;
 pub mod rules;
-pub mod state;
-pub mod taskmanagers;
+pub mod stack_trace;
 
 pub use phase::Phase;
 
@@ -23,7 +14,7 @@ use crate::model::{Evidence, Finding};
 /// All that is wrong, worst first.
 pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut found: Vec<Finding> = rules::RULES.iter().filter_map(|rule| rule(evidence)).collect();
-    found.extend(labels::changed(evidence));
+    found.extend(crate::diagnosis::rules::labels::changed(evidence));
     found.sort_by_key(|finding| !finding.cannot_heal);
     found
 }

@@ -7,7 +7,7 @@ use super::permissions::Plan;
 use crate::app::{App, CommandError};
 use crate::cluster::{Cluster, Question};
 use crate::cmd::standing;
-use crate::diagnosis::before;
+use crate::diagnosis::rules::preflight;
 use crate::exit::Exit;
 use crate::session::existing::conflicts::{self, Clear, Refusal};
 use crate::session::manifest::Manifest;
@@ -119,7 +119,7 @@ pub async fn check_place(
 ) -> Result<PodSize, CommandError> {
     let (spec, namespace) = (&request.spec, cluster.namespace());
     let limits = cluster.limits().await?;
-    let size = before::bootstrap_size(limits.as_deref().unwrap_or_default());
+    let size = preflight::bootstrap_size(limits.as_deref().unwrap_or_default());
     let needed = [
         (true, ("create", "batch", "jobs", "")),
         (asked.replaces, ("delete", "batch", "jobs", "")),
@@ -151,7 +151,7 @@ pub async fn check_place(
         ));
     }
     let (fatal, rest): (Vec<_>, Vec<_>) =
-        before::findings(spec, &around).into_iter().partition(|finding| finding.cannot_heal && !ignores);
+        preflight::findings(spec, &around).into_iter().partition(|finding| finding.cannot_heal && !ignores);
     if fatal.is_empty() {
         for finding in rest {
             app.ui.warn(&finding.summary);

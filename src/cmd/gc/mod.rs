@@ -12,7 +12,7 @@ use super::listing;
 use super::word::Word;
 use crate::app::{App, CommandError, duration};
 use crate::cluster::{ClusterGrants, Inventories, Scope};
-use crate::diagnosis::left_over::{left_over, older_than, undecided};
+use crate::diagnosis::rules::leftovers::{left_over, older_than, undecided};
 use crate::exit::Exit;
 use crate::model::LeftOver;
 use crate::model::left_over::LEFT_OVER_LIST_KIND;

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use crate::app::rest::SessionRest;
 use crate::cmd::reach::Reached;
 use crate::cmd::slots;
-use crate::diagnosis::cause;
+use crate::diagnosis::stack_trace;
 use crate::flink::{self, RestError};
 use crate::model::ids::JobId;
 use crate::model::job::{Checkpoints, JobDetails, JobException, Thrown, Vertex};
@@ -80,7 +80,7 @@ async fn checkpoints(rest: &SessionRest, id: &JobId) -> Part<Option<Checkpoints>
 }
 
 pub(super) fn thrown(exception: JobException) -> Thrown {
-    let (message, cause) = cause::both_ends(&exception.stack);
+    let (message, cause) = stack_trace::both_ends(&exception.stack);
     Thrown { message, cause, exception }
 }
 

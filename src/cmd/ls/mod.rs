@@ -173,7 +173,7 @@ fn tell_relabelled(sessions: &[SessionView], cluster: &Cluster, app: &App) {
     for session in sessions {
         let scope = cluster.scope_of(&session.namespace);
         for object in &session.relabelled {
-            let finding = diagnosis::labels::of(object, &session.name, &scope);
+            let finding = diagnosis::rules::labels::of(object, &session.name, &scope);
             app.ui.warn(&format!("{}; to repair: {}", finding.summary, finding.fix));
         }
     }

@@ -6,7 +6,7 @@ use super::take::{PAUSE, Taking};
 use crate::app::CommandError;
 use crate::cmd::reach::Reached;
 use crate::cmd::submit::follow::{STALE, because_of};
-use crate::diagnosis::cause;
+use crate::diagnosis::stack_trace;
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::job::JobException;
@@ -32,7 +32,7 @@ impl Taking<'_> {
                 format!("{}: the job failed, and was restarted, during its savepoint", self.failed(job));
             return because_of(CommandError::new(Exit::Error, what), &exception).hint(self.look(job));
         }
-        let mut told = CommandError::new(Exit::Error, self.failed(job)).because(cause::of_stack(stack));
+        let mut told = CommandError::new(Exit::Error, self.failed(job)).because(stack_trace::of_stack(stack));
         let Job { id, tasks_running, tasks_total, .. } = job;
         let waits = stack.contains("not being executed at the moment") || stack.contains("currently running");
         if tasks_running < tasks_total && waits {

@@ -16,7 +16,7 @@ use super::job_names::JobArgs;
 use super::last_contact::LastContact;
 use super::reach::{self, Reached};
 use crate::app::{App, CommandError, duration};
-use crate::diagnosis::cause;
+use crate::diagnosis::stack_trace;
 use crate::exit::Exit;
 use crate::flink::{self, Progress};
 use crate::model::ids::TriggerId;
@@ -125,7 +125,7 @@ async fn dispose(reached: &Reached, path: &str, timeout: Duration, app: &App) ->
                 return Ok(Exit::Done);
             }
             Ok(Progress::Failed(stack)) => {
-                return Err(CommandError::new(Exit::Error, doing).because(cause::of_stack(&stack)));
+                return Err(CommandError::new(Exit::Error, doing).because(stack_trace::of_stack(&stack)));
             }
             Ok(Progress::Unknown) => {
                 return Err(CommandError::new(Exit::Error, doing)

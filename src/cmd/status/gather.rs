@@ -126,7 +126,7 @@ fn waits_for_taskmanagers(evidence: &Evidence, settings: Option<&BTreeMap<String
 /// What is wrong. Of a session that is gone, no more than what is left of it.
 fn findings(session: &SessionView, evidence: &Evidence) -> Vec<Finding> {
     match session.status.as_str() {
-        "Orphaned" => vec![diagnosis::state::orphaned(evidence)],
+        "Orphaned" => vec![diagnosis::rules::state::orphaned(evidence)],
         _ => diagnosis::findings(evidence),
     }
 }

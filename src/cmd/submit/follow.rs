@@ -12,7 +12,7 @@ use crate::cmd::job_names::sentence;
 use crate::cmd::last_contact::LastContact;
 use crate::cmd::reach::Reached;
 use crate::cmd::slots;
-use crate::diagnosis::cause;
+use crate::diagnosis::stack_trace;
 use crate::exit::Exit;
 use crate::flink;
 use crate::model::Finding;
@@ -205,7 +205,7 @@ async fn root_exception(reached: &Reached, id: &JobId) -> Option<JobException> {
 
 /// Adds both ends of what was thrown in a job to the causes of `error`.
 pub fn because_of(error: CommandError, exception: &JobException) -> CommandError {
-    let (outermost, deepest) = cause::both_ends(&exception.stack);
+    let (outermost, deepest) = stack_trace::both_ends(&exception.stack);
     let task = exception.task.as_deref().unwrap_or_default();
     let place = task.split(" - execution #").next().filter(|task| !task.is_empty());
     let error = error.because(match place {

@@ -13,7 +13,7 @@ use crate::app::jar::Jar;
 use crate::app::{App, CommandError, id, interrupt};
 use crate::cmd::last_contact;
 use crate::cmd::reach::Reached;
-use crate::diagnosis::cause;
+use crate::diagnosis::stack_trace;
 use crate::exit::Exit;
 use crate::flink;
 use crate::flink::dialect::Program;
@@ -281,13 +281,13 @@ fn failed(submission: &Submission<'_>, errors: &str, since: &Appeared) -> Comman
     let unread = savepoint.filter(|path| errors.contains("FileNotFoundException") && errors.contains(*path));
     let told = if let Some(path) = unread {
         CommandError::new(Exit::Error, format!("{} was not started: there is no savepoint {path}", jar.name))
-            .because(cause::of_stack(errors))
+            .because(stack_trace::of_stack(errors))
     } else if nothing.iter().any(|words| errors.contains(words)) {
         CommandError::new(Exit::Error, format!("the program in {} has started no job", jar.name))
             .because("its main method came to its end without execute()")
     } else {
         CommandError::new(Exit::Error, format!("the program in {} failed", jar.name))
-            .because(cause::of_stack(errors))
+            .because(stack_trace::of_stack(errors))
     };
     let Appeared { proved, possible } = since;
     let look = format!("kubectl flink jobs {} -a{}", reached.name, reached.flags);

@@ -1,7 +1,7 @@
 //! What to do about a refusal or a cause, by the words of the component that said it.
 
-use super::cause;
-use super::refusal::{self, Refusal};
+use crate::diagnosis::rules::refusal::{self, Refusal};
+use crate::diagnosis::stack_trace;
 use crate::model::Evidence;
 use crate::session::manifest::rbac;
 use crate::session::plugin_for;
@@ -16,7 +16,7 @@ pub fn for_refusal(refused: &str, evidence: &Evidence) -> String {
 
 /// What to do about a cause that Flink's client or JobManager named.
 pub fn for_cause(cause: &str, evidence: &Evidence) -> Option<String> {
-    if let Some(scheme) = cause::missing_file_system(cause) {
+    if let Some(scheme) = stack_trace::missing_file_system(cause) {
         let plugin = plugin_for(scheme).unwrap_or("NAME");
         return Some(format!("create the session with --plugin {plugin}, which turns that file system on"));
     }

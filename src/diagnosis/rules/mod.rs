@@ -2,9 +2,19 @@
 //!
 //! A rule says `cannot_heal` only when waiting longer cannot help.
 
+pub mod configuration;
+pub(super) mod jobmanager;
+pub mod labels;
+pub mod leftovers;
+pub mod preflight;
+pub mod refusal;
+pub mod room;
+pub mod state;
+pub mod taskmanager;
+
 use jiff::Timestamp;
 
-use super::{cause, configuration, fix, jobmanagers, refusal, room, taskmanagers};
+use crate::diagnosis::{remedies, stack_trace};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Exit, Outcome, Pod, Rest, Unschedulable};
 use crate::session::text::shell::quoted;
@@ -20,19 +30,19 @@ pub const RULES: [Rule; 23] = [
     jobmanager_pod_refused,
     jobmanager_pod_stuck,
     jobmanager_crashes,
-    jobmanagers::rollout_hangs,
-    jobmanagers::independent,
-    jobmanagers::foreign,
-    jobmanagers::restarted,
+    jobmanager::rollout_hangs,
+    jobmanager::independent,
+    jobmanager::foreign,
+    jobmanager::restarted,
     rest_is_down,
     half_made,
     stopped,
     paused,
     being_deleted,
-    taskmanagers::pod_stuck,
-    taskmanagers::pod_refused,
-    taskmanagers::slots_limited,
-    taskmanagers::resources_limited,
+    taskmanager::pod_stuck,
+    taskmanager::pod_refused,
+    taskmanager::slots_limited,
+    taskmanager::resources_limited,
     configuration::value_unread,
     configuration::line_unread,
 ];
@@ -99,7 +109,7 @@ fn bootstrap_pod_refused(evidence: &Evidence) -> Option<Finding> {
         id: "bootstrap-pod-refused",
         summary: format!("the API server refuses the pod of job.batch/{}", bootstrap.job),
         evidence: Some(refused.clone()),
-        fix: fix::for_refusal(refused, evidence),
+        fix: remedies::for_refusal(refused, evidence),
         cannot_heal: is_refused(refused) && evidence.seconds_since(bootstrap.created) >= REFUSED_SECONDS,
     })
 }
@@ -127,7 +137,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
             cannot_heal: true,
         });
     }
-    let log = bootstrap.log.as_deref().and_then(cause::deepest);
+    let log = bootstrap.log.as_deref().and_then(stack_trace::deepest);
     // Flink's client cleans up after a failure: it deletes the Deployment of its name, whoever made it.
     let exists = format!("deployments.apps \"{}\" already exists", evidence.name);
     if bootstrap.log.as_ref().is_some_and(|log| log.contains(&exists)) {
@@ -147,7 +157,7 @@ fn bootstrap_failed(evidence: &Evidence) -> Option<Finding> {
     Some(Finding {
         id: "bootstrap-failed",
         summary: format!("Flink's client in job.batch/{} failed", bootstrap.job),
-        fix: fix::for_cause(&evidence_text, evidence).unwrap_or(read_log),
+        fix: remedies::for_cause(&evidence_text, evidence).unwrap_or(read_log),
         evidence: Some(evidence_text),
         cannot_heal: true,
     })
@@ -191,7 +201,7 @@ fn jobmanager_pod_refused(evidence: &Evidence) -> Option<Finding> {
         id: "jobmanager-pod-refused",
         summary: format!("the API server refuses the pod of deployment.apps/{}", evidence.name),
         evidence: Some(refused.clone()),
-        fix: fix::for_refusal(refused, evidence),
+        fix: remedies::for_refusal(refused, evidence),
         cannot_heal: is_refused(refused) && settled_since(evidence, deployment.created, REFUSED_SECONDS),
     })
 }
@@ -338,23 +348,23 @@ fn jobmanager_crashes(evidence: &Evidence) -> Option<Finding> {
             format!("JobManager pod {} crashes (exit code {})", pod.name, exit.code)
         },
         evidence: log
-            .and_then(cause::deepest)
+            .and_then(stack_trace::deepest)
             .or_else(|| (!exit.message.trim().is_empty()).then(|| exit.message.trim().to_owned())),
         fix: if out_of_memory {
             "give it more (--jobmanager-memory)".to_owned()
         } else {
-            log.and_then(cause::deepest).and_then(|cause| fix::for_cause(&cause, evidence)).unwrap_or_else(
-                || {
+            log.and_then(stack_trace::deepest)
+                .and_then(|cause| remedies::for_cause(&cause, evidence))
+                .unwrap_or_else(|| {
                     // Until it is started again, the run that has ended is the current one.
                     let run = if pod.ended.is_some() { "" } else { " --previous" };
                     format!("kubectl logs{} {}{run}", evidence.scope, quoted(&pod.name))
-                },
-            )
+                })
         },
         cannot_heal: backing_off
             || pod.restarts >= 2
             || out_of_memory
-            || log.is_some_and(cause::is_fatal_at_start),
+            || log.is_some_and(stack_trace::is_fatal_at_start),
     })
 }
 
@@ -385,7 +395,7 @@ fn half_made(evidence: &Evidence) -> Option<Finding> {
     (failed && stuck && old).then(|| Finding {
         id: "half-made",
         summary: format!("Flink's client failed half-way: deployment.apps/{} cannot start", evidence.name),
-        evidence: bootstrap.log.as_deref().and_then(cause::deepest),
+        evidence: bootstrap.log.as_deref().and_then(stack_trace::deepest),
         fix: format!("kubectl flink delete {}{} --force", quoted(&evidence.name), evidence.scope),
         cannot_heal: true,
     })

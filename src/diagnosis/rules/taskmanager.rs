@@ -3,7 +3,7 @@
 //! These rules see something only where somebody has looked for it: [`Evidence::waiting_taskmanagers`],
 //! [`Evidence::jobmanager_log`] and [`Evidence::slot_limit`] are read while a job waits.
 
-use super::{cause, fix, rules};
+use crate::diagnosis::{remedies, rules, stack_trace};
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Rest, SlotLimit};
 use crate::session::text::shell::quoted;
@@ -17,11 +17,11 @@ pub fn pod_stuck(evidence: &Evidence) -> Option<Finding> {
 /// the JobManager's log.
 pub fn pod_refused(evidence: &Evidence) -> Option<Finding> {
     let log = last_refusal(evidence.jobmanager_log.as_deref()?)?;
-    let said = cause::deepest(log)?;
+    let said = stack_trace::deepest(log)?;
     Some(Finding {
         id: "taskmanager-pod-refused",
         summary: format!("the API server refuses the TaskManager pods of session {}", evidence.name),
-        fix: fix::for_cause(&said, evidence).unwrap_or_else(|| {
+        fix: remedies::for_cause(&said, evidence).unwrap_or_else(|| {
             format!("kubectl logs{} deployment/{}", evidence.scope, quoted(&evidence.name))
         }),
         evidence: Some(said),

@@ -3,7 +3,7 @@
 use crate::model::Finding;
 use crate::model::evidence::{Evidence, Pod, Rest};
 
-use super::cause;
+use crate::diagnosis::stack_trace;
 use crate::session::text::shell::quoted;
 
 /// A JobManager that takes the place of another is ready within this time, image pull included.
@@ -108,7 +108,7 @@ pub fn restarted(evidence: &Evidence) -> Option<Finding> {
             ago(evidence.seconds_since(exit.at)),
             exit.code
         ),
-        evidence: pod.last_log.as_deref().and_then(cause::deepest),
+        evidence: pod.last_log.as_deref().and_then(stack_trace::deepest),
         fix: format!("kubectl logs{scope} {} --previous", quoted(&pod.name)),
         cannot_heal: false,
     })

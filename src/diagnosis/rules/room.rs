@@ -1,6 +1,6 @@
 //! Whether a pod can ever find room on the nodes that there are.
 
-use super::before::amounts::amount;
+use crate::diagnosis::rules::preflight::demand::amount;
 use crate::model::surroundings::{Amounts, Node};
 
 /// What of `requests` is more than every node has in all, in words; none when a node is large enough, when a provider

@@ -2,9 +2,9 @@
 //!
 //! A finding that `cannot_heal` is a refusal; another is a warning.
 
-pub(super) mod amounts;
+pub(in crate::diagnosis) mod demand;
 
-use amounts::{amount, asks, plain, pod};
+use crate::diagnosis::rules::preflight::demand::{amount, asks, plain, pod};
 
 use super::refusal::{self, Refusal};
 use crate::model::Finding;
