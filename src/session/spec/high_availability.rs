@@ -12,7 +12,7 @@ pub struct HighAvailability {
 }
 
 /// Reads it. `high-availability` is the name up to 1.16, and an alias since (facts as in
-/// `session/keys.tsv`); the class of Kubernetes' is its name before 1.16.
+/// `session/flink_config/keys.tsv`); the class of Kubernetes' is its name before 1.16.
 pub fn of(settings: &BTreeMap<String, String>) -> HighAvailability {
     let get = |keys: [&str; 2]| keys.iter().find_map(|key| settings.get(*key)).cloned();
     let service = get(["high-availability.type", "high-availability"]);
