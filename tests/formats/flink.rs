@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use kubectl_flink::session::carrier::File;
+use kubectl_flink::session::flink_config::carrier::File;
 
 /// Directories with the jars of the releases, each called by its version. tests/formats/with-flinks sets it.
 const JARS: &str = "KUBECTL_FLINK_TEST_FLINKS";

@@ -7,8 +7,8 @@ mod values;
 use std::collections::BTreeMap;
 
 use flink::{Case, Flink};
-use kubectl_flink::session::carrier::{self, File};
-use kubectl_flink::session::flink_text;
+use kubectl_flink::session::flink_config::carrier::{self, File};
+use kubectl_flink::session::flink_config::encoding;
 use values::Values;
 
 const CASES: usize = 700;
@@ -22,7 +22,7 @@ fn hold(release: &str, file: File) {
     let mut settings: Vec<(String, String)> = values::telling();
     settings.extend((0..CASES).map(|_| (values.key(), values.value())));
     let maps: Vec<BTreeMap<String, String>> = (0..CASES / 2).map(|_| values.map()).collect();
-    let texts: Vec<String> = maps.iter().map(flink_text::map).collect();
+    let texts: Vec<String> = maps.iter().map(encoding::map).collect();
     let cases = settings.iter().map(|(key, value)| Case::Setting(key, value));
     let cases: Vec<Case> = cases.chain(texts.iter().map(|text| Case::Map(MAP, text))).collect();
 
