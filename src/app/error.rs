@@ -17,6 +17,8 @@ pub struct CommandError {
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
+    /// A command of kubectl that shows whether it is the plugin or the connection, without the flags of the connection.
+    check: Option<&'static str>,
     /// The reader of stdout has gone: nothing is wrong and nothing is said.
     silent: bool,
     transient: bool,
@@ -30,6 +32,7 @@ impl CommandError {
             message: message.into(),
             causes: Vec::new(),
             hints: Vec::new(),
+            check: None,
             silent: false,
             transient: false,
             refusal: false,
@@ -116,6 +119,9 @@ impl CommandError {
         for cause in &self.causes {
             ui.note(&format!("  because: {cause}"));
         }
+        if let Some(check) = self.check {
+            ui.hint(&format!("{check}{}", ui.connection()));
+        }
         for hint in &self.hints {
             ui.hint(hint);
         }
@@ -131,11 +137,12 @@ impl From<ClusterError> for CommandError {
             _ => Exit::Error,
         };
         let told = Self { transient, refusal, ..Self::new(exit, error.to_string()) };
-        match error {
-            error if error.is_of_the_line() => told.hint("kubectl cluster-info"),
-            ClusterError::Unauthorized(_) => told.hint("kubectl auth whoami"),
-            _ => told,
-        }
+        let check = match error {
+            error if error.is_of_the_line() => Some("kubectl cluster-info"),
+            ClusterError::Unauthorized(_) => Some("kubectl auth whoami"),
+            _ => None,
+        };
+        Self { check, ..told }
     }
 }
 

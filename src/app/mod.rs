@@ -58,6 +58,7 @@ pub struct UserFile {
 
 impl App {
     pub fn new(ui: Ui, options: Options) -> Self {
+        let ui = ui.with_connection(options.connection());
         let (sender, warnings) = mpsc::unbounded_channel();
         let options = Options { warnings: Some(sender), ..options };
         Self {
@@ -119,9 +120,9 @@ impl App {
     /// The cluster that the flags choose. Nothing is asked of it yet.
     pub async fn cluster(&self) -> Result<Cluster, CommandError> {
         let options = self.options.borrow().clone();
-        cluster::connect(&options)
-            .await
-            .map_err(|error| CommandError::from(error).hint("kubectl config get-contexts"))
+        cluster::connect(&options).await.map_err(|error| {
+            CommandError::from(error).hint(format!("kubectl config get-contexts{}", options.kubeconfig()))
+        })
     }
 
     /// Bounds each request of a command by what remains of the time that the command has: a wait of its own begins

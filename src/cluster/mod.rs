@@ -112,6 +112,7 @@ pub struct Cluster {
     namespace: String,
     context: Option<String>,
     scope: String,
+    connection: String,
     request_timeout: Option<Duration>,
     /// Of the command, which bounds each of its requests.
     deadline: Option<Deadline>,
@@ -133,6 +134,11 @@ impl Cluster {
 
     pub fn context(&self) -> Option<&str> {
         self.context.as_deref()
+    }
+
+    /// The flags with which any command reaches this cluster, with a space in front.
+    pub fn connection(&self) -> &str {
+        &self.connection
     }
 
     /// The flags with which any command reaches this namespace, with a space in front; `-n` even

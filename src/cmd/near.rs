@@ -20,6 +20,6 @@ pub async fn not_found(name: &SessionName, cluster: &Cluster) -> CommandError {
     let elsewhere = cluster.names_of_sessions(&Scope::AllNamespaces, Some(name)).await;
     match elsewhere.iter().find(|(other, _)| other != namespace) {
         Some((other, _)) => error.hint(format!("session {name} exists in namespace {other}: add -n {other}")),
-        None => error.hint("kubectl flink ls -A"),
+        None => error.hint(format!("kubectl flink ls{} -A", cluster.connection())),
     }
 }

@@ -57,6 +57,8 @@ pub struct Ui {
     line: RefCell<Option<ProgressBar>>,
     /// Something was printed on stdout since that line was drawn.
     has_printed: Cell<bool>,
+    /// The flags that choose the cluster, for commands in hints.
+    connection: String,
 }
 
 /// True when stderr is a terminal.
@@ -83,6 +85,7 @@ impl Ui {
             quiet,
             line: RefCell::new(None),
             has_printed: Cell::new(false),
+            connection: String::new(),
         }
     }
 
@@ -97,7 +100,17 @@ impl Ui {
             quiet: true,
             line: RefCell::new(None),
             has_printed: Cell::new(false),
+            connection: String::new(),
         }
+    }
+
+    /// The same, where commands in hints need these flags to reach the same cluster.
+    pub fn with_connection(self, connection: String) -> Self {
+        Self { connection, ..self }
+    }
+
+    pub fn connection(&self) -> &str {
+        &self.connection
     }
 
     /// True when stderr takes colours and they are wanted.

@@ -9,60 +9,77 @@ use crate::delete;
 use crate::jobmanagers::{BUSY, IDLE, Play, own, second};
 use crate::process::{Ended, command, start_flink_as_printed};
 use crate::running::Running;
-use crate::server::Server;
+use crate::server::{Server, failure};
 use crate::standing::{self, CONFIG_MAPS, DEPLOYMENTS, Object, PODS, SERVICES, SETS, session};
 
-const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
+pub const RUNS: &str = "aa11dc59d12b7474c390b0a756115346";
 
 /// A namespace whose objects can be deleted, and the REST API of session `roc` in it.
-struct Namespace {
-    server: Server,
-    state: Arc<Mutex<State>>,
+pub struct Namespace {
+    pub server: Server,
+    pub state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
-struct State {
-    objects: Vec<Object>,
-    jobs: Vec<Value>,
+pub struct State {
+    pub objects: Vec<Object>,
+    pub jobs: Vec<Value>,
     /// Ids of the TaskManagers that are registered.
-    taskmanagers: Vec<&'static str>,
+    pub taskmanagers: Vec<&'static str>,
     /// What is deleted stays, as with a finalizer.
-    holds: bool,
+    pub holds: bool,
     /// A patch is the end of the JobManager, as where it scales to zero.
-    ends_when_patched: bool,
+    pub ends_when_patched: bool,
     /// The state of every job after the first deletion.
-    then: Option<&'static str>,
+    pub then: Option<&'static str>,
+    /// The session forgets its first job once a request has had this in its line.
+    pub forgets_after: Option<&'static str>,
+    /// What another client makes just before the Job of this one.
+    pub made_by_another: Vec<Object>,
+    /// Ports of pods can be forwarded.
+    pub forwards: bool,
 }
 
 impl Namespace {
-    fn of(objects: Vec<Object>) -> Self {
+    pub fn of(objects: Vec<Object>) -> Self {
         Self::with(State { objects, ..State::default() })
     }
 
-    fn with(state: State) -> Self {
+    pub fn with(state: State) -> Self {
         let state = Arc::new(Mutex::new(state));
         let played = Arc::clone(&state);
         let server = Server::answering_queries(move |line, query| {
             let mut state = played.lock().expect("state");
-            let line = in_namespace(line);
-            state
+            let line = match line.strip_prefix("REST GET ") {
+                Some(path) => format!("GET {PODS}/roc-5d4-own:8081/proxy{path}"),
+                None => in_namespace(line),
+            };
+            if state.forwards && line.ends_with("/portforward") {
+                return None;
+            }
+            let answer = state
                 .deed(&line, query)
                 .or_else(|| state.rest(&line))
-                .or_else(|| standing::answer(&state.objects, &line, query))
+                .or_else(|| standing::answer(&state.objects, &line, query));
+            if state.forgets_after.is_some_and(|words| line.contains(words)) {
+                state.forgets_after = None;
+                state.jobs.remove(0);
+            }
+            answer
         });
         Self { server, state }
     }
 
-    fn flink(&self, words: &[&str]) -> Ended {
+    pub fn flink(&self, words: &[&str]) -> Ended {
         self.server.flink(words)
     }
 
     /// True where nothing is left but what the garbage collector takes.
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.state.lock().expect("state").objects.iter().all(|(of, _)| *of == SETS)
     }
 
-    fn start(&self, words: &[&str]) -> Running {
+    pub fn start(&self, words: &[&str]) -> Running {
         Running::start(command(self.server.home.path(), words))
     }
 }
@@ -77,8 +94,12 @@ impl State {
     fn deed(&mut self, line: &str, query: &str) -> Option<(u16, Value)> {
         let (method, path) = line.split_once(' ')?;
         if method == "POST" && path.contains("/namespaces/team-a/") && !path.contains(":8081") {
-            // Flink's client is quick.
             if path.ends_with("/jobs") && !query.contains("dryRun") {
+                if !self.made_by_another.is_empty() {
+                    self.objects.append(&mut self.made_by_another);
+                    return Some(failure(409, "AlreadyExists", "jobs.batch \"boot-roc\" already exists"));
+                }
+                // Flink's client is quick.
                 self.objects = session();
             }
             return Some((201, json!({"metadata": {"name": "made", "uid": "u1"}})));
@@ -102,9 +123,9 @@ impl State {
         let is_post = before.starts_with("POST ");
         let body = match path {
             "/jars/upload" => {
-                json!({"filename": "/tmp/w/8a6ab6a2-6d6c-4a3e-9f0a-000000000000_x.jar", "status": "success"})
+                json!({"filename": "/tmp/w/2d9a3cb4-8b8e-4b57-9d1c-5c1b9f3a7e10_x.jar", "status": "success"})
             }
-            "/jars/8a6ab6a2-6d6c-4a3e-9f0a-000000000000_x.jar/run" => {
+            "/jars/2d9a3cb4-8b8e-4b57-9d1c-5c1b9f3a7e10_x.jar/run" => {
                 self.jobs.push(job(RUNS, "RUNNING", 1));
                 json!({"jobid": RUNS})
             }
@@ -121,21 +142,24 @@ impl State {
                 self.taskmanagers.iter().map(|id| json!({"id": id, "slotsNumber": 1, "freeSlots": 1})).collect::<Vec<_>>()}),
             _ => {
                 let id = path.strip_prefix("/jobs/")?;
-                self.jobs.iter().find(|job| job["jid"] == id)?.clone()
+                let Some(job) = self.jobs.iter().find(|job| job["jid"] == id) else {
+                    return Some((404, json!({"errors": [format!("Job {id} not found")]})));
+                };
+                job.clone()
             }
         };
         Some((200, body))
     }
 }
 
-fn job(id: &str, state: &str, running: u32) -> Value {
+pub fn job(id: &str, state: &str, running: u32) -> Value {
     let mut job = delete::job(id, state, running);
     job["vertices"] = json!([]);
     job
 }
 
 /// The command that an error of a deletion without a terminal proposes.
-fn confirmed(refused: &Ended) -> &str {
+pub fn confirmed(refused: &Ended) -> &str {
     assert_eq!(refused.code, 1, "{refused}");
     refused.printed("kubectl flink delete")
 }

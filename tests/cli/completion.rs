@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{Ended, flink, flink_at};
+use crate::process::{Ended, flink, flink_as_printed, flink_at};
 use crate::server::{Server, failure, table_of_pods};
 
 /// What kubectl is answered, the words being those behind `kubectl flink`, the last under the cursor.
@@ -402,4 +402,35 @@ fn install_writes_the_script_to_where_the_shell_looks() {
     assert_eq!(fs::read_to_string(&fish).expect("file"), "mine");
     let told = place.install(plugin, &["auto"], &[("SHELL", "/bin/tcsh")]);
     assert!(told.contains("$SHELL is tcsh") && told.contains("install bash|fish|powershell|zsh"), "{told}");
+}
+
+/// Runs what `install` printed in the shell that it ran in.
+fn typed_again(place: &Place, typed: &str, before: &str) -> Ended {
+    let path =
+        std::env::join_paths([place.at("first"), place.at("second"), "/usr/bin".into(), "/bin".into()]);
+    let path = path.expect("PATH").to_string_lossy().into_owned();
+    flink_as_printed(place.home.path(), &format!("export PATH='{path}'\n{before}\n{typed}"))
+}
+
+#[test]
+fn what_install_proposes_is_run_as_it_is_printed() {
+    let place = Place::new();
+    let at_home = |told: &str, start: &str| {
+        let typed = told.lines().find_map(|line| Some(&line[line.find(start)?..])).expect(start);
+        typed.replace("HOME", &place.home.path().to_string_lossy())
+    };
+    // A file that is in the way.
+    fs::write(place.at("second/kubectl_complete-flink"), "mine").expect("file");
+    let told = place.install("second/kubectl-flink", &[], &[]);
+    let made = typed_again(&place, &at_home(&told, "rm "), "");
+    assert_eq!(made.code, 0, "{made}");
+    assert_eq!(place.link("second/kubectl_complete-flink"), "HOME/second/kubectl-flink");
+    // A directory that is not on PATH. The program that was run is in the directory that is printed.
+    let place = Place::new();
+    fs::create_dir(place.at("elsewhere")).expect("directory");
+    let told = place.install("elsewhere/kubectl-flink", &[], &[]);
+    assert!(told.contains("kubectl does not find this plugin"), "{told}");
+    let typed = told.lines().find_map(|line| line.strip_prefix("hint: ")).expect("a hint");
+    let found = typed_again(&place, &format!("{typed}\nkubectl flink completion install --dry-run"), "");
+    assert!(found.code == 0 && found.stdout.contains(", a link to "), "{found}");
 }

@@ -3,6 +3,10 @@
 
 #[cfg(unix)]
 mod advice;
+#[cfg(unix)]
+mod advice_create;
+#[cfg(unix)]
+mod advice_jobs;
 mod collections;
 #[cfg(unix)]
 mod completion;

@@ -385,6 +385,7 @@ mod tests {
             namespace: "a".to_owned(),
             context: None,
             scope: String::new(),
+            connection: String::new(),
             request_timeout: None,
             deadline: None,
             dry_run: false,

@@ -81,19 +81,32 @@ impl Options {
 
     /// The flags that a command in a hint needs to reach the same place, with a space in front.
     pub fn scope(&self) -> String {
-        let kubeconfig = self.kubeconfig_flag.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.connection() + &flag("-n", self.namespace.as_ref())
+    }
+
+    /// The same without the namespace, for a command that concerns the whole cluster.
+    pub fn connection(&self) -> String {
         [
-            ("--kubeconfig", &kubeconfig),
             ("--context", &self.context),
             ("--cluster", &self.cluster),
+            ("--user", &self.user),
             ("--server", &self.server),
             ("--as", &self.impersonate),
-            ("-n", &self.namespace),
         ]
         .into_iter()
-        .filter_map(|(flag, value)| value.as_ref().map(|value| format!(" {flag} {}", quoted(value))))
-        .collect()
+        .fold(self.kubeconfig(), |flags, (name, value)| flags + &flag(name, value.as_ref()))
     }
+
+    /// The flag that names the kubeconfig, for a command that only reads this file.
+    pub fn kubeconfig(&self) -> String {
+        let path = self.kubeconfig_flag.as_ref().map(|path| path.to_string_lossy().into_owned());
+        flag("--kubeconfig", path.as_ref())
+    }
+}
+
+/// A flag of a command in a hint, with a space in front.
+fn flag(name: &str, value: Option<&String>) -> String {
+    value.map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()
 }
 
 /// Where commands act.
@@ -210,6 +223,7 @@ pub async fn connect(options: &Options) -> Result<Cluster> {
         namespace,
         context,
         scope: options.scope(),
+        connection: options.connection(),
         request_timeout: options.request_timeout,
         deadline: options.deadline,
         dry_run: false,

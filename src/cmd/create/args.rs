@@ -126,7 +126,14 @@ impl Args {
     pub fn request(&self, app: &App) -> Result<Request, CommandError> {
         if self.output.is_some() && self.dry_run == DryRun::None {
             let error = CommandError::new(Exit::Error, "-o prints the objects of a dry run");
-            return Err(error.hint("kubectl flink create NAME --dry-run=client -o yaml"));
+            let name = self.name.as_deref().map(|name| format!(" {}", quoted(name)));
+            let file = self.filename.as_ref().map(|file| format!(" -f {}", quoted(&file.to_string_lossy())));
+            return Err(error.hint(format!(
+                "kubectl flink create{}{}{} --dry-run=client -o yaml",
+                name.unwrap_or_default(),
+                file.unwrap_or_default(),
+                app.scope_flags()
+            )));
         }
         let given: Option<SessionName> = self.name.as_deref().map(str::parse).transpose()?;
         let mut layers = crate::cmd::config::layers(app, self.profile.as_deref())?;
@@ -139,7 +146,7 @@ impl Args {
         layers.push(Layer { settings: self.settings(app)?, ..Layer::default() });
         let Some(name) = given.or(named) else {
             let error = CommandError::new(Exit::Error, "the manifest has no metadata.name");
-            return Err(error.hint("kubectl flink create NAME -f FILE"));
+            return Err(error.hint(self.again("NAME", app)));
         };
         let spec = SessionSpec::resolve(name, layers, !self.unchecked_config)?;
         if !self.wait && spec.expose != Expose::ClusterIp {
@@ -162,6 +169,12 @@ impl Args {
         Ok(Request { spec, reuse_ha: self.availability.reuse_ha })
     }
 
+    /// The command that creates `name` from the same file.
+    fn again(&self, name: &str, app: &App) -> String {
+        let file = self.filename.as_ref().map_or_else(|| "FILE".into(), |file| file.to_string_lossy());
+        format!("kubectl flink create {name} -f {}{}", quoted(&file), app.scope_flags())
+    }
+
     /// The name and the settings of the manifest, whose notes are told.
     fn manifest(
         &self,
@@ -177,7 +190,7 @@ impl Args {
                     "a session is one without spec.job, for jobs that are submitted to it; the Flink operator makes the other kind",
                 ),
                 InvalidManifest::SeveralSessions { .. } | InvalidManifest::NoSuchSession { .. } => {
-                    told.hint(format!("kubectl flink create NAME -f {}", quoted(&file.to_string_lossy())))
+                    told.hint(self.again("NAME", app))
                 }
                 _ => told.hint("docs/create.md lists the fields that are understood"),
             }
@@ -206,8 +219,7 @@ impl Args {
             name.parse().map_err(|error: InvalidName| {
                 let origin = Origin::new("NAME", &source, places.get("NAME"));
                 let name = error.suggestion.as_deref().unwrap_or("NAME");
-                CommandError::new(Exit::Error, format!("{origin}: {error}"))
-                    .hint(format!("kubectl flink create {name} -f {}", quoted(&file.to_string_lossy())))
+                CommandError::new(Exit::Error, format!("{origin}: {error}")).hint(self.again(name, app))
             })
         });
         let name = name.transpose()?;
