@@ -31,6 +31,8 @@ mod manifests;
 mod numbers;
 mod outage;
 mod passwords;
+#[cfg(unix)]
+mod played;
 mod pod;
 mod process;
 mod raw;
@@ -43,6 +45,8 @@ mod signals;
 mod sizes;
 mod standing;
 mod submit;
+#[cfg(unix)]
+mod submit_hints;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod ui;

@@ -11,7 +11,7 @@ use crate::process::{Ended, command, flink};
 use crate::server::Answer;
 
 /// A class file with a method `main(String[])` of this access; 9 is public static.
-fn class(access: u8) -> Vec<u8> {
+pub fn class(access: u8) -> Vec<u8> {
     let text = |text: &str| [&[1, 0, text.len() as u8][..], text.as_bytes()].concat();
     let constants =
         [text("main"), text("([Ljava/lang/String;)V"), text("java/lang/Object"), vec![7, 0, 3]].concat();
@@ -20,7 +20,7 @@ fn class(access: u8) -> Vec<u8> {
 }
 
 /// Writes a jar of these files, uncompressed.
-fn write_jar(path: &Path, files: &[(&str, &[u8])]) {
+pub fn write_jar(path: &Path, files: &[(&str, &[u8])]) {
     let mut jar = rawzip::ZipArchiveWriter::new(std::fs::File::create(path).expect("file"));
     for (name, content) in files {
         let (mut entry, config) = jar.new_file(name).start().expect("entry");

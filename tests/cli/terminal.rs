@@ -19,7 +19,7 @@ fn terminal(server: &Collections, environment: &[(&str, &str)]) -> Running {
 }
 
 /// A terminal of 80 columns and 24 rows with `kubectl flink WORDS`.
-fn on_a_terminal(home: &Path, words: &str, environment: &[(&str, &str)]) -> Running {
+pub fn on_a_terminal(home: &Path, words: &str, environment: &[(&str, &str)]) -> Running {
     let program = format!("stty cols 80 rows 24; exec {} {words}", env!("CARGO_BIN_EXE_kubectl-flink"));
     let mut command = Command::new("script");
     command.args(["-qec", &program, "/dev/null"]).stdin(Stdio::piped()).env_clear();

@@ -62,7 +62,7 @@ const FLAGS: [(&[&str], bool, Here); 14] = [
     (
         &["-sae", "--shutdownOnAttachedExit"],
         false,
-        Here::Left("a session outlives its jobs: kubectl flink delete"),
+        Here::Left("a session outlives its jobs; to delete it: kubectl flink delete NAME"),
     ),
     (
         &["-z", "--zookeeperNamespace"],

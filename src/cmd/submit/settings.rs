@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Args;
+use super::classes::without_secret;
 use crate::app::{App, CommandError};
 use crate::cmd::reach::Reached;
 use crate::exit::Exit;
 use crate::session::flink_config::job_settings::{self, InvalidJobSetting};
+use crate::session::text::shell::quoted;
 
 /// The settings as they are sent, under the names that the session's version has for them.
 ///
@@ -43,7 +45,16 @@ pub fn of(args: &Args, reached: &Reached, app: &App) -> Result<BTreeMap<String, 
             "{keys} {verb} no effect on one job: the JobManager and the TaskManagers of session {session} read this \
              when they start"
         ));
-        app.ui.hint("kubectl flink create takes it, for a whole session");
+        app.ui.hint(&format!(
+            "for a whole session: kubectl flink create NAME{}",
+            typed(&args.settings, &checked.without_effect)
+        ));
     }
     Ok(checked.settings)
+}
+
+/// Those of `settings` that have one of these keys, as flags to type, without what is secret.
+fn typed(settings: &[(String, String)], keys: &[String]) -> String {
+    let of = settings.iter().filter(|(key, _)| keys.contains(key));
+    of.map(|(key, value)| format!(" -D {}", quoted(&without_secret(&format!("{key}={value}"))))).collect()
 }
