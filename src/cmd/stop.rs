@@ -45,9 +45,11 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if chosen.jobs.is_empty() {
         return Ok(Exit::Done);
     }
-    let directory = directory::check(args.directory.wanted(), &reached, app).await?;
+    let wanted = args.directory.wanted();
+    let directory = directory::check(wanted, &reached, app).await?;
     let kind = Kind::Stop { drain: args.drain };
-    let taking = Taking { reached: &reached, kind, directory, timeout: args.timeout, app };
+    let (allows_local, timeout) = (wanted.allows_local, args.timeout);
+    let taking = Taking { reached: &reached, kind, directory, allows_local, timeout, app };
     let takes = async |job: &Job| taking.take(job).await;
     let tells = |job: &Job, path: String| {
         app.ui.data(&format!("{path}\n"))?;

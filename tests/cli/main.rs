@@ -37,6 +37,8 @@ mod pod;
 mod process;
 mod raw;
 mod running;
+#[cfg(unix)]
+mod savepoint_hints;
 mod schema;
 mod server;
 #[cfg(unix)]
@@ -44,6 +46,8 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod sizes;
 mod standing;
+#[cfg(unix)]
+mod standing_hints;
 mod submit;
 #[cfg(unix)]
 mod submit_hints;

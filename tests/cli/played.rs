@@ -173,7 +173,10 @@ impl State {
                 _ if method != "GET" => json!({"request-id": "1f".repeat(16)}),
                 path if path.contains("/savepoints/") => {
                     if !self.is_saved {
-                        return None;
+                        return Some((
+                            404,
+                            json!({"errors": ["There is no savepoint operation with this id."]}),
+                        ));
                     }
                     json!({"status": {"id": "COMPLETED"}, "operation": {"location": "s3://b/sp/savepoint-1"}})
                 }

@@ -83,7 +83,8 @@ impl Guard<'_> {
     ) -> Result<(), CommandError> {
         let kind = Kind::Stop { drain: false };
         let timeout = self.args.savepoint_timeout;
-        let taking = Taking { reached, kind, directory, timeout, app: self.app };
+        let allows_local = self.args.allow_local_dir;
+        let taking = Taking { reached, kind, directory, allows_local, timeout, app: self.app };
         let count = jobs.len();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
         let takes = async |job: &Job| taking.take(job).await;
@@ -154,7 +155,7 @@ impl Guard<'_> {
         let finished: Vec<Job> = ended.into_iter().filter(|job| job.state == "FINISHED").collect();
         let kind = Kind::Stop { drain: false };
         let timeout = self.args.savepoint_timeout;
-        let taking = Taking { reached, kind, directory: None, timeout, app: self.app };
+        let taking = Taking { reached, kind, directory: None, allows_local: false, timeout, app: self.app };
         let is_asked_for = matches!(self.args.wish(), Wish::Savepoint(_));
         let mut asked = futures::stream::iter(&finished)
             .map(async |job| (job, taking.last_of_finished(job, is_asked_for).await))

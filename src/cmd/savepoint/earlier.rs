@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::take::{LONG_HISTORY, PAUSE, Taking};
+use super::take::{Kind, LONG_HISTORY, PAUSE, Taking};
 use crate::app::{CommandError, id};
 use crate::cmd::last_contact::LastContact;
 use crate::cmd::reach::Reached;
 use crate::flink::{self, Progress, Recorded, RecordedState, RestError};
 use crate::model::ids::TriggerId;
 use crate::model::status::Job;
+use crate::session::shell::quoted;
 
 /// How old what a JobManager tells of one job may be (`web.refresh-interval`), and a little more, where
 /// nothing else is set.
@@ -138,9 +139,18 @@ impl Taking<'_> {
         let told = self.not_done(job, error).because("another stop of it may be under way");
         let Reached { name, flags, .. } = self.reached;
         told.hint(format!(
-            "to wait for that long: kubectl flink stop {name} {}{flags} --timeout TIME",
-            job.id
+            "to wait for that long: kubectl flink stop {name} {}{}{flags} --timeout TIME",
+            job.id,
+            self.asked_for()
         ))
+    }
+
+    /// The flags of `stop` that ask for the same, with a space in front of each.
+    fn asked_for(&self) -> String {
+        let drain = (self.kind == Kind::Stop { drain: true }).then(|| " --drain".to_owned());
+        let directory = self.directory.as_ref().map(|path| format!(" --savepoint-dir {}", quoted(path)));
+        let allows_local = self.allows_local.then(|| " --allow-local-dir".to_owned());
+        [drain, directory, allows_local].into_iter().flatten().collect()
     }
 
     /// What became of a stop of this job that was asked for before, maybe by a command that was killed.

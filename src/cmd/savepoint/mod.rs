@@ -59,9 +59,13 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     if args.dispose.is_none() {
         args.chosen.check("savepoint", app)?;
     }
-    if args.request_id.is_some() && args.chosen.jobs.len() != 1 {
-        return Err(CommandError::new(Exit::Error, "--request-id is for one job")
-            .hint(format!("kubectl flink savepoint {} JOB --request-id ID", quoted(&args.chosen.name))));
+    if let (Some(request), false) = (&args.request_id, args.chosen.jobs.len() == 1) {
+        return Err(CommandError::new(Exit::Error, "--request-id is for one job").hint(format!(
+            "kubectl flink savepoint {} JOB --request-id {request}{}{}",
+            quoted(&args.chosen.name),
+            args.chosen.rest.typed(),
+            app.scope_flags()
+        )));
     }
     app.bound_requests(args.timeout);
     let reached = reach::session_to_change(&args.chosen.rest, &args.chosen.name, app).await?;
@@ -69,7 +73,8 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
         return dispose(&reached, path, args.timeout, app).await;
     }
     let kind = Kind::Savepoint;
-    let mut taking = Taking { reached: &reached, kind, directory: None, timeout: args.timeout, app };
+    let mut taking =
+        Taking { reached: &reached, kind, directory: None, allows_local: false, timeout: args.timeout, app };
     if let (Some(id), [word]) = (&args.request_id, &args.chosen.jobs[..]) {
         // A job that was stopped has ended, and its savepoint can still be asked after.
         let jobs = flink::jobs(&reached.rest).await;

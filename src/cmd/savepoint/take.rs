@@ -47,6 +47,8 @@ pub struct Taking<'a> {
     pub reached: &'a Reached,
     pub kind: Kind,
     pub directory: Option<String>,
+    /// A directory inside the pods was allowed.
+    pub allows_local: bool,
     pub timeout: Duration,
     pub app: &'a App,
 }
