@@ -142,7 +142,8 @@ fn an_address_as_jar_gets_the_command_that_reads_it() {
         let ended = typed(jar);
         assert_eq!(ended.code, 1, "{ended}");
         assert!(ended.stderr.starts_with("error: cannot submit "), "{ended}");
-        assert!(ended.stderr.ends_with(&format!("hint: {hint}\n")), "{jar}: {ended}");
+        let way = " --address http://127.0.0.1:1";
+        assert!(ended.stderr.ends_with(&format!("hint: {hint}{way}\n")), "{jar}: {ended}");
         assert!(!ended.stderr.contains("pass"), "{ended}");
     }
     assert!(typed("/dev/null").stderr.contains("/dev/null is a device or a socket"));

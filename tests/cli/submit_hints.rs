@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::jar_names::PROGRAMS;
 use crate::played::{JOB, Played, State, job, printed};
@@ -23,6 +23,28 @@ fn lists_job(list: &Ended) {
 }
 
 /// With a namespace that the printed commands have to name, too.
+fn submit_to(played: &Played, jar: &str) -> Ended {
+    let words =
+        ["--class", "Programs", "--wait", "--timeout", "1500ms", "-n", "team-a", "--", "long", "it's"];
+    played.flink(&[&["submit", "roc", jar], &words[..]].concat())
+}
+
+/// The job has been started as [`submit_to`] was asked to.
+fn is_started(played: &Played, waited: &Ended) {
+    assert_eq!((waited.code, waited.stdout.trim_end()), (3, JOB), "{waited}");
+    assert!(waited.stderr.contains("has not ended within 1 s"), "{waited}");
+    let body = last_run(played);
+    assert_eq!(
+        (&body["entryClass"], &body["programArgsList"]),
+        (&json!("Programs"), &json!(["long", "it's"]))
+    );
+}
+
+fn last_run(played: &Played) -> Value {
+    let run = played.server.writes().into_iter().rfind(|write| write.line.ends_with("/run"));
+    run.expect("a run").body
+}
+
 fn submit(played: &Played, words: &[&str]) -> Ended {
     played.flink(&[&["submit", "roc", PROGRAMS, "-n", "team-a"], words].concat())
 }
@@ -112,8 +134,7 @@ fn a_class_is_started_by_the_command_that_names_it() {
         let typed = refused.printed("kubectl flink submit").replace("CLASS", "'com.example.Word$Count'");
         let started = played.flink_as_printed(&typed);
         assert_eq!((started.code, started.stdout.trim_end()), (0, JOB), "{typed}: {started}");
-        let run = played.server.writes().into_iter().rfind(|write| write.line.ends_with("/run"));
-        let body = run.expect("a run").body;
+        let body = last_run(&played);
         assert_eq!(
             (&body["entryClass"], &body["parallelism"]),
             (&json!("com.example.Word$Count"), &json!(3))
@@ -150,11 +171,10 @@ fn a_jar_at_an_address_is_submitted_by_the_printed_command() {
     let url = jar_at_an_address();
     for (typed, url) in [(url.clone(), "URL"), (url.replace("http://", "http://me:secret@"), url.as_str())] {
         played.state.lock().expect("state").jobs.clear();
-        let refused = played.flink(&["submit", "roc", &typed, "-n", "team-a"]);
+        let refused = submit_to(&played, &typed);
         assert!(refused.code == 1 && !refused.stderr.contains("secret"), "{refused}");
         let pasted = refused.printed("curl -fL").replace("URL", &format!("'{url}'"));
-        let started = played.flink_as_printed(&pasted);
-        assert_eq!((started.code, started.stdout.trim_end()), (0, JOB), "{pasted}: {started}");
+        is_started(&played, &played.flink_as_printed(&pasted));
     }
 }
 
@@ -166,10 +186,9 @@ fn a_file_that_is_named_by_an_address_is_submitted_by_the_printed_command() {
     for slashes in ["", "//"] {
         played.state.lock().expect("state").jobs.clear();
         let address = format!("file:{slashes}{}", jar.display());
-        let refused = played.flink(&["submit", "roc", &address, "-n", "team-a"]);
+        let refused = submit_to(&played, &address);
         assert_eq!(refused.code, 1, "{refused}");
-        let started = played.flink_as_printed(refused.printed("kubectl flink submit"));
-        assert_eq!((started.code, started.stdout.trim_end()), (0, JOB), "{started}");
+        is_started(&played, &played.flink_as_printed(refused.printed("kubectl flink submit")));
     }
 }
 
@@ -203,8 +222,7 @@ fn a_line_as_for_flink_run_is_replaced_by_the_printed_command() {
         let started =
             played.flink_as_printed(&refused.printed("kubectl flink submit").replace("NAME", "roc"));
         assert_eq!((started.code, started.stdout.trim_end()), (0, JOB), "{started}");
-        let run = played.server.writes().into_iter().rfind(|write| write.line.ends_with("/run"));
-        let body = run.expect("a run").body;
+        let body = last_run(&played);
         assert_eq!((&body["entryClass"], &body["parallelism"]), (&json!("Programs"), &json!(2)));
         assert_eq!(
             (&body["savepointPath"], &body["allowNonRestoredState"]),

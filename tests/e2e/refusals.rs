@@ -1,5 +1,6 @@
 //! What `create` and `delete` must never touch.
 
+use crate::advice::shows;
 use crate::lab::Lab;
 
 #[test]
@@ -15,6 +16,9 @@ fn a_foreign_deployment_of_the_name_survives() {
     assert_eq!(lab.uid("deployment/roc"), uid);
     assert_eq!(lab.fingerprint(), before);
     assert_eq!(lab.flink_ok(&["ls"]), "");
+    // Whose it is shows in its labels.
+    let get = lab.flink(&["jobs", "roc"]).hint("").to_owned();
+    shows(lab.kubectl_as_printed(&get), &get, "app=roc");
 }
 
 #[test]

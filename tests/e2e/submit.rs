@@ -32,6 +32,7 @@ fn a_job_starts_as_it_is_asked_for() {
     an_address_is_a_way_too(&lab);
     who_may_not_forward_ports_goes_through_the_proxy(&lab);
     who_may_neither_is_told_so(&lab);
+    what_is_no_jar_here_starts_by_the_printed_command(&lab);
 }
 
 fn settings_are_of_one_job(lab: &Lab) {
@@ -249,4 +250,14 @@ fn a_refusal_that_has_no_name_is_read_in_the_log(lab: &Lab) {
     shows(lab.kubectl_as_printed(&logs), &logs, "no PriorityClass with name");
     cancel(lab, &id);
     lab.apply("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nvalue: 1\nmetadata: {name: NAMESPACE, labels: {e2e: NAMESPACE}}\n");
+}
+
+/// A jar in the session's pod, which kubectl brings here.
+fn what_is_no_jar_here_starts_by_the_printed_command(lab: &Lab) {
+    let jar = std::fs::read(PROGRAMS).expect("jar");
+    lab.kubectl_with_bytes(&["exec", "-i", "deployment/roc", "--", "tee", "/tmp/my job.jar"], &jar);
+    let refused =
+        lab.flink(&["submit", "roc", "local:///tmp/my job.jar", "--class", "Programs", "--", "long"]);
+    refused.failed(1, &["it names a file of the session's image"]);
+    cancel(lab, &the_id(&lab.kubectl_as_printed(refused.hint(""))));
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::Args;
+use super::classes::retyped;
 use crate::app::jar::{self, Jar, JarError};
 use crate::app::{App, CommandError};
 use crate::exit::Exit;
@@ -24,11 +25,9 @@ pub async fn read(args: &Args, app: &App) -> Result<Jar, CommandError> {
     let path = args.jar.as_path();
     if path.as_os_str() == "-" {
         if io::stdin().is_terminal() {
-            return Err(CommandError::new(Exit::Error, "JAR is -, and stdin is a terminal").hint(format!(
-                "curl -fL URL | kubectl flink submit {} -{}",
-                quoted(&args.name),
-                app.scope_flags()
-            )));
+            let here = retyped(args, "-", args.class.as_deref(), app);
+            return Err(CommandError::new(Exit::Error, "JAR is -, and stdin is a terminal")
+                .hint(format!("curl -fL URL | {here}")));
         }
         let file = spooled(|| Ok(io::stdin()), Path::new(STDIN), app).await?;
         return Jar::of_spooled(Path::new(STDIN), file).map_err(told);
@@ -71,7 +70,8 @@ fn refuse_elsewhere(args: &Args, app: &App) -> Result<(), CommandError> {
         return Ok(());
     }
     let name = quoted(&args.name);
-    let here = format!("kubectl flink submit {name} -{}", app.scope_flags());
+    let with = |jar: &str| retyped(args, jar, args.class.as_deref(), app);
+    let here = with("-");
     let (shown, has_secret) = without_secrets(&text);
     // What is secret is not printed, and then the address cannot be pasted.
     let address = if has_secret { "URL".to_owned() } else { quoted(&text) };
@@ -86,7 +86,7 @@ fn refuse_elsewhere(args: &Args, app: &App) -> Result<(), CommandError> {
         "local" => {
             format!("kubectl exec{} deployment/{name} -- cat /{path} | {here}", app.scope_flags())
         }
-        "file" => format!("kubectl flink submit {name} /{path}{}", app.scope_flags()),
+        "file" => with(&format!("/{}", rest.trim_start_matches('/'))),
         _ => format!("download it; a jar can also come through stdin: ... | {here}"),
     };
     let why = match scheme.as_str() {

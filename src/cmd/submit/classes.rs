@@ -96,10 +96,12 @@ fn unnamed(args: &Args, jar: &Jar, app: &App) -> CommandError {
 
 /// Adds the classes that can be started, and the command that starts the only one.
 fn listed(error: CommandError, mains: &Mains, args: &Args, app: &App) -> CommandError {
+    let jar = args.jar.to_string_lossy();
+    let with = |class: &str| retyped(args, &jar, Some(class), app);
     match &mains.names[..] {
-        [] => error.because(sentence(mains)).hint(retyped(args, "CLASS", app)),
-        [one] if mains.is_complete => error.hint(retyped(args, one, app)),
-        _ => error.because(sentence(mains)).hint(retyped(args, "CLASS", app)),
+        [] => error.because(sentence(mains)).hint(with("CLASS")),
+        [one] if mains.is_complete => error.hint(with(one)),
+        _ => error.because(sentence(mains)).hint(with("CLASS")),
     }
 }
 
@@ -138,21 +140,21 @@ fn packed(error: CommandError, layout: Layout) -> CommandError {
         .hint(instead)
 }
 
-/// The command as it was typed, with this class.
-fn retyped(args: &Args, class: &str, app: &App) -> String {
-    let mut words = vec![
-        format!("kubectl flink submit {} {}", quoted(&args.name), quoted(&args.jar.to_string_lossy())),
-        // A class in a class has a `$` in its name.
-        format!("--class {}", quoted(class)),
-    ];
+/// The command as it was typed, with this jar and class.
+pub fn retyped(args: &Args, jar: &str, class: Option<&str>, app: &App) -> String {
+    let mut words = vec![format!("kubectl flink submit {} {}", quoted(&args.name), quoted(jar))];
     let value = |flag: &str, value: &str| format!("{flag} {}", quoted(value));
+    // A class in a class has a `$` in its name.
+    words.extend(class.map(|class| value("--class", class)));
     words.extend(args.parallelism.map(|number| format!("--parallelism {number}")));
     words.extend(args.from_savepoint.as_deref().map(|path| value("--from-savepoint", path)));
     words.extend(args.allow_non_restored_state.then(|| "--allow-non-restored-state".to_owned()));
     words.extend(
         args.settings.iter().map(|(key, text)| value("-D", &without_secret(&format!("{key}={text}")))),
     );
+    words.extend(args.unchecked_config.then(|| "--unchecked-config".to_owned()));
     words.extend(args.wait.then(|| "--wait".to_owned()));
+    words.extend(args.timeout.map(|timeout| format!("--timeout {}ms", timeout.as_millis())));
     words.extend(args.keep_jar.then(|| "--keep-jar".to_owned()));
     let arguments = typed_arguments(&args.arguments);
     format!("{}{}{}{arguments}", words.join(" "), args.rest.typed(), app.scope_flags())
