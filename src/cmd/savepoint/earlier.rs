@@ -14,7 +14,7 @@ use crate::cmd::reach::Reached;
 use crate::flink::{self, Progress, Recorded, RecordedState, RestError};
 use crate::model::ids::TriggerId;
 use crate::model::status::Job;
-use crate::session::shell::quoted;
+use crate::session::text::shell::quoted;
 
 /// How old what a JobManager tells of one job may be (`web.refresh-interval`), and a little more, where
 /// nothing else is set.
