@@ -120,9 +120,13 @@ fn sessions_of_every_namespace_are_listed_with_the_flags_of_the_same_cluster() {
     let home = server.home.path();
     std::fs::rename(home.join(".kube/config"), home.join("my config")).expect("kubeconfig");
     let file = home.join("my config").to_string_lossy().into_owned();
-    let refused = server.flink(&["status", "nothing-like-it", "--kubeconfig", &file, "-n", "team-b"]);
+    let of_the_line = ["--kubeconfig", &file, "--user", "me", "-n", "team-b"];
+    let refused = server.flink(&[&["status", "nothing-like-it"], &of_the_line[..]].concat());
     assert_eq!(refused.code, 1, "{refused}");
-    let list = server.flink_as_printed(refused.printed("kubectl flink ls"));
+    let typed = refused.printed("kubectl flink ls");
+    // The played server takes every user.
+    assert!(typed.contains(" --user me "), "{typed}");
+    let list = server.flink_as_printed(typed);
     assert!(list.code == 0 && list.stdout.contains(" roc "), "{list}");
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "the state of a failed test is shown on the test runner's stderr")]
 
 mod advice;
+mod advice_create;
 mod attribution;
 mod completion;
 mod connections;

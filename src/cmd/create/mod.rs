@@ -286,7 +286,7 @@ fn not_its_own(spec: &SessionSpec, cluster: &Cluster) -> CommandError {
     let what = format!("session {name} is ready, but not exposed as {}", spec.expose.as_str());
     CommandError::new(Exit::Error, what)
         .because(format!("service/{service} is not there, or is not that of session {name}"))
-        .hint(format!("kubectl describe{} service {service}", cluster.full_scope()))
+        .hint(format!("kubectl get{} service {service} -o yaml", cluster.full_scope()))
 }
 
 async fn expose(

@@ -112,7 +112,7 @@ pub async fn until_clear(cluster: &Cluster, request: &Request, app: &App) -> Res
             Exit::TimedOut,
             format!("session {name} was not created: after {} s {left}", LONGEST.as_secs()),
         )
-        .hint(format!("to see why: kubectl describe{} {}", cluster.full_scope(), words(&ending)))
+        .hint(format!("to see why: kubectl get{} {} -o yaml", cluster.full_scope(), words(&ending)))
         .hint("run the same create command again to resume waiting")),
         Waited::Interrupted => Err(CommandError::new(
             Exit::Interrupted,
