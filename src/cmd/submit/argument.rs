@@ -133,7 +133,7 @@ fn refuse_scripts(args: &Args, app: &App) -> Result<(), CommandError> {
         Some("sql") => Err(CommandError::new(Exit::Error, format!("{file} is an SQL script, and submit takes jars"))
             .hint(format!(
                 "Flink's SQL client runs it in the session: kubectl exec{} -i deployment/{} -- bin/sql-client.sh \
-                 -Dexecution.target=remote -Drest.address=localhost < {}",
+                 -Dexecution.target=remote -Drest.address=localhost -f /dev/stdin < {}",
                 app.scope_flags(),
                 quoted(&args.name),
                 quoted(&args.jar.to_string_lossy())
