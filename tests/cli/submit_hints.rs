@@ -114,7 +114,7 @@ fn a_job_that_goes_with_its_session_is_missing_in_the_printed_list() {
 
 #[test]
 fn a_class_is_started_by_the_command_that_names_it() {
-    let played = Played::with(|_, _| None);
+    let played = Played::with(|_, _| None).of("2.3.0");
     let jar = played.server.home.path().join("it's my.jar");
     let files: &[(&str, &[u8])] = &[
         ("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\n"),
@@ -123,7 +123,8 @@ fn a_class_is_started_by_the_command_that_names_it() {
     ];
     write_jar(&jar, files);
     let jar = jar.to_str().expect("UTF-8");
-    let words = ["submit", "roc", jar, "-p", "3", "-n", "team-a"];
+    let as_it_is = ["-D", "paralelism.default=x y", "--unchecked-config"];
+    let words = [&["submit", "roc", jar, "-p", "3", "-n", "team-a"][..], &as_it_is].concat();
     let named = [&words[..], &["--class", "com/example/Word$Count", "--", "--topic", "a b"]].concat();
     let unnamed = [&words[..], &["--", "--topic", "a b"]].concat();
     for words in [named, unnamed] {
@@ -140,6 +141,7 @@ fn a_class_is_started_by_the_command_that_names_it() {
             (&json!("com.example.Word$Count"), &json!(3))
         );
         assert_eq!(body["programArgsList"], json!(["--topic", "a b"]));
+        assert_eq!(body["flinkConfiguration"]["paralelism.default"], "x y");
     }
 }
 
