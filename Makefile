@@ -53,7 +53,7 @@ e2e: ## run the end-to-end tests of every day on a real cluster [CONTEXT=name] [
 
 e2e-all: ## run all end-to-end tests on a real cluster [CONTEXT=name] [KEEP=1]
 	cargo test --locked --test e2e --no-run
-	tests/e2e/shells/packages
+	tests/e2e/shells/packages --all
 	$(with_cluster) cargo test --locked --test e2e
 
 reference: ## make docs/reference and docs/man of the commands' definitions

@@ -252,7 +252,7 @@ fn a_refusal_that_has_no_name_is_read_in_the_log(lab: &Lab) {
     lab.apply("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nvalue: 1\nmetadata: {name: NAMESPACE, labels: {e2e: NAMESPACE}}\n");
 }
 
-/// A jar in the session's pod, and an SQL script: kubectl brings the one here, and the other there.
+/// A jar in the session's pod, which kubectl brings here.
 fn what_is_no_jar_here_starts_by_the_printed_command(lab: &Lab) {
     let jar = std::fs::read(PROGRAMS).expect("jar");
     lab.kubectl_with_bytes(&["exec", "-i", "deployment/roc", "--", "tee", "/tmp/my job.jar"], &jar);
@@ -260,7 +260,12 @@ fn what_is_no_jar_here_starts_by_the_printed_command(lab: &Lab) {
         lab.flink(&["submit", "roc", "local:///tmp/my job.jar", "--class", "Programs", "--", "long"]);
     refused.failed(1, &["it names a file of the session's image"]);
     cancel(lab, &the_id(&lab.kubectl_as_printed(refused.hint(""))));
+}
 
+#[test]
+fn an_sql_script_runs_by_the_printed_command() {
+    let lab = &Lab::new("sql");
+    session(lab, &[]);
     let files = tempfile::tempdir().expect("scratch directory");
     has_sql_client(lab, files.path());
     let before = jobs(lab).len();
@@ -282,22 +287,28 @@ fn what_is_no_jar_here_starts_by_the_printed_command(lab: &Lab) {
 
 /// A part of Flink's SQL client, and its SHA-256.
 const SQL_GATEWAY: (&str, &str) = (
-    "https://repo1.maven.org/maven2/org/apache/flink/flink-sql-gateway/2.3.0/flink-sql-gateway-2.3.0.jar",
+    "org.apache.flink:flink-sql-gateway:2.3.0",
     "aad296a152dc367ddd70727f5a57dd61958cff3d8dceb1f947bf8d9705c8d724",
 );
 
-/// Flink's own images have all of its SQL client. Those of the test cluster come from PyPI, and lack a jar.
+/// Flink's own images have all of its SQL client. Those of the test cluster come from PyPI, and lack a jar, which Maven
+/// fetches.
 fn has_sql_client(lab: &Lab, files: &std::path::Path) {
     let in_pod = ["exec", "-i", "deployment/roc", "--"];
     let is_whole = ["sh", "-c", "ls opt/flink-sql-gateway-*.jar"];
     if lab.kubectl(&[&in_pod[..], &is_whole].concat()).code == 0 {
         return;
     }
-    let ((url, sum), jar) = (SQL_GATEWAY, files.join("gateway.jar"));
-    let download =
-        format!("curl -fsSL {url} -o \"$0\" && echo \"{sum}  $0\" | sha256sum --check --strict --quiet -");
-    let downloaded = Command::new("sh").args(["-c", &download]).arg(&jar).status().expect("sh");
-    assert!(downloaded.success(), "{url} cannot be downloaded, or is not what it was");
+    let ((artifact, sum), jar) = (SQL_GATEWAY, files.join("flink-sql-gateway-2.3.0.jar"));
+    let fetched = Command::new("mvn")
+        .args(["-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"])
+        .args([format!("-Dartifact={artifact}"), format!("-DoutputDirectory={}", files.display())])
+        .status()
+        .expect("mvn, which fetches a jar that the image lacks: install the package maven");
+    assert!(fetched.success(), "{artifact} cannot be fetched");
+    let compared = format!("echo \"{sum}  $0\" | sha256sum --check --strict --quiet -");
+    let is_right = Command::new("sh").args(["-c", &compared]).arg(&jar).status().expect("sh").success();
+    assert!(is_right, "{artifact} is not what it was");
     let to = ["tee", "opt/flink-sql-gateway-2.3.0.jar"];
     lab.kubectl_with_bytes(&[&in_pod[..], &to].concat(), &std::fs::read(&jar).expect("jar"));
 }
