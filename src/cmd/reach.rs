@@ -215,6 +215,18 @@ pub async fn session_to_read(args: &RestArgs, name: &str, app: &App) -> Result<R
     Ok(reached)
 }
 
+/// As [`session_to_read`], for a command that leads others there, who may change something: the address is compared as by
+/// [`session_to_change`].
+pub async fn session_to_show(args: &RestArgs, name: &str, app: &App) -> Result<Reached, CommandError> {
+    let reached = session(args, name, app).await?;
+    if reached.address.is_some()
+        && let Proof::Another(why) = reached.proof(args, app).await
+    {
+        app.ui.warn(&format!("the address is not that of session {name}: {why}"));
+    }
+    Ok(reached)
+}
+
 /// As [`session`], for a command that changes something.
 ///
 /// # Errors

@@ -2,9 +2,12 @@
 //! before it.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::create::willing;
+use crate::jar_names::PROGRAMS;
 use crate::server::{Answer, Server, failure};
 
 const OLD: &str = "aa11dc59d12b7474c390b0a756115346";
@@ -34,6 +37,12 @@ fn rest(line: &str, id: &str) -> Option<Answer> {
         }
         "GET /jobmanager/thread-dump" => ok(json!({"threadInfos": []})),
         "GET /taskmanagers" => ok(json!({"taskmanagers": []})),
+        "GET /config" => ok(json!({"features": {"web-submit": true}})),
+        "GET /jars" => ok(json!({"address": "", "files": []})),
+        "POST /jars/upload" => {
+            ok(json!({"filename": "/tmp/w/2d9a3cb4-8b8e-4b57-9d1c-5c1b9f3a7e10_x.jar", "status": "success"}))
+        }
+        line if line.ends_with("/run") => ok(json!({"jobid": id})),
         line if line.starts_with("PATCH /jobs/") => Some((202, json!({}))),
         line if line.ends_with("/checkpoints") => {
             Some((404, json!({"errors": ["Checkpointing has not been enabled."]})))
@@ -52,11 +61,14 @@ enum Sees {
 /// A session that somebody deletes and creates anew once its job is cancelled. REST is reached by the API server's
 /// proxy.
 fn made_anew(sees: Sees) -> Server {
-    Server::answering(cluster(sees))
+    Server::answering(cluster(sees, |line| line.starts_with("PATCH ")))
 }
 
-/// What the API server of [`made_anew`] answers.
-fn cluster(sees: Sees) -> impl Fn(&str) -> Option<Answer> + Send + Sync + 'static {
+/// What the API server of [`made_anew`] answers. The session is another one once REST has answered what `is_last` says.
+fn cluster(
+    sees: Sees,
+    is_last: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> impl Fn(&str) -> Option<Answer> + Send + Sync + 'static {
     let is_new = Mutex::new(false);
     move |line| {
         let mut is_new = is_new.lock().expect("state");
@@ -66,7 +78,7 @@ fn cluster(sees: Sees) -> impl Fn(&str) -> Option<Answer> + Send + Sync + 'stati
             // Of the same settings: the name of a ReplicaSet follows from its template.
             (true, Sees::PodsAlone) => ("d2", "roc-5d4-b", "r2"),
         };
-        let is_seen = ["/pods", "/proxy"].iter().any(|part| line.contains(part));
+        let is_seen = ["/pods", "/proxy", "accessreviews"].iter().any(|part| line.contains(part));
         if sees == Sees::PodsAlone && !is_seen {
             return Some(failure(403, "Forbidden", "x is forbidden: User \"me\" cannot get resource \"x\""));
         }
@@ -90,14 +102,16 @@ fn cluster(sees: Sees) -> impl Fn(&str) -> Option<Answer> + Send + Sync + 'stati
                 "spec": {"containers": [{"name": "flink-main-container"}]},
                 "status": {"phase": "Running", "containerStatuses": [{"name": "flink-main-container", "ready": true,
                     "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]}}])),
+            line if line.contains("accessreviews") => willing(line),
             line if line.ends_with("/portforward") => {
                 Some(failure(403, "Forbidden", "pods/portforward is forbidden"))
             }
             line => {
                 let (method, path) = line.split_once(' ')?;
                 let path = path.strip_prefix(&format!("/api/v1/namespaces/team-a/pods/{pod}:8081/proxy"))?;
-                let answer = rest(&format!("{method} {path}"), if *is_new { NEW } else { OLD });
-                *is_new |= method == "PATCH";
+                let line = format!("{method} {path}");
+                let answer = rest(&line, if *is_new { NEW } else { OLD });
+                *is_new |= is_last(&line);
                 answer
             }
         }
@@ -134,6 +148,26 @@ fn a_user_who_sees_pods_alone_is_protected_too() {
     assert!(ended.stderr.contains("session roc was deleted and created anew meanwhile"), "{ended}");
 }
 
+/// Each request of `submit` may be the last one that the old session answers.
+#[test]
+fn a_program_is_not_submitted_to_a_session_that_was_created_anew() {
+    for last in ["GET /overview", "GET /config", "POST /jars/upload", "GET /jobs/overview"] {
+        for sees in [Sees::All, Sees::PodsAlone] {
+            let server = Server::answering(cluster(sees, move |line| line == last));
+            let began = Instant::now();
+            let ended = server.flink(&["submit", "roc", PROGRAMS]);
+            assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{last}: {ended}");
+            let told = "session roc was deleted and created anew meanwhile";
+            assert!(ended.stderr.contains(told), "{last}: {ended}");
+            // The old one does not come back, and is not waited for.
+            assert!(began.elapsed() < Duration::from_secs(30), "{last}: {:?}", began.elapsed());
+            let to_the_new_one = |line: &String| !line.contains("/pods/roc-5d4-a:8081/");
+            let writes = server.writes().into_iter().map(|write| write.line);
+            assert_eq!(writes.filter(to_the_new_one).collect::<Vec<_>>(), [""; 0], "{last}: {ended}");
+        }
+    }
+}
+
 /// A session in team-a whose process is `own`, and at the root of the same server REST of a session with the same name
 /// whose process is `there`. `seen` is false for a user who can read nothing of the cluster.
 fn here_and_there(own: &'static str, there: &'static str, seen: bool) -> Server {
@@ -146,7 +180,7 @@ fn here_and_there(own: &'static str, there: &'static str, seen: bool) -> Server 
         ];
         json!(of.map(|(key, value)| json!({"key": key, "value": value})))
     };
-    let kubernetes = cluster(Sees::All);
+    let kubernetes = cluster(Sees::All, |_| false);
     Server::answering(move |line| match line {
         "GET /jobmanager/config" => Some((200, settings(there))),
         line if line.ends_with("/proxy/jobmanager/config") && seen => Some((200, settings(own))),
@@ -160,12 +194,11 @@ fn here_and_there(own: &'static str, there: &'static str, seen: bool) -> Server 
 
 #[test]
 fn what_changes_something_at_an_address_compares_the_session_first() {
-    let jar = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/job/programs.jar");
     let changes = [
         &["cancel", "roc", OLD, "--wait=false"][..],
         &["stop", "roc", OLD],
         &["savepoint", "roc", OLD],
-        &["submit", "roc", jar],
+        &["submit", "roc", PROGRAMS],
     ];
     let server = here_and_there("/tmp/flink-web-1", "/tmp/flink-web-2", true);
     let at = |server: &Server| format!("http://{}", server.address);
@@ -186,6 +219,26 @@ fn what_changes_something_at_an_address_compares_the_session_first() {
         let ended = server.flink(&[changes[0], &["--address", &at(&server)]].concat());
         assert_eq!(ended.code, 0, "{ended}");
     }
+}
+
+#[test]
+fn the_web_ui_at_the_address_of_another_session_is_warned_of() {
+    let shown = |server: &Server, name: &str| {
+        let address = format!("http://{}", server.address);
+        let ended = server.flink(&["ui", name, "--address", &address]);
+        assert_eq!((ended.code, ended.stdout), (0, format!("{address}/\n")), "{}", ended.stderr);
+        ended.stderr
+    };
+    let warning = |name: &str| format!("Warning: the address is not that of session {name}: ");
+    let server = here_and_there("/tmp/flink-web-1", "/tmp/flink-web-2", true);
+    // Of the same name in another cluster, and of another name.
+    let why = "another process answers there than in pod roc-5d4-a";
+    assert!(shown(&server, "roc").starts_with(&(warning("roc") + why)));
+    assert!(shown(&server, "shop").starts_with(&(warning("shop") + "kubernetes.cluster-id is roc there\n")));
+    assert!(server.writes().is_empty(), "{:?}", server.writes());
+    // The session's own address, and an address without a cluster.
+    assert_eq!(shown(&here_and_there("/tmp/flink-web-1", "/tmp/flink-web-1", true), "roc"), "");
+    assert_eq!(shown(&here_and_there("/a", "/b", false), "roc"), "");
 }
 
 #[test]

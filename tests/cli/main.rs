@@ -36,6 +36,8 @@ mod played;
 mod pod;
 mod process;
 mod raw;
+#[cfg(unix)]
+mod replaced;
 mod running;
 #[cfg(unix)]
 mod savepoint_hints;

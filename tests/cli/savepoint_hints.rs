@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::jar_names::PROGRAMS;
 use crate::played::{JOB, Played, State, printed};
 use crate::process::Ended;
 use crate::server::Answer;
@@ -103,4 +104,34 @@ fn a_stop_that_has_to_wait_for_its_history_is_done_by_the_printed_command() {
     let writes = played.server.writes();
     let [stop] = &writes[..] else { panic!("{writes:?}") };
     assert_eq!((&stop.body["drain"], &stop.body["targetDirectory"]), (&json!(true), &json!("s3://b/my sp")));
+}
+
+/// A path with a blank and a quotation mark is one word, and so is one that a shell would read as more.
+#[test]
+fn a_program_goes_on_from_a_savepoint_of_any_path_with_the_printed_command() {
+    for path in ["s3://b/my sp/savepoint-1", "file:/data/it's $HOME/savepoint-1", "s3://b/a;b&c/savepoint-1"]
+    {
+        let fails = move |line: &str, state: &mut State| {
+            if line.ends_with("/stop") {
+                state.is_saved = true;
+                state.end("FAILED");
+                return Some((202, json!({"request-id": "1f".repeat(16)})));
+            }
+            comes_to(line, state, "COMPLETED", &json!({"location": path}))
+        };
+        let played = Played::with_job(fails).of("2.3.0");
+        let failed = played.flink(&["stop", "roc", "orders", "-n", "team-a"]);
+        assert!(failed.code == 1 && failed.stderr.contains("ended as FAILED"), "{failed}");
+        played.state.lock().expect("state").jobs.clear();
+        let typed = failed.printed("kubectl flink submit").replacen("JAR", PROGRAMS, 1);
+        let started = played.flink_as_printed(&typed);
+        assert_eq!((started.code, started.stdout.trim_end()), (0, JOB), "{typed}: {started}");
+        let run = played.server.writes().into_iter().rfind(|write| write.line.ends_with("/run"));
+        let body = run.expect("a run").body;
+        assert_eq!(
+            (&body["savepointPath"], &body["programArgsList"]),
+            (&json!(path), &json!(null)),
+            "{typed}"
+        );
+    }
 }

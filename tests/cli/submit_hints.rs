@@ -298,7 +298,7 @@ fn a_program_that_may_have_started_a_job_is_looked_for_with_the_printed_command(
 }
 
 /// The JobManager's container starts again.
-fn restart(state: &mut State) {
+pub fn restart(state: &mut State) {
     for (_, pod) in state.objects.iter_mut().filter(|(of, _)| *of == PODS) {
         let container = &mut pod["status"]["containerStatuses"][0];
         container["restartCount"] = 1.into();

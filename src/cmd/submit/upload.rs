@@ -177,7 +177,8 @@ fn safe_name(unique: &str, local: &str) -> String {
 /// Waits until REST answers again.
 ///
 /// # Errors
-/// When it does not within [`COME_BACK`], or when the way to it is closed to this user.
+/// When it does not within [`COME_BACK`], when the way to it is closed to this user, and when another session has the name:
+/// the first one does not come back.
 pub async fn come_back(submission: &Submission<'_>) -> Result<(), CommandError> {
     let reached = submission.reached;
     let end = Instant::now() + COME_BACK;
@@ -186,6 +187,10 @@ pub async fn come_back(submission: &Submission<'_>) -> Result<(), CommandError> 
             Ok(_) => return Ok(()),
             Err(error @ RestError::Forbidden(_)) => {
                 return Err(reached.error(&error, "the way to REST is closed"));
+            }
+            Err(error @ RestError::MadeAnew(_)) => {
+                let what = format!("the session {} that was asked first is gone", reached.name);
+                return Err(reached.error(&error, what));
             }
             Err(error) if Instant::now() > end => {
                 let what = format!("REST of session {} does not answer any more", reached.name);

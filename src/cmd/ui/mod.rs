@@ -55,7 +55,7 @@ pub async fn run(args: Args, app: &App) -> Result<Exit, CommandError> {
     // A wrong name is the user's first concern, and a busy port needs no cluster to be told.
     SessionName::existing(&args.name)?;
     let relay = Relay::bind(args.port).await?;
-    let reached = reach::session_to_read(&args.rest, &args.name, app).await?;
+    let reached = reach::session_to_show(&args.rest, &args.name, app).await?;
     let (Some(cluster), None) = (&reached.cluster, &reached.address) else {
         // The page names its parts relative to a directory.
         let url = reached.address.map(|address| format!("{address}/")).unwrap_or_default();
