@@ -34,6 +34,8 @@ pub struct State {
     pub then: Option<&'static str>,
     /// The session forgets its first job once a request has had this in its line.
     pub forgets_after: Option<&'static str>,
+    /// What Flink's client makes; a session where this is empty.
+    pub client_makes: Vec<Object>,
     /// What another client makes just before the Job of this one.
     pub made_by_another: Vec<Object>,
     /// Ports of pods can be forwarded.
@@ -100,7 +102,10 @@ impl State {
                     return Some(failure(409, "AlreadyExists", "jobs.batch \"boot-roc\" already exists"));
                 }
                 // Flink's client is quick.
-                self.objects = session();
+                self.objects = match self.client_makes.is_empty() {
+                    true => session(),
+                    false => std::mem::take(&mut self.client_makes),
+                };
             }
             return Some((201, json!({"metadata": {"name": "made", "uid": "u1"}})));
         }

@@ -33,9 +33,12 @@ pub struct Rest {
     /// Jobs that the JobManager counts, and does not list (FLINK-40602).
     hidden: usize,
     slots_in_use: usize,
+    /// It waits for a leader, and takes no requests.
+    is_electing: bool,
 }
 
-pub const IDLE: Rest = Rest { port: 8081, jobs: 0, state: ("RUNNING", 1), hidden: 0, slots_in_use: 0 };
+pub const IDLE: Rest =
+    Rest { port: 8081, jobs: 0, state: ("RUNNING", 1), hidden: 0, slots_in_use: 0, is_electing: false };
 pub const BUSY: Rest = Rest { jobs: 1, slots_in_use: 1, ..IDLE };
 
 fn flinks() -> Value {
@@ -62,6 +65,7 @@ pub struct Play {
     may_read_replica_sets: bool,
     /// The host of the leader in the ConfigMap.
     leader: Option<&'static str>,
+    may_read_leader: bool,
 }
 
 impl Play {
@@ -72,6 +76,7 @@ impl Play {
             settings: "rest.port: 8081\n",
             may_read_replica_sets: true,
             leader: None,
+            may_read_leader: true,
         }
     }
 
@@ -109,6 +114,9 @@ impl Play {
             "GET /api/v1/namespaces/team-a/configmaps/flink-config-roc" => ok(self.config_map()),
             "GET /api/v1/namespaces/team-a/configmaps" => {
                 ok(json!({"metadata": {}, "items": [self.config_map()]}))
+            }
+            "GET /api/v1/namespaces/team-a/configmaps/roc-cluster-config-map" if !self.may_read_leader => {
+                Some(failure(403, "Forbidden", "configmaps is forbidden"))
             }
             "GET /api/v1/namespaces/team-a/configmaps/roc-cluster-config-map" => {
                 let address = format!("x,http://{}:8081", self.leader?);
@@ -167,6 +175,10 @@ impl Pod {
 
 impl Rest {
     fn answer(&self, path: &str) -> Option<Answer> {
+        if self.is_electing {
+            let why = "Service temporarily unavailable due to an ongoing leader election. Please refresh.";
+            return Some((503, json!({"errors": [why]})));
+        }
         let jobs = 0..self.jobs;
         Some((
             200,
@@ -298,6 +310,56 @@ fn with_high_availability_the_leader_is_asked() {
     let stale =
         || Play { settings: "rest.port: 8081\n", ..play(Some("ip-of-roc-5d4-second"), BUSY, Some(IDLE)) };
     is_refused(stale, JOB);
+}
+
+/// Two replicas of a session with high availability, whose leader is `leader` where it is known.
+fn replicas(leader: Option<&'static str>, own_rest: Rest, second_rest: Option<Rest>) -> Play {
+    Play {
+        settings: "high-availability.type: kubernetes\n",
+        leader,
+        ..Play::of(&[own(own_rest), second(second_rest)])
+    }
+}
+
+/// The deletion is not refused. With high availability it waits for the JobManagers to be gone, which these never are.
+fn begins(play: Play) {
+    let (ended, server) = play.flink(&["delete", "roc", "--yes", "--timeout", "1s"]);
+    assert!(ended.code == 3 && ended.stderr.contains("session roc is not gone yet"), "{ended}");
+    assert!(!server.writes().is_empty(), "{ended}");
+}
+
+#[test]
+fn a_job_that_the_leader_alone_knows_is_not_lost() {
+    let [first, newest] = [Some("ip-of-roc-5d4-own"), Some("ip-of-roc-5d4-second")];
+    is_refused(|| replicas(first, BUSY, Some(IDLE)), JOB);
+    is_refused(|| replicas(newest, IDLE, Some(BUSY)), JOB);
+    // The leader's word counts, whatever a standby says.
+    begins(replicas(first, IDLE, Some(Rest { is_electing: true, ..IDLE })));
+    begins(replicas(newest, Rest { is_electing: true, ..IDLE }, Some(IDLE)));
+}
+
+#[test]
+fn without_a_leader_that_is_known_each_replica_has_to_say_that_no_job_runs() {
+    const ELECTING: Rest = Rest { is_electing: true, ..IDLE };
+    let hidden = |own_rest: &Rest, second_rest: Option<Rest>| Play {
+        may_read_leader: false,
+        ..replicas(Some("ip-of-roc-5d4-own"), own_rest.clone(), second_rest)
+    };
+    let silent = |pod: &str| format!("JobManager pod {pod} cannot be asked");
+    // No leader, one whose pod is gone, and one that this user may not read.
+    let ways: [&dyn Fn(&Rest, Option<Rest>) -> Play; 3] = [
+        &|own_rest, second_rest| replicas(None, own_rest.clone(), second_rest),
+        &|own_rest, second_rest| replicas(Some("ip-of-roc-5d4-gone"), own_rest.clone(), second_rest),
+        &hidden,
+    ];
+    for play in ways {
+        is_refused(|| play(&BUSY, Some(IDLE)), JOB);
+        is_refused(|| play(&IDLE, Some(BUSY)), JOB);
+        is_refused(|| play(&ELECTING, Some(IDLE)), &silent("roc-5d4-own"));
+        is_refused(|| play(&IDLE, Some(ELECTING)), &silent("roc-5d4-second"));
+        is_refused(|| play(&IDLE, None), &silent("roc-5d4-second"));
+        begins(play(&IDLE, Some(IDLE)));
+    }
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! The program as a process in a scrubbed environment: what it prints, where, and how it exits.
 //! No cluster is needed; where a server is asked, the test is the server.
 
+mod admission;
 #[cfg(unix)]
 mod advice;
 #[cfg(unix)]
 mod advice_create;
 #[cfg(unix)]
 mod advice_jobs;
+#[cfg(unix)]
+mod attribution;
 mod collections;
 #[cfg(unix)]
 mod completion;
 mod create;
+#[cfg(unix)]
+mod create_end;
 mod delete;
 mod directories;
 mod gc;

@@ -89,6 +89,11 @@ impl Server {
         self.asked.lock().expect("log").iter().filter(|asked| asked.dry).cloned().collect()
     }
 
+    /// Every request as it came, for what answers later ones.
+    pub fn log(&self) -> Arc<Mutex<Vec<Asked>>> {
+        Arc::clone(&self.asked)
+    }
+
     pub fn writes(&self) -> Vec<Asked> {
         let is_write = |asked: &&Asked| {
             !asked.line.starts_with("GET ") && !asked.line.contains("accessreviews") && !asked.dry

@@ -185,8 +185,11 @@ async fn failure(
     }
 }
 
-/// True when the Deployment that was seen before is not there any more.
+/// True when the Deployment that was seen before is not there any more, be it one of Flink or of another program.
 fn is_lost(before: &Evidence, now: &Evidence) -> bool {
     let uid = |evidence: &Evidence| evidence.deployment.as_ref().map(|deployment| deployment.uid.clone());
-    uid(before).is_some() && uid(before) != uid(now)
+    let was_flinks = uid(before).is_some() && uid(before) != uid(now);
+    let was_foreign = before.has_foreign_deployment && !now.has_foreign_deployment;
+    // What cannot be read may be there.
+    now.unreadable.is_empty() && (was_flinks || was_foreign)
 }
