@@ -119,11 +119,13 @@ pub async fn job(transport: &impl Transport, id: &JobId) -> Result<Option<(Job, 
     Ok(Some((job, details)))
 }
 
-/// The global job parameters of a job (`GET /jobs/:jobid/config`, `user-config`).
+/// The global job parameters of a job (`GET /jobs/:jobid/config`, `user-config`). None while the job has no
+/// configuration yet: of a job that is INITIALIZING the answer lacks `execution-config` (`JobConfigHandler` of Flink
+/// 1.20), and the JobManager repeats that answer for `web.refresh-interval`, 3 s by default.
 pub async fn global_parameters(
     transport: &impl Transport,
     id: &JobId,
-) -> Result<BTreeMap<String, String>, RestError> {
+) -> Result<Option<BTreeMap<String, String>>, RestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Of {
@@ -136,9 +138,10 @@ pub async fn global_parameters(
         user_config: BTreeMap<String, Value>,
     }
     let of: Of = get(transport, RestPath::of(["jobs", id.as_str(), "config"])).await?;
-    let config = of.execution_config.map(|config| config.user_config).unwrap_or_default();
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Ok(config.into_iter().map(|(key, value)| (key, text(value))).collect())
+    let texts =
+        |config: Config| config.user_config.into_iter().map(|(key, value)| (key, text(value))).collect();
+    Ok(of.execution_config.map(texts))
 }
 
 /// `GET /jobs/:jobid/exceptions`, newest first. Up to 1.20 there is a root exception; its history

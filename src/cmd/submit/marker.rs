@@ -69,17 +69,17 @@ impl Marker {
         }
     }
 
-    /// Whose the job `id` is, as far as its configuration tells.
+    /// Whose the job `id` is, by its configuration. None while the job has none.
     ///
     /// # Errors
     /// When the configuration cannot be read.
-    pub async fn on(&self, rest: &impl Transport, id: &JobId) -> Result<Mark, flink::RestError> {
+    pub async fn on(&self, rest: &impl Transport, id: &JobId) -> Result<Option<Mark>, flink::RestError> {
         let parameters = flink::global_parameters(rest, id).await?;
-        Ok(match parameters.get(PARAMETER) {
+        Ok(parameters.map(|parameters| match parameters.get(PARAMETER) {
             Some(mark) if *mark == self.0 => Mark::Ours,
             Some(_) => Mark::Others,
             None => Mark::None,
-        })
+        }))
     }
 }
 

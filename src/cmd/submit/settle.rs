@@ -78,8 +78,9 @@ const BLIND_LOOKS: u32 = 20;
 /// How long a program of 1.10 may take until its job is there, in looks.
 const LOOKS_FOR_ID: u32 = 40;
 
-/// How often the configuration of a new job is read.
-const CONFIG_TRIES: u32 = 4;
+/// How long the configurations of new jobs are read until all are there: a job has none while it is INITIALIZING, and
+/// the JobManager repeats its answer for 3 s.
+const CONFIGS: Duration = Duration::from_secs(15);
 
 /// What 1.10 says of an id that a job has already.
 const DUPLICATE: &str = "DuplicateJobSubmissionException";
@@ -132,44 +133,51 @@ async fn sorted(
         None => !asked.before.iter().any(|before| before.id == job.id),
     });
     jobs.sort_by_key(|job| job.started_at);
+    let is_named = |job: &Job| first == Some(&job.id) || asked.job == Some(&job.id);
+    if let Some(marker) = asked.marker {
+        let others: Vec<&JobId> = jobs.iter().filter(|job| !is_named(job)).map(|job| &job.id).collect();
+        read_marks(rest, marker, &others, marks).await;
+    }
     let mut appeared = Appeared::default();
     for job in jobs {
-        if first == Some(&job.id) || asked.job == Some(&job.id) {
-            appeared.proved.push(job);
-            continue;
-        }
-        match (asked.marker, marks.get(&job.id)) {
-            (None, _) | (Some(_), Some(Mark::None)) => appeared.possible.push(job),
-            (Some(_), Some(Mark::Ours)) => appeared.proved.push(job),
-            (Some(_), Some(Mark::Others)) => {}
-            (Some(marker), None) => match mark_of(rest, marker, &job.id).await {
-                Some(mark) => {
-                    marks.insert(job.id.clone(), mark);
-                    match mark {
-                        Mark::Ours => appeared.proved.push(job),
-                        Mark::Others => {}
-                        Mark::None => appeared.possible.push(job),
-                    }
-                }
-                None => appeared.possible.push(job),
-            },
+        match marks.get(&job.id) {
+            _ if is_named(&job) => appeared.proved.push(job),
+            Some(Mark::Ours) => appeared.proved.push(job),
+            Some(Mark::Others) => {}
+            Some(Mark::None) | None => appeared.possible.push(job),
         }
     }
     Ok(appeared)
 }
 
-/// None when the configuration of the job cannot be read, as of one that is just being initialized.
-async fn mark_of(rest: &impl Transport, marker: &Marker, id: &JobId) -> Option<Mark> {
-    for number in 0..CONFIG_TRIES {
-        if number > 0 {
-            tokio::time::sleep(PAUSE).await;
+/// Reads the marks of jobs that are not known yet, until all are or the time is over.
+async fn read_marks(
+    rest: &impl Transport,
+    marker: &Marker,
+    jobs: &[&JobId],
+    marks: &mut BTreeMap<JobId, Mark>,
+) {
+    let end = Instant::now() + CONFIGS;
+    loop {
+        let mut is_whole = true;
+        for id in jobs {
+            if marks.contains_key(*id) {
+                continue;
+            }
+            match marker.on(rest, id).await {
+                Ok(Some(mark)) => drop(marks.insert((*id).clone(), mark)),
+                Ok(None) => is_whole = false,
+                Err(error) => {
+                    tracing::debug!(%error, %id, "the configuration of the job cannot be read");
+                    is_whole = false;
+                }
+            }
         }
-        match marker.on(rest, id).await {
-            Ok(mark) => return Some(mark),
-            Err(error) => tracing::debug!(%error, %id, "the configuration of the job cannot be read"),
+        if is_whole || Instant::now() > end {
+            return;
         }
+        tokio::time::sleep(PAUSE).await;
     }
-    None
 }
 
 /// What the response has named, and what else is the program's. Its main method has ended, so that all its jobs are

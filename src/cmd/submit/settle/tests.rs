@@ -16,12 +16,20 @@ struct Session {
     removes: bool,
     /// The JobManager still has the jar.
     has_jar: bool,
+    /// So often the configuration of the job `late` lacks its settings, as while it is INITIALIZING.
+    initializing: RefCell<u32>,
 }
 
 impl Session {
     fn with(looks: &[(Option<bool>, &[&'static str])]) -> Self {
         let looks = looks.iter().map(|(runs, jobs)| (*runs, jobs.to_vec())).collect();
-        Self { looks: RefCell::new(looks), removed: RefCell::new(0), removes: true, has_jar: true }
+        Self {
+            looks: RefCell::new(looks),
+            removed: RefCell::new(0),
+            removes: true,
+            has_jar: true,
+            initializing: RefCell::new(8),
+        }
     }
 }
 
@@ -68,6 +76,11 @@ impl Transport for Session {
                 match word(&JobId::of(id)) {
                     "first" | "second" => of("m1"),
                     "foreign" => of("m2"),
+                    "late" if *self.initializing.borrow() > 0 => {
+                        *self.initializing.borrow_mut() -= 1;
+                        answer(200, json!({"jid": id, "name": "n"}))
+                    }
+                    "late" => of("m2"),
                     "unmarked" => answer(200, json!({"execution-config": {"user-config": {}}})),
                     _ => not_found(),
                 }
@@ -119,7 +132,7 @@ fn job(id: &str) -> Job {
 }
 
 /// The jobs of these tests.
-const WORDS: [&str; 7] = ["old", "first", "second", "foreign", "unmarked", "another", "ours"];
+const WORDS: [&str; 8] = ["old", "first", "late", "second", "foreign", "unmarked", "another", "ours"];
 
 /// The word that an id was made of.
 fn word(id: &JobId) -> &'static str {
@@ -263,6 +276,13 @@ async fn a_jobmanager_that_was_replaced_ends_the_search() {
     let without_jar = Session { has_jar: false, ..session() };
     let lost_jar = settled_with(&without_jar, lost(), Some(&marker), Fate::Unknown).await;
     assert!(matches!(lost_jar, Settled::Replaced { .. }), "{lost_jar:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_initializing_is_asked_again_whose_it_is() {
+    let session = Session::with(&[(Some(false), &["old", "first", "late", "second"])]);
+    let settled = settled(&session, answered()).await;
+    assert_eq!((ids(&settled), possible(&settled)), (vec!["first", "second"], Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]
