@@ -99,7 +99,7 @@ fn has_its_own(ended: &Ended) {
 
 #[test]
 fn every_job_that_is_proved_to_be_the_programs_is_waited_for_and_no_other() {
-    let (ended, looks) = submit("FINISHED", false, &["--wait"]);
+    let (ended, looks) = submit("FINISHED", false, &["--wait", "--timeout", "30s"]);
     assert_eq!(ended.code, 0, "{ended}");
     has_its_own(&ended);
     // The third one ended last.
@@ -115,10 +115,10 @@ fn every_job_that_is_proved_to_be_the_programs_is_waited_for_and_no_other() {
 
 #[test]
 fn the_exit_code_is_that_of_the_programs_own_jobs() {
-    let (ended, _) = submit("FINISHED", true, &["--wait"]);
+    let (ended, _) = submit("FINISHED", true, &["--wait", "--timeout", "30s"]);
     assert_eq!(ended.code, 0, "{ended}");
     has_its_own(&ended);
-    let (ended, _) = submit("FAILED", false, &["--wait"]);
+    let (ended, _) = submit("FAILED", false, &["--wait", "--timeout", "30s"]);
     assert_eq!(ended.code, 5, "{ended}");
     has_its_own(&ended);
     assert!(ended.stderr.contains(&format!("{} (orders)", OWN[2])), "{ended}");
@@ -126,7 +126,7 @@ fn the_exit_code_is_that_of_the_programs_own_jobs() {
 
 #[test]
 fn json_has_the_end_of_every_job_of_the_program() {
-    let (ended, _) = submit("FAILED", false, &["--wait", "-o", "json"]);
+    let (ended, _) = submit("FAILED", false, &["--wait", "--timeout", "30s", "-o", "json"]);
     assert_eq!(ended.code, 5, "{ended}");
     let list: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let items = list["items"].as_array().expect("items").iter();
