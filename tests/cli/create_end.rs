@@ -52,9 +52,11 @@ fn a_rest_service_of_another_owner_is_not_exposed() {
     }
 }
 
+type Change = fn(&mut Vec<Object>);
+
 /// The Deployment `foreign` that somebody else makes before the client of the Job `boot-roc` has started, and what becomes of it when
 /// that Job is deleted.
-fn taken(foreign: Value, then: fn(&mut Vec<Object>)) -> (Ended, Vec<String>) {
+fn taken(foreign: Value, then: Change) -> (Ended, Vec<String>) {
     let objects: Arc<Mutex<Vec<Object>>> = Arc::default();
     let server = Server::answering_queries(move |line, query| {
         let mut objects = objects.lock().expect("objects");
@@ -95,7 +97,7 @@ fn a_foreign_deployment_that_is_lost_to_the_client_is_told() {
     let mut of_a_shop = standing::deployment("nginx");
     of_a_shop["metadata"]["labels"] = json!({"app": "shop"});
     let of_flink = standing::deployment("kubernetes-jobmanager.sh kubernetes-session");
-    let ways: [(fn(&mut Vec<Object>), bool); 3] = [(is_lost, true), (is_replaced, true), (|_| {}, false)];
+    let ways: [(Change, bool); 3] = [(is_lost, true), (is_replaced, true), (|_| {}, false)];
     for (foreign, (then, is_told)) in [of_a_shop, of_flink].iter().flat_map(|of| ways.map(|way| (of, way))) {
         let (ended, deleted) = taken(foreign.clone(), then);
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended}");

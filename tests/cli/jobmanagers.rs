@@ -312,6 +312,8 @@ fn with_high_availability_the_leader_is_asked() {
     is_refused(stale, JOB);
 }
 
+type Replicas = dyn Fn(&Rest, Option<Rest>) -> Play;
+
 /// Two replicas of a session with high availability, whose leader is `leader` where it is known.
 fn replicas(leader: Option<&'static str>, own_rest: Rest, second_rest: Option<Rest>) -> Play {
     Play {
@@ -347,7 +349,7 @@ fn without_a_leader_that_is_known_each_replica_has_to_say_that_no_job_runs() {
     };
     let silent = |pod: &str| format!("JobManager pod {pod} cannot be asked");
     // No leader, one whose pod is gone, and one that this user may not read.
-    let ways: [&dyn Fn(&Rest, Option<Rest>) -> Play; 3] = [
+    let ways: [&Replicas; 3] = [
         &|own_rest, second_rest| replicas(None, own_rest.clone(), second_rest),
         &|own_rest, second_rest| replicas(Some("ip-of-roc-5d4-gone"), own_rest.clone(), second_rest),
         &hidden,

@@ -12,8 +12,10 @@ use crate::submit_hints::restart;
 const RESTARTED: &str =
     "because: the JobManager was replaced: the container in pod roc-5d4-own ended with exit code 3 (Error)\n";
 
+type Replace = fn(&mut State);
+
 /// How a JobManager may be replaced, and how that is told.
-const WAYS: [(fn(&mut State), &str); 3] = [
+const WAYS: [(Replace, &str); 3] = [
     (restart, RESTARTED),
     (moves, "because: the JobManager was replaced: pod roc-5d4-own is gone\n"),
     (is_evicted, "because: the JobManager was replaced: pod roc-5d4-own is being deleted\n"),
