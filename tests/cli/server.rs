@@ -90,6 +90,7 @@ impl Server {
     }
 
     /// Every request as it came, for what answers later ones.
+    #[cfg(unix)]
     pub fn log(&self) -> Arc<Mutex<Vec<Asked>>> {
         Arc::clone(&self.asked)
     }
